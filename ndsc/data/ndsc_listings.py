@@ -1,0 +1,178 @@
+"""NDSC's layout: train.csv names photos like `beauty_image/<id>.jpg`, which lie in `beauty_image.tar` beside it."""
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ndsc.data.archive import SUFFIXES, is_archive, open_archive
+from ndsc.data.tables import (
+    add_columns,
+    column_names,
+    last_position,
+    read_table,
+    repair_paths,
+    require_columns,
+)
+from ndsc.errors import UserError
+
+LISTINGS = "train.csv"
+CATEGORIES = "categories.json"
+
+
+def files_of(root: Path) -> list[Path]:
+    """All files that the listings of this folder can depend on, sorted.
+
+    Raises:
+        UserError: the folder or its train.csv is missing.
+    """
+    if not (root / LISTINGS).is_file():
+        raise UserError(
+            f"data.root must be a folder with {LISTINGS} and the archives that it names. Received: {root}, which has "
+            f"no {LISTINGS}. Mend the path."
+        )
+    return sorted(path for path in root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path))
+
+
+def read_listings(root: Path, labels: str, cache_root: Path) -> tuple[pa.Table, dict[str, int]]:
+    """All listings of train.csv, with the place of each photo in its archive, and what is worth counting.
+
+    Columns: image_path, label, category, archive, offset, size (see Catalogue) and the further ones of train.csv.
+
+    Raises:
+        UserError: a file or a column is missing, or an archive holds none of the photos that it should.
+    """
+    setting = str(root / LISTINGS)
+    listed = read_table(root / LISTINGS, setting, text_columns=("image_path", "title", "Category"))
+    require_columns(listed.column_names, _needed(labels), setting)
+    paths, repaired = repair_paths(listed.column("image_path"))
+    folders = _folders(paths, root)
+    archives = {folder: _archive_of(folder, root) for folder in folders.dictionary.to_pylist()}
+    offsets, sizes, present = _find_photos(paths, folders, archives, cache_root)
+    domains = pa.array([folder.removesuffix("_image") for folder in archives])
+    category, unnamed = _categories(listed, root)
+    rows = pa.table(
+        {
+            "image_path": paths,
+            "label": category if labels == "category" else domains.take(folders.indices),
+            "category": category,
+            "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
+            "offset": pa.array(offsets, mask=~present),
+            "size": pa.array(sizes, mask=~present),
+        }
+    )
+    further = listed.select(_further(listed.column_names))
+    facts = {"repaired_paths": repaired, "absent": int((~present).sum()), "unnamed_categories": unnamed}
+    return add_columns(rows, further, "train"), facts
+
+
+def listing_columns(root: Path, labels: str) -> list[str]:
+    """The further columns of train.csv, from its header line.
+
+    Raises:
+        UserError: it or a column that the labels need is missing.
+    """
+    files_of(root)
+    names = column_names(root / LISTINGS, str(root / LISTINGS))
+    require_columns(names, _needed(labels), str(root / LISTINGS))
+    return _further(names)
+
+
+def check_archives(root: Path) -> None:
+    """Look whether all archives that train.csv names are there, in a second and without indexing them.
+
+    Raises:
+        UserError: one is missing.
+    """
+    listed = read_table(root / LISTINGS, str(root / LISTINGS), text_columns=("image_path",))
+    for folder in _folders(listed.column("image_path"), root).dictionary.to_pylist():
+        _archive_of(folder, root)
+
+
+def _further(names: list[str]) -> list[str]:
+    return [name for name in names if name not in ("image_path", "Category")]
+
+
+def _needed(labels: str) -> list[str]:
+    return ["image_path", "Category"] if labels == "category" else ["image_path"]
+
+
+def _folders(paths: pa.ChunkedArray, root: Path) -> pa.DictionaryArray:
+    """The first folder of each path, dictionary-encoded."""
+    first = pc.struct_field(pc.extract_regex(paths, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
+    if first.null_count:
+        example = paths.filter(pc.is_null(first))[0]
+        raise UserError(
+            f"The image_path column of {root / LISTINGS} must be like beauty_image/<name>.jpg: the part before the "
+            f"slash names the archive. Received: {example} and {first.null_count - 1:,} more. Mend these rows."
+        )
+    return first.dictionary_encode()
+
+
+def _archive_of(folder: str, root: Path) -> Path:
+    candidates = [root / f"{folder}{suffix}" for suffix in SUFFIXES]
+    for path in candidates:
+        if path.is_file():
+            return path
+    raise UserError(
+        f"{root / LISTINGS} lists photos in {folder}/, so {' or '.join(path.name for path in candidates)} must lie "
+        f"beside it. Received: {root}, which has none of them. Put the archive there; it need not be unpacked."
+    )
+
+
+def _find_photos(
+    paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Path], cache_root: Path
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Offset and size of each photo in its archive, and whether it is there: three arrays of one entry a path."""
+    offsets, sizes = np.zeros(len(paths), np.int64), np.zeros(len(paths), np.int64)
+    present = np.zeros(len(paths), bool)
+    of_archive = folders.indices.to_numpy()
+    for number, path in enumerate(archives.values()):
+        rows = np.flatnonzero(of_archive == number)
+        with open_archive(path, cache_root) as archive:
+            # `tar cf x.tar ./folder` puts a dot in front of every name.
+            names = pc.replace_substring_regex(archive.members.column("name"), r"^(\./)+", "")
+            positions = last_position(paths.take(pa.array(rows)), names)
+            if positions.null_count == len(rows):
+                raise UserError(
+                    f"{path} must hold the {len(rows):,} photos that {LISTINGS} lists in it, for instance "
+                    f"{paths[rows[0]]}. Received: none of them; its first member is {names[0]}. Build the archive so "
+                    "that its members have the names in image_path."
+                )
+            found = archive.members.take(positions.drop_null())
+        rows = rows[positions.is_valid().to_numpy()]
+        offsets[rows], sizes[rows] = found.column("offset").to_numpy(), found.column("size").to_numpy()
+        present[rows] = True
+    return offsets, sizes, present
+
+
+def _categories(listed: pa.Table, root: Path) -> tuple[pa.Array, int]:
+    """The category's name of each listing (its id where it has no name, null where it has no id), and how many listings
+    have an id that categories.json does not know."""
+    if "Category" not in listed.column_names:
+        return pa.nulls(listed.num_rows, pa.string()), 0
+    encoded = listed.column("Category").combine_chunks().dictionary_encode()
+    names = _category_names(root / CATEGORIES)
+    ids = encoded.dictionary.to_pylist()
+    unnamed = [number for number, category in enumerate(ids) if category and category not in names]
+    named = pa.array([names.get(category, category) or None for category in ids], pa.string())
+    count = pc.sum(pc.is_in(encoded.indices, value_set=pa.array(unnamed, pa.int32()))).as_py() or 0
+    return named.take(encoded.indices), count if names else 0
+
+
+def _category_names(path: Path) -> dict[str, str]:
+    """Names by id. Where two domains use one name, the domain is added: `Others (Fashion)`."""
+    if not path.is_file():
+        return {}
+    try:
+        domains = json.loads(path.read_text(encoding="utf-8"))
+        named = [(str(number), name, domain) for domain, ids in domains.items() for name, number in ids.items()]
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f'{path} must be JSON like {{"Beauty": {{"Powder": 3}}}}: domain, name, id. Received: {error}. Mend it.'
+        ) from error
+    uses = Counter(name for _, name, _ in named)
+    return {number: name if uses[name] == 1 else f"{name} ({domain})" for number, name, domain in named}

@@ -1,0 +1,1 @@
+"""How things are drawn: outlines filled with paint, onto an image."""

@@ -1,0 +1,114 @@
+"""A table that is written while it is made, as CSV or Parquet, and gets its name when it is complete."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ndsc.errors import UserError
+
+SUFFIXES = (".csv", ".parquet")
+# A Parquet file is read group by group; in groups of one batch each it would be mostly headings.
+ROWS_AT_ONCE = 4096
+
+
+def check_results_file(path: Path, overwrite: bool) -> None:
+    """Look whether results can go there.
+
+    Raises:
+        UserError: the name ends in neither .csv nor .parquet, its folder is missing, or it is taken.
+    """
+    if path.suffix.lower() not in SUFFIXES or not path.parent.is_dir():
+        raise UserError(
+            "output= must name a file that ends in .csv or .parquet, in a folder that exists. "
+            f"Received: output={path}. Choose another name, or make the folder."
+        )
+    if path.exists() and not overwrite:
+        raise UserError(
+            f"output= must name a file that does not exist yet. Received: output={path}, which does, and stays as it "
+            "is. Choose another name, or say overwrite=true."
+        )
+
+
+class ResultsFile:
+    """A results file to be. It appears whole when its block ends well, and not at all when it does not.
+
+    Raises:
+        UserError: as `check_results_file`; or the disk refuses.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema, overwrite: bool) -> None:
+        check_results_file(path, overwrite)
+        self._path, self._schema, self._overwrite = path, schema, overwrite
+        self._unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+        self._waiting: list[pa.RecordBatch] = []
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows."""
+        self._waiting.append(batch)
+        if sum(batch.num_rows for batch in self._waiting) >= ROWS_AT_ONCE:
+            self._flush()
+
+    def __enter__(self) -> Self:
+        with _refusals_told(self._path):
+            self._file = self._unfinished.open("xb")
+            kind = pq.ParquetWriter if self._path.suffix.lower() == ".parquet" else _CsvWriter
+            self._writer = kind(self._file, self._schema)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            self._file.close()
+            self._unfinished.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        self._flush()
+        with _refusals_told(self._path):
+            self._writer.close()
+            self._file.close()
+            taken = self._path.exists() and not self._overwrite
+            target = self._path.with_stem(f"{self._path.stem}-{secrets.token_hex(3)}") if taken else self._path
+            os.replace(self._unfinished, target)
+        if taken:
+            raise UserError(
+                f"output= must name a file that does not exist yet. Received: output={self._path}, which somebody else "
+                f"has made meanwhile, and which stays as it is. The results are in {target}."
+            )
+
+    def _flush(self) -> None:
+        with _refusals_told(self._path):
+            self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema))
+        self._waiting = []
+
+
+class _CsvWriter:
+    """Like a ParquetWriter. Arrow's own writer of CSV puts every text between quotation marks."""
+
+    def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
+        self._file = file
+        schema.empty_table().to_pandas().to_csv(file, index=False)
+
+    def write_table(self, table: pa.Table) -> None:
+        table.to_pandas().to_csv(self._file, index=False, header=False)
+
+    def close(self) -> None:
+        self._file.flush()
+
+
+@contextmanager
+def _refusals_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"output= must name a file that can be written. Received: output={path} ({error.strerror or error}). Free "
+            "some space there, or choose another folder."
+        ) from error

@@ -1,0 +1,89 @@
+"""Photos that wait for a label: files, folders and archives, in the order in which a person named them."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+
+from ndsc.data.archive import is_archive, open_archive
+from ndsc.errors import UserError
+from ndsc.terminal import progress
+
+# `archive` is the path of the tar file, or of the photo itself: as bytes, since a file's name need not be UTF-8.
+SCHEMA = pa.schema([("path", pa.string()), ("archive", pa.binary()), ("offset", pa.int64()), ("size", pa.int64())])
+
+
+def check_images(images: Sequence[str]) -> None:
+    """Look whether everything that was named is there.
+
+    Raises:
+        UserError: nothing was named, or something is missing.
+    """
+    missing = [image for image in images if not Path(image).expanduser().exists()]
+    if missing or not images:
+        raise UserError(
+            "images= must name photos, folders or archives (.tar, .tar.gz, .tgz) that exist: one, or several as "
+            f"'images=[one.jpg,folder]'. Received: {', '.join(missing) or 'none'}. Mend the paths."
+        )
+
+
+def find_unlabelled(images: Sequence[str], cache_root: Path) -> pa.Table:
+    """One row a file, with the columns path, archive, offset and size (bytes; null for what is no regular file).
+
+    A folder gives all files below it but hidden ones, sorted folder by folder, and the members of archives that lie in
+    it: whether a file is a photo is told by its bytes, as listings' names often have no extension. The path of a member
+    is its name in the archive, as in `train.csv`; its place is the archive's own order.
+
+    Raises:
+        UserError: something does not exist, an archive cannot be read, or there are no files.
+    """
+    check_images(images)
+    tables = [SCHEMA.empty_table()]
+    with progress("listing files") as advance:
+        for image in images:
+            for table in _tables(Path(image).expanduser(), cache_root):
+                advance(table.num_rows)
+                tables.append(table)
+    found = pa.concat_tables(tables)
+    if found.num_rows == 0:
+        raise UserError(f"images= must hold at least one file. Received: {', '.join(images)}, without any.")
+    return found
+
+
+def _tables(path: Path, cache_root: Path) -> Iterator[pa.Table]:
+    files = _files_below(path) if path.is_dir() else [path]
+    for are_archives, group in groupby(files, is_archive):
+        if are_archives:
+            for archive in group:
+                yield _members(archive, cache_root)
+        else:
+            yield _plain(group)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(files):
+            if not name.startswith("."):
+                yield Path(parent, name)
+
+
+def _members(path: Path, cache_root: Path) -> pa.Table:
+    with open_archive(path, cache_root) as archive:
+        members = archive.members
+        place = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
+        columns = [members.column("name"), place, members.column("offset"), members.column("size")]
+        return pa.table(columns, schema=SCHEMA)
+
+
+def _plain(paths: Iterable[Path]) -> pa.Table:
+    paths = list(paths)
+    shown = [os.fsencode(path).decode("utf-8", "replace") for path in paths]
+    sizes = [path.stat().st_size if path.is_file() else None for path in paths]
+    return pa.table([shown, [_as_bytes(path) for path in paths], [0] * len(paths), sizes], schema=SCHEMA)
+
+
+def _as_bytes(path: Path) -> bytes:
+    return os.fsencode(os.path.abspath(path))

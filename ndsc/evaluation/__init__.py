@@ -1,0 +1,1 @@
+"""Metrics and figures of a finished run. Pure functions of predictions; knows neither models nor MLflow."""

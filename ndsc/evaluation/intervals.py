@@ -1,0 +1,81 @@
+"""How sure an accuracy is: its interval, over all photos and slice by slice."""
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from ndsc.evaluation.predictions import DIFFICULTIES
+from ndsc.seeds import derive
+
+CONFIDENCE = 0.95
+RESAMPLES = 10_000
+SIZES = {"under 224 px": 224, "224 to 447 px": 448, "448 to 799 px": 800, "800 px and more": np.inf}
+READING_ORDER = (*DIFFICULTIES, *SIZES)
+
+
+class Interval(NamedTuple):
+    """Where the accuracy lies with 95 % confidence."""
+
+    low: float
+    high: float
+
+
+def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -> Interval:
+    """The 95 % percentile bootstrap interval of the mean of `correct`, (n,) bool.
+
+    `groups`, (n,), names each photo's duplicate group; groups are drawn whole, because ten reposts of a photo are
+    one piece of evidence, not ten. A photo without a group (missing value) stands alone, and with None all do.
+
+    Where all photos are right, or all wrong, every resample looks the same and the bootstrap claims certainty; the
+    exact one-sided binomial bound over the groups stands in (the "rule of three", Hanley and Lippman-Hand 1983).
+    """
+    hits, sizes = _group_totals(np.asarray(correct, dtype=bool), groups)
+    if hits.sum() in (0, sizes.sum()):
+        bound = (1 - CONFIDENCE) ** (1 / len(sizes))
+        return Interval(bound, 1.0) if hits.sum() else Interval(0.0, 1 - bound)
+    # Groups with as many photos and as many hits are interchangeable: to draw how many of each kind come up is
+    # the same bootstrap, without a table of resamples by groups.
+    kinds, counts = np.unique(np.stack([hits, sizes], axis=1), axis=0, return_counts=True)
+    random = np.random.default_rng(derive(seed, "bootstrap"))
+    totals = random.multinomial(len(sizes), counts / len(sizes), size=RESAMPLES) @ kinds
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(totals[:, 0] / totals[:, 1], [tail, 1 - tail])
+    return Interval(float(low), float(high))
+
+
+def _group_totals(correct: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[NDArray, NDArray]:
+    """Hits and photos of each group, both (groups,) int."""
+    if groups is None:
+        return correct.astype(int), np.ones(len(correct), dtype=int)
+    codes, names = pd.factorize(np.asarray(groups))
+    alone = codes < 0
+    codes[alone] = len(names) + np.arange(alone.sum())
+    return np.bincount(codes, weights=correct).astype(int), np.bincount(codes)
+
+
+def by_slice(table: pd.DataFrame, column: str, seed: int) -> pd.DataFrame:
+    """Accuracy of each value of `column`: a row each of that value, photos, accuracy, low, high.
+
+    `table` is `Predictions.table()`; its `group` column, where there is one, makes the intervals honest about
+    duplicates. Difficulties and sizes come in their natural order, anything else with the most photos first; a
+    missing value is a slice too.
+    """
+    rows = []
+    for value, part in table.groupby(column, dropna=False, observed=True):
+        interval = accuracy_interval(part["correct"], part.get("group"), seed)
+        rows.append((value, len(part), part["correct"].mean(), *interval))
+    rows.sort(key=lambda row: (_reading_rank(row[0]), -row[1], str(row[0])))
+    return pd.DataFrame(rows, columns=[column, "photos", "accuracy", "low", "high"])
+
+
+def _reading_rank(value: object) -> int:
+    return READING_ORDER.index(value) if value in READING_ORDER else len(READING_ORDER)
+
+
+def size_bucket(width: pd.Series, height: pd.Series) -> pd.Series:
+    """The name of each photo's size by its shorter side in pixels; 224 is what most backbones see."""
+    shorter = np.minimum(width, height)
+    bucket = np.searchsorted(list(SIZES.values()), shorter, side="right")
+    return pd.Series(np.array(list(SIZES), dtype=object)[bucket], index=width.index, name="size")

@@ -1,0 +1,66 @@
+"""What a classifier says of the photos of one split, beside what is true."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+DIFFICULTIES = ("easy", "medium", "hard")  # as manifests name them, in reading order
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Probabilities and truth of n photos, in one order.
+
+    probabilities: (n, classes) float, a row sums to 1. labels: (n,) int, positions in `classes`.
+    rows: the n rows of the manifest. Raises ValueError where these do not fit together, or n is 0.
+    """
+
+    probabilities: NDArray[np.floating]
+    labels: NDArray[np.integer]
+    classes: tuple[str, ...]
+    rows: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        expected = (len(self.rows), len(self.classes))
+        if self.probabilities.shape != expected or self.labels.shape != expected[:1] or not expected[0]:
+            raise ValueError(
+                f"Expected probabilities and labels of {expected[0]} photos, at least one, and {expected[1]} classes. "
+                f"Received: shapes {self.probabilities.shape} and {self.labels.shape}."
+            )
+        if not 0 <= self.labels.min() <= self.labels.max() < expected[1]:
+            raise ValueError(
+                f"Expected labels from 0 to {expected[1] - 1}. "
+                f"Received: labels from {self.labels.min()} to {self.labels.max()}."
+            )
+
+    @property
+    def predicted(self) -> NDArray[np.integer]:
+        """(n,) the most probable class of each photo, the first of equals."""
+        return self.probabilities.argmax(axis=1)
+
+    @property
+    def confidence(self) -> NDArray[np.floating]:
+        """(n,) the probability of the predicted class."""
+        return self.probabilities.max(axis=1)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """(n,) whether the predicted class is the true one."""
+        return self.predicted == self.labels
+
+    def table(self) -> pd.DataFrame:
+        """The manifest's rows with `true`, `predicted` (names), `confidence` and `correct` beside them."""
+        names = np.array(self.classes, dtype=object)
+        return self.rows.assign(
+            true=names[self.labels],
+            predicted=names[self.predicted],
+            confidence=self.confidence,
+            correct=self.correct,
+        )
+
+    def most_confident_mistakes(self, at_most: int) -> NDArray[np.integer]:
+        """Positions of the wrong photos, the most confident first; equals stay in the order of the rows."""
+        wrong = np.flatnonzero(~self.correct)
+        return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:at_most]

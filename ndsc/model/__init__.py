@@ -1,0 +1,1 @@
+"""Backbones, cut at the freeze line; the engines that run the frozen part; the assembled classifier."""

@@ -1,0 +1,210 @@
+"""A pretrained network, and the line at which it is cut into a frozen and a trainable part."""
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+import keras
+import numpy as np
+
+from ndsc.config import BackboneConfig
+from ndsc.errors import UserError
+from ndsc.model.weights import Weights
+from ndsc.seeds import derive
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network from preprocessed photos (n, size, size, 3) to pooled features (n, d), and its own preprocessing."""
+
+    name: str
+    network: keras.Model
+    preprocess: Any  # from floats 0 to 255 to what the network was trained on; also works on symbolic tensors
+    preprocess_name: str
+    origin: str
+
+    @property
+    def size(self) -> int:
+        """Height and width of the photos it takes."""
+        return self.network.input_shape[1]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A backbone, cut.
+
+    `frozen` takes photos (n, size, size, 3) with values 0 to 255 and gives what crosses the line; `trainable` goes on
+    from there to the pooled features, and is None where the line is the output itself. Together with the weights,
+    `identity` says which network `frozen` is.
+    """
+
+    line: str
+    identity: dict[str, str | int]
+    frozen: keras.Model
+    trainable: keras.Model | None
+
+
+def build_backbone(config: BackboneConfig, weights: Weights, seed: int) -> Backbone:
+    """Build the network with its weights.
+
+    Keras numbers unnamed layers (`add_3`) by what was built before in the process, so the session is cleared first:
+    the names, and with them the freeze lines, are then the same every time.
+
+    Raises:
+        UserError: the weights do not fit the network.
+    """
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(derive(seed, "initial weights"))
+    build = hydra.utils.get_method(config.build["_target_"])
+    arguments = {key: value for key, value in config.build.items() if key != "_target_"}
+    shape = (config.image_size, config.image_size, 3)
+    initial = "imagenet" if weights.kind == "imagenet" else None
+    network = build(include_top=False, pooling="avg", input_shape=shape, weights=initial, **arguments)
+    preprocess = hydra.utils.get_method(config.preprocess)
+    if weights.path is not None:
+        _load(network, weights.path)
+    elif weights.kind == "random":
+        _settle(network, preprocess, derive(seed, "noise"))
+    return Backbone(config.name, network, preprocess, config.preprocess, weights.origin)
+
+
+def _settle(network: keras.Model, preprocess: Any, seed: int) -> None:
+    """Show a network with random weights one batch of noise, so that batch normalization knows its signals' size.
+
+    Without it they fade from layer to layer (a random MobileNet's features are all below what float16 can hold).
+    """
+    norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    momenta = [layer.momentum for layer in norms]
+    height, width = network.input_shape[1:3]
+    blotches = np.random.default_rng(seed).uniform(0, 255, (8, 8, 8, 3)).astype(np.float32)
+    for layer in norms:
+        layer.momentum = 0.0
+    network(preprocess(keras.ops.image.resize(blotches, (height, width))), training=True)
+    for layer, momentum in zip(norms, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def _load(network: keras.Model, path: Path) -> None:
+    """Take the weights from a `.weights.h5` file, or from the layer of a `.keras` file that has the same shapes."""
+    try:
+        if path.name.endswith(".weights.h5"):
+            network.load_weights(path)
+            return
+        loaded = keras.models.load_model(path, compile=False)
+    except (ValueError, OSError) as error:
+        raise UserError(
+            f"Weights for {network.name} were expected in {path}, which Keras cannot load into it: "
+            f"{str(error).splitlines()[0]} Received: backbone.weights={path}."
+        ) from error
+    shapes = [weight.shape for weight in network.weights]
+    for layer in (loaded, *loaded._flatten_layers(include_self=False)):
+        if [weight.shape for weight in layer.weights] == shapes:
+            network.set_weights(layer.get_weights())
+            return
+    raise UserError(
+        f"A layer with the weights of {network.name} ({len(shapes)} arrays) was expected in {path}. Received: a file "
+        "whose "
+        f"layers {', '.join(layer.name for layer in loaded.layers)} have other shapes."
+    )
+
+
+def digest_of(model: keras.Model) -> str:
+    """32 hex digits of all weights of a model, in order."""
+    digest = hashlib.blake2b(digest_size=16)
+    for weight in model.get_weights():
+        digest.update(np.ascontiguousarray(weight).data)
+    return digest.hexdigest()
+
+
+def find_lines(network: keras.Model) -> dict[str, keras.KerasTensor]:
+    """All places where a network can be cut, by the name of the layer whose output crosses: only tensors through which
+    everything passes. 39 in ResNet50. The input is one, and so is the output."""
+    inputs = _inputs(network)
+    last_use = {id(tensor): at for at, operation in enumerate(network.operations) for tensor in inputs[operation.name]}
+    lines, needed_until = {}, 0
+    for at, operation in enumerate(network.operations):
+        # Everything passes through this tensor if nothing that was made before it is used after it.
+        if needed_until <= at:
+            lines[operation.name] = operation.output
+        needed_until = max(needed_until, last_use.get(id(operation.output), at))
+    return lines
+
+
+def _inputs(network: keras.Model) -> dict[str, list[keras.KerasTensor]]:
+    """What each layer of a network takes, within this network: its layers are shared with the parts cut from it, so a
+    layer's own list of calls holds calls of other models too."""
+    found: dict[str, list[keras.KerasTensor]] = {}
+    waiting = [network.output]
+    while waiting:
+        operation, node, _ = waiting.pop()._keras_history
+        if operation.name not in found:
+            found[operation.name] = operation._inbound_nodes[node].input_tensors
+            waiting += found[operation.name]
+    return found
+
+
+def cut(backbone: Backbone, freeze: str) -> Cut:
+    """Cut a backbone at the line that `freeze` names: `all`, `none` or `before:<prefix of layer names>`.
+
+    The parts share their layers with the backbone: what is trained above the line is trained in it.
+
+    Raises:
+        UserError: no such line; the message lists the nearest ones.
+    """
+    network = backbone.network
+    name, line = _line(network, freeze)
+    image = keras.Input(network.input_shape[1:], name="image")
+    prepared = backbone.preprocess(image)
+    below = prepared if freeze == "none" else keras.Model(network.input, line, name="below")(prepared, training=False)
+    frozen = keras.Model(image, below, name="frozen")
+    trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
+    identity = {
+        "backbone": backbone.name,
+        "preprocess": backbone.preprocess_name,
+        "line": name,
+        "image_size": backbone.size,
+    }
+    return Cut(name, identity, frozen, trainable)
+
+
+def _line(network: keras.Model, freeze: str) -> tuple[str, keras.KerasTensor]:
+    if freeze == "all":
+        return network.operations[-1].name, network.output
+    if freeze == "none":
+        return network.operations[0].name, network.input
+    if not freeze.startswith("before:"):
+        raise UserError(
+            f"backbone.freeze must be all, none or before:<prefix of layer names>. Received: backbone.freeze={freeze}."
+        )
+    lines = find_lines(network)
+    prefix = freeze.removeprefix("before:")
+    names = [operation.name for operation in network.operations]
+    at = next((at for at, name in enumerate(names) if prefix and name.startswith(prefix)), None)
+    if at is None:
+        raise UserError(
+            f"No layer of {network.name} begins with {prefix!r}. Expected before:<prefix> of a layer right above one "
+            "of these "
+            f"lines: {', '.join(lines)}. Received: backbone.freeze={freeze}."
+        )
+    below = _inputs(network)[names[at]]
+    for name, tensor in lines.items():
+        if len(below) == 1 and below[0] is tensor:
+            return name, tensor
+    near = sorted(_legal_starts(network, lines), key=lambda name: abs(names.index(name) - at))[:4]
+    raise UserError(
+        f"The network cannot be cut before {prefix!r}: more than one branch passes there. Expected a layer right "
+        "above a "
+        f"tensor through which everything passes; the nearest are {', '.join(f'before:{name}' for name in near)}. "
+        f"Received: backbone.freeze={freeze}."
+    )
+
+
+def _legal_starts(network: keras.Model, lines: dict[str, keras.KerasTensor]) -> list[str]:
+    """The layers right above a line."""
+    tensors = {id(tensor) for tensor in lines.values()}
+    return [name for name, inputs in _inputs(network).items() if len(inputs) == 1 and id(inputs[0]) in tensors]

@@ -1,0 +1,198 @@
+"""What runs the frozen part: OpenVINO on CPUs, TensorFlow with XLA on GPUs.
+
+An engine runs batches of one size only; the last one is padded. So a feature does not depend on its neighbours, and a
+run out of a half-filled cache equals a run out of none.
+"""
+
+import hashlib
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import time
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ndsc.errors import UserError
+from ndsc.model.backbone import Cut, digest_of
+
+log = logging.getLogger(__name__)
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which engine, at which precision, and why, in words for the log."""
+
+    engine: str
+    precision: str
+    reason: str
+
+
+class Engine(Protocol):
+    """Runs a frozen part over batches of `BATCH` photos, in order."""
+
+    choice: Choice
+    digest: str  # of the weights below the line
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """(BATCH, size, size, 3) float32 photos in, (BATCH, …) float32 features out, one for one, in order. The next
+        batch is fetched while the engine works on the one before."""
+        ...
+
+
+def choose_engine(engine: str, precision: str) -> Choice:
+    """Say which engine `auto` stands for on this machine, and why.
+
+    Raises:
+        UserError: the engine that was asked for cannot run here.
+    """
+    gpus = tf.config.list_physical_devices("GPU")
+    has_openvino = importlib.util.find_spec("openvino") is not None
+    if engine == "openvino" and not has_openvino:
+        raise UserError(
+            "backbone.engine=openvino needs the package openvino, which is not installed (there are no wheels for some "
+            "machines). Install it, or say backbone.engine=auto. Received: backbone.engine=openvino."
+        )
+    if engine == "auto":
+        if gpus:
+            engine, reason = "tensorflow", f"{len(gpus)} GPU(s) found"
+        elif has_openvino:
+            engine, reason = "openvino", "no GPU, and OpenVINO is installed"
+        else:
+            engine, reason = "tensorflow", "no GPU, and OpenVINO is not installed"
+    else:
+        reason = "as configured"
+    return Choice(engine, _precision(engine, precision, bool(gpus)), reason)
+
+
+def _precision(engine: str, asked: str, gpu: bool) -> str:
+    """`auto` is the fastest that keeps the features: bfloat16 on CPUs that have it, mixed_float16 on GPUs."""
+    if asked != "auto":
+        return asked
+    if engine == "tensorflow":
+        return "mixed_float16" if gpu else "float32"
+    import openvino
+
+    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bfloat16" if capable else "float32"
+
+
+def build_engine(cut: Cut, choice: Choice, cache_root: Path) -> Engine:
+    """Make the chosen engine ready for the frozen part of a cut backbone."""
+    if choice.engine == "openvino":
+        return OpenVINOEngine(cut, choice, cache_root)
+    return TensorFlowEngine(cut, choice)
+
+
+class TensorFlowEngine:
+    """A `tf.function`, compiled by XLA on GPUs, with the weights rounded once where the precision is mixed."""
+
+    def __init__(self, cut: Cut, choice: Choice) -> None:
+        self.choice = choice
+        self.digest = digest_of(cut.frozen)
+        model = cut.frozen if choice.precision == "float32" else _with_policy(cut.frozen, choice.precision)
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        signature = [tf.TensorSpec((BATCH, *cut.frozen.input_shape[1:]), tf.float32)]
+        self._call = tf.function(
+            lambda photos: tf.cast(model(photos, training=False), tf.float32),
+            input_signature=signature,
+            jit_compile=gpu,
+        )
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine.run`. A GPU works on one batch while the one before is fetched from it."""
+        waiting: deque[tf.Tensor] = deque()
+        for batch in batches:
+            waiting.append(self._call(tf.convert_to_tensor(batch)))
+            if len(waiting) > 1:
+                yield waiting.popleft().numpy()
+        for features in waiting:
+            yield features.numpy()
+
+
+def _with_policy(model: keras.Model, policy: str) -> keras.Model:
+    """The same model computing at another precision, its weights kept in float32."""
+
+    def at_precision(layer: keras.layers.Layer) -> keras.layers.Layer:
+        config = layer.get_config()
+        config["dtype"] = policy
+        return layer.__class__.from_config(config)
+
+    copy = keras.models.clone_model(model, clone_function=at_precision, recursive=True)
+    copy.set_weights(model.get_weights())
+    return copy
+
+
+class OpenVINOEngine:
+    """OpenVINO's compiled network, exported by Keras once per weights, line and size, and kept in the cache."""
+
+    def __init__(self, cut: Cut, choice: Choice, cache_root: Path) -> None:
+        import openvino
+
+        self.choice = choice
+        self.digest = digest_of(cut.frozen)
+        network = openvino.Core().read_model(_exported(cut, self.digest, cache_root))
+        network.reshape([BATCH, *cut.frozen.input_shape[1:]])
+        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32"}[choice.precision]
+        # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
+        hints["INFERENCE_NUM_THREADS"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        self._compiled = openvino.Core().compile_model(network, "CPU", hints)
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine.run`. Two requests take turns, so that the next photos are decoded while the backbone works."""
+        free = [self._compiled.create_infer_request() for _ in range(2)]
+        busy: deque[Any] = deque()
+        for batch in batches:
+            request = free.pop()
+            request.start_async([batch])
+            busy.append(request)
+            if len(busy) == 2:
+                yield from self._finished(busy, free)
+        while busy:
+            yield from self._finished(busy, free)
+
+    @staticmethod
+    def _finished(busy: deque[Any], free: list[Any]) -> Iterator[np.ndarray]:
+        request = busy.popleft()
+        request.wait()
+        features = np.array(request.get_output_tensor().data, copy=True)
+        free.append(request)
+        yield features
+
+
+def _exported(cut: Cut, digest: str, cache_root: Path) -> Path:
+    """The network as OpenVINO's files, from the cache or exported now and put there in one piece."""
+    import openvino
+
+    described = {
+        **cut.identity,
+        "weights": digest,
+        "keras": keras.__version__,
+        "openvino": openvino.__version__,
+    }
+    name = hashlib.blake2b(json.dumps(described, sort_keys=True).encode(), digest_size=16).hexdigest()
+    folder = cache_root / "networks" / name
+    if not folder.exists():
+        started = time.perf_counter()
+        building = folder.with_name(f".{name}-{uuid.uuid4().hex}")
+        building.mkdir(parents=True)
+        cut.frozen.export(str(building / "network.xml"), format="openvino", verbose=False)
+        (building / "network.json").write_text(json.dumps(described, indent=2))
+        try:
+            building.rename(folder)
+        except OSError:  # another process was first; its files are the same
+            shutil.rmtree(building)
+        log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
+    return folder / "network.xml"

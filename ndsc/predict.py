@@ -1,0 +1,154 @@
+"""Labels for new photos: `python -m ndsc.predict run=<run id> images=<files, folders or archives>`."""
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig
+
+from ndsc.config import CONFIG_FOLDER, as_schema
+from ndsc.errors import UserError, shown_to_user
+from ndsc.startup import start_tensorflow
+from ndsc.terminal import progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ndsc.data.results_file import ResultsFile
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class StoreConfig:
+    """Where runs were recorded."""
+
+    kind: str = MISSING
+    root: str = MISSING
+
+
+@dataclass
+class CacheFolderConfig:
+    """Where indexes, exported networks and downloaded classifiers are kept."""
+
+    root: str = MISSING
+
+
+@dataclass
+class PredictConfig:
+    """Everything that `python -m ndsc.predict` needs to know; `images` is a path or a list of paths."""
+
+    run: str | None = None
+    model: str | None = None
+    images: Any = None
+    output: str = MISSING
+    overwrite: bool = MISSING
+    precision: str = MISSING
+    tracking: StoreConfig = MISSING
+    cache: CacheFolderConfig = MISSING
+
+
+def main(config: PredictConfig) -> None:
+    """Label the photos and write the results.
+
+    Raises:
+        UserError: something only the user can mend.
+    """
+    from ndsc.data.catalogue import PhotoReader
+    from ndsc.data.results_file import ResultsFile, check_results_file
+    from ndsc.data.unlabelled import check_images, find_unlabelled
+
+    check(config)
+    output, cache = Path(config.output).expanduser(), Path(config.cache.root)
+    images = [str(image) for image in (config.images if isinstance(config.images, list) else [config.images])]
+    check_results_file(output, config.overwrite)
+    check_images(images)
+    saved = _classifier_file(config, cache)
+    photos = find_unlabelled(images, cache)
+    # From here on it takes seconds: what needs TensorFlow is imported here, and nowhere above.
+    start_tensorflow()
+    from ndsc.model.labelling import classifier_engine, label_photos, result_schema
+    from ndsc.model.raw import RawClassifier
+
+    classifier = RawClassifier(saved)
+    engine = classifier_engine(classifier, saved, config.precision, cache)
+    with PhotoReader(cache) as reader, ResultsFile(output, result_schema(classifier.classes), config.overwrite) as file:
+        unreadable, seconds = _write(label_photos(photos, reader, classifier, engine), photos.num_rows, file)
+    log.info(
+        "%s: %d photos, %d of them unreadable, in %.1f seconds (%.1f a second)",
+        output,
+        photos.num_rows,
+        unreadable,
+        seconds,
+        photos.num_rows / seconds,
+    )
+
+
+def check(config: PredictConfig) -> None:
+    """Say what types cannot.
+
+    Raises:
+        UserError: a choice is not one of those there are, or it is not said what to label by what.
+    """
+    choices = {
+        "tracking.kind": (config.tracking.kind, ("local", "server", "off")),
+        "precision": (config.precision, ("float32", "auto")),
+    }
+    for key, (value, allowed) in choices.items():
+        if value not in allowed:
+            raise UserError(f"{key} must be one of {', '.join(allowed)}. Received: {key}={value}.")
+    if (config.run is None) == (config.model is None):
+        raise UserError(
+            "Either run=<run id> or model=<a classifier.keras> must say which classifier labels the photos. "
+            f"Received: run={config.run or 'null'} and model={config.model or 'null'}. The id of a run is in the last "
+            "lines that it printed and at the top of its page (make ui)."
+        )
+    if not config.images:
+        raise UserError("images=<photos, folders or archives> must say what to label. Received: images=null.")
+
+
+def _classifier_file(config: PredictConfig, cache: Path) -> Path:
+    if config.run is not None:
+        from ndsc.tracking.query import fetch_classifier
+
+        return fetch_classifier(config.run, config.tracking, cache)
+    path = Path(str(config.model)).expanduser()
+    if not path.is_file() or path.suffix != ".keras":
+        raise UserError(f"model= must name a file that ends in .keras. Received: model={path}. Mend the path.")
+    return path
+
+
+def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") -> tuple[int, float]:
+    """Write all rows as they come; gives the number of unreadable photos, and the seconds it took."""
+    unreadable, started = 0, time.perf_counter()
+    with progress("labelling", total=total) as advance, warnings.catch_warnings():
+        # Pillow warns of odd metadata that does not matter here.
+        warnings.simplefilter("ignore")
+        for batch in rows:
+            file.write(batch)
+            unreadable += batch.column("label").null_count
+            advance(batch.num_rows)
+    return unreadable, time.perf_counter() - started
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="predict")
+def command(composed: DictConfig) -> None:
+    """Hydra's way in."""
+    with shown_to_user():
+        main(as_schema(composed, PredictConfig))
+
+
+def register() -> None:
+    """Make the schema known to Hydra under the name that `conf/predict.yaml` begins with."""
+    ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
+
+
+if __name__ == "__main__":
+    register()
+    command()

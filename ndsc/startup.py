@@ -1,0 +1,51 @@
+"""TensorFlow's start, in one place.
+
+Late, since it takes seconds; and quiet, since on a machine without a GPU it says so in a dozen lines of C++ log that no
+level of its own switches off.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+
+
+def start_tensorflow() -> None:
+    """Import TensorFlow, and let GPUs give memory as it is needed rather than all at once.
+
+    Where there is an NVIDIA driver, everything TensorFlow has to say is shown: it may be why the GPU is not used.
+    """
+    has_driver = NVIDIA_DRIVER.exists()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")
+    if has_driver:
+        import tensorflow as tf
+    else:
+        with _standard_error_held_back():
+            import tensorflow as tf
+    for gpu in tf.config.list_physical_devices("GPU"):
+        if not tf.config.experimental.get_memory_growth(gpu):
+            tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextmanager
+def _standard_error_held_back() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2; if the block fails, show it after all."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(kept, 2)
+            said.seek(0)
+            shutil.copyfileobj(said, sys.stderr.buffer)
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)

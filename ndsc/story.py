@@ -1,0 +1,213 @@
+"""What a run tells of itself, to the person at the terminal and to tracking: what it drew, what it rejected, what it
+reused, what it cost. Each method takes what a step made, records it, and gives it on."""
+
+import logging
+import tempfile
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+
+from ndsc.config import Config
+from ndsc.data.catalogue import Catalogue
+from ndsc.data.images import read_pixels
+from ndsc.data.manifest import Finished, Manifest
+from ndsc.data.photos import Usable
+from ndsc.evaluation.photo_sheets import view_sheet
+from ndsc.evaluation.predictions import Predictions
+from ndsc.evaluation.results import figures, summarize, tables
+from ndsc.invocation import Invocation
+from ndsc.model.engine import Choice
+from ndsc.model.weights import Weights
+from ndsc.terminal import closing_table
+from ndsc.tracking.environment import log_environment
+from ndsc.tracking.model import log_classifier, log_head
+from ndsc.tracking.run import Run
+from ndsc.training.features import Cost
+from ndsc.training.phases import Study, Trained
+
+log = logging.getLogger(__name__)
+
+FLUSH_SECONDS = 5.0  # a long training is followed live, a short one is written in one go
+SHEET_PHOTOS = 2  # a class
+
+
+class Story:
+    """Tells one run; `time/…` metrics are the seconds between one telling and the next."""
+
+    def __init__(self, run: Run, config: Config, invocation: Invocation, weights: Weights) -> None:
+        self._run, self._config, self._weights = run, config, weights
+        self._started = self._last = time.perf_counter()
+        self._metrics: dict[str, float] = {}
+        self._waiting: dict[str, list[float]] = {}
+        self._epochs_sent = 0
+        self._sent_at = 0.0
+        if weights.warning:
+            log.warning(weights.warning)
+        run.log_text(invocation.yaml, "config/config.yaml")
+        run.log_json(
+            {"overrides": list(invocation.overrides), "choices": dict(invocation.choices)}, "config/invocation.json"
+        )
+        run.log_params(invocation.params())
+        run.set_tags(
+            {
+                "command": invocation.command,
+                "weights": weights.origin,
+                "data.root": config.data.root or "rendered",
+                "cache.root": str(Path(config.cache.root).absolute()),
+            }
+        )
+        log_environment(run, Path(__file__).parent.parent)
+
+    def indexed(self, catalogue: Catalogue) -> Catalogue:
+        """The listings there are."""
+        self._time("time/index_seconds")
+        return catalogue
+
+    def read(self, usable: Usable) -> Usable:
+        """The photos that can be used, and the ones that were passed over."""
+        self._time("time/read_seconds")
+        self._metrics["data/rejected"] = len(usable.rejected)
+        self._run.log_table(usable.rejected, "data/rejected.csv")
+        self._tell_shortages(usable.photos)
+        return usable
+
+    def _tell_shortages(self, photos: pd.DataFrame) -> None:
+        asked = self._config.sampling.per_class
+        drawn = photos.loc[photos["role"] != "pool", "label"].value_counts()
+        short = {label: count for label, count in drawn.items() if asked is not None and count < asked}
+        if short:
+            listed = ", ".join(f"{label} {count}" for label, count in short.items())
+            log.info("fewer photos than the %d asked for, so all there are: %s", asked, listed)
+            self._run.log_json(
+                {"asked": asked, "drawn": {str(k): int(v) for k, v in short.items()}}, "data/shortages.json"
+            )
+
+    def chose(self, choice: Choice) -> Choice:
+        """The engine, and why."""
+        log.info("engine: %s at %s (%s)", choice.engine, choice.precision, choice.reason)
+        self._run.set_tags(
+            {"engine": choice.engine, "engine.precision": choice.precision, "engine.reason": choice.reason}
+        )
+        return choice
+
+    def finished(self, finished: Finished) -> Manifest:
+        """The manifest, and what was set aside for it."""
+        manifest = finished.manifest
+        sizes = manifest.rows["split"].value_counts()
+        log.info(
+            "manifest %s: %d to train on, %d to validate, %d to test, in %d classes; %d duplicate groups",
+            manifest.digest(),
+            *(int(sizes.get(split, 0)) for split in ("train", "validation", "test")),
+            len(manifest.classes),
+            finished.duplicate_groups,
+        )
+        self._metrics["data/duplicate_groups"] = finished.duplicate_groups
+        self._run.set_tags({"manifest": manifest.digest()})
+        self._run.log_table(finished.set_aside, "data/set_aside.csv")
+        self._run.log_json(list(manifest.classes), "data/classes.json")
+        self._log_manifest(manifest)
+        return manifest
+
+    def _log_manifest(self, manifest: Manifest) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            manifest.save(Path(folder) / "manifest.parquet")
+            self._run.log_file(Path(folder) / "manifest.parquet", "data")
+        source = self._config.data.root or "rendered sample"
+        for split in manifest.rows["split"].unique():
+            self._run.log_dataset(manifest.of(split), split, source, "training" if split == "train" else split)
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """One epoch's metrics: kept, and written at most every few seconds, off the training loop."""
+        for name, value in metrics.items():
+            self._waiting.setdefault(name, []).append(value)
+        if time.perf_counter() - self._sent_at > FLUSH_SECONDS and number > 0:
+            self._send_epochs()
+
+    def _send_epochs(self) -> None:
+        if self._waiting:
+            self._run.log_history(self._waiting, first_step=self._epochs_sent + 1)
+            self._epochs_sent += len(next(iter(self._waiting.values())))
+            self._waiting = {}
+        self._sent_at = time.perf_counter()
+
+    def trained(self, trained: Trained, cost: Cost) -> Trained:
+        """The curves, and what features cost."""
+        self._send_epochs()
+        self._metrics |= {
+            "time/features_seconds": cost.seconds,
+            "time/fit_seconds": trained.fit_seconds,
+            "cache/hits": cost.hits,
+            "cache/misses": cost.misses,
+            "best/epoch": trained.best_epoch + 1,
+        }
+        if cost.misses:
+            self._metrics["throughput/backbone_images_per_second"] = cost.misses / cost.backbone_seconds
+        return trained
+
+    def evaluated(self, trained: Trained, manifest: Manifest, study: Study) -> dict[str, float]:
+        """Metrics, reports and figures."""
+        predictions = {}
+        for split, probabilities in trained.probabilities.items():
+            rows = manifest.of(split)
+            if len(rows):
+                predictions[split] = Predictions(probabilities, manifest.labels(rows), manifest.classes, rows)
+        self._metrics |= summarize(predictions, self._config.seed)
+        for path, table in tables(predictions, self._config.seed).items():
+            self._run.log_table(table, path)
+        if self._config.tracking.figures:
+
+            def photo(row: pd.Series) -> np.ndarray:
+                return read_pixels(study.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
+
+            for path, figure in figures(predictions, trained.history, trained.best_epoch, trained.second_phase, photo):
+                self._run.log_figure(figure, path)
+            self._log_views(manifest, study)
+        return self._metrics
+
+    def _log_views(self, manifest: Manifest, study: Study) -> None:
+        train = manifest.of("train")
+        shown = train.groupby("label", sort=True).head(SHEET_PHOTOS)
+        shown = shown.sort_values("label", kind="stable").head(12)
+        pixels = study.frozen_part("all").pixels(shown)
+        self._run.log_figure(view_sheet(pixels, shown["label"].tolist()), "figures/augmented_views.png")
+
+    def saved(self, classifier: keras.Model, head: keras.Model, classes: tuple[str, ...]) -> None:
+        """The model, as much of it as `tracking.model` says."""
+        if self._config.tracking.model == "full":
+            log_classifier(self._run, classifier, classes)
+        elif self._config.tracking.model == "head":
+            log_head(self._run, head, classes)
+
+    def closed(self, metrics: dict[str, float]) -> None:
+        """Write all metrics at once and print the closing table."""
+        metrics["time/total_seconds"] = time.perf_counter() - self._started
+        self._run.log_metrics(metrics)
+        closing_table(self._summary(metrics))
+
+    def _summary(self, metrics: dict[str, float]) -> dict[str, str]:
+        low, high = metrics["best/val_accuracy_low"], metrics["best/val_accuracy_high"]
+        summary = {
+            "validation accuracy": f"{metrics['best/val_accuracy']:.2%}  (95 % interval {low:.1%} to {high:.1%})",
+            "training accuracy": f"{metrics['best/train_accuracy']:.2%}",
+            "best epoch": f"{metrics['best/epoch']:.0f}",
+            "features": f"{metrics['cache/hits']:,.0f} from the cache, {metrics['cache/misses']:,.0f} computed",
+            "seconds": f"{metrics['time/total_seconds']:.1f}: reading {metrics['time/read_seconds']:.1f}, features "
+            f"{metrics['time/features_seconds']:.1f}, fit {metrics['time/fit_seconds']:.1f}",
+            "weights": self._weights.origin,
+        }
+        if "test/accuracy" in metrics:
+            summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}"
+        if self._run.id:
+            summary["run"] = self._run.id
+            summary["to look at it"] = (
+                "make ui" if self._config.tracking.kind == "local" else "the tracking server's page"
+            )
+        return summary
+
+    def _time(self, name: str) -> None:
+        now = time.perf_counter()
+        self._metrics[name] = now - self._last
+        self._last = now

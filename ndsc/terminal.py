@@ -1,0 +1,52 @@
+"""What a person sees while a run goes on: one progress bar a step and the story's lines, on standard error."""
+
+import copy
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+console = Console(stderr=True)
+
+
+@contextmanager
+def progress(step: str, total: int | None = None, unit: str = "photos") -> Iterator[Callable[[int], None]]:
+    """Show a bar for one step; yields `advance(count)`. `total=None` shows an activity pulse without an end.
+
+    Where standard error is no terminal (a job log), only the last state is printed.
+    """
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bars:
+        task = bars.add_task(step, total=total)
+        yield lambda count: bars.advance(task, count)
+
+
+def closing_table(rows: Mapping[str, str]) -> None:
+    """Print what a finished run has to say, a line each."""
+    table = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
+    for name, value in rows.items():
+        table.add_row(name, value)
+    console.print(table)
+
+
+class StoryHandler(logging.Handler):
+    """Prints log lines through the same console as the bars, so that neither tears the other apart."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line; warnings stand out. Tracebacks are for the log file: Hydra prints its own to the terminal."""
+        record = copy.copy(record)
+        record.exc_info = record.exc_text = None
+        style = "yellow" if record.levelno >= logging.WARNING else None
+        console.print(self.format(record), style=style, markup=False, highlight=False, soft_wrap=True)

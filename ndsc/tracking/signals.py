@@ -1,0 +1,59 @@
+"""How a run hears that it has to stop, and how it is left in peace while it is closed."""
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+# 128 + 15: what a shell reports for a process that SIGTERM ended.
+EXIT_CODE = 143
+
+Handler = Callable[[int, FrameType | None], object]
+
+
+class Terminated(SystemExit):
+    """The process was asked to stop (SIGTERM): by a scheduler that wants its node back, or by a person."""
+
+
+@contextmanager
+def sigterm_raises() -> Iterator[None]:
+    """Turn SIGTERM into the exception `Terminated`, so that `with` blocks are left in order; exit code 143.
+
+    Python runs signal handlers in its main thread only; in any other thread this context changes nothing. Handlers
+    that were there before are put back.
+    """
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Terminated(EXIT_CODE)
+
+    with _handlers(stop, signal.SIGTERM):
+        yield
+
+
+@contextmanager
+def signals_held_off() -> Iterator[None]:
+    """Keep Ctrl-C and SIGTERM waiting until the block has ended, then deliver them.
+
+    People press Ctrl-C twice, and schedulers repeat SIGTERM. Without this, the second one would interrupt the closing
+    of the run, and the run would be RUNNING for ever. If the block raises, its exception takes their place.
+    """
+    waiting: list[int] = []
+    with _handlers(lambda number, _frame: waiting.append(number), signal.SIGINT, signal.SIGTERM):
+        yield
+    for number in waiting:
+        signal.raise_signal(number)
+
+
+@contextmanager
+def _handlers(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, former in previous.items():
+            # None: a handler that a C library installed. Python cannot put that one back.
+            signal.signal(number, signal.SIG_DFL if former is None else former)

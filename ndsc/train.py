@@ -1,0 +1,73 @@
+"""One tracked run, from archives to a saved classifier: `python -m ndsc.train +experiment=baseline`.
+
+`main` reads straight down, in the order in which the data goes.
+"""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from ndsc.config import CONFIG_FOLDER, Config, register, typed
+from ndsc.errors import shown_to_user
+from ndsc.invocation import Invocation
+from ndsc.startup import start_tensorflow
+
+
+def main(config: Config, invocation: Invocation) -> dict[str, float]:
+    """Do one run and return its metrics.
+
+    Raises:
+        UserError: something only the user can mend.
+    """
+    from ndsc.data.catalogue import PhotoReader, check_data, load_catalogue
+    from ndsc.model.weights import locate_weights
+    from ndsc.tracking.query import fetch_classifier
+
+    check_data(config)
+    cache = Path(config.cache.root)
+    weights = locate_weights(
+        config.backbone, config.data.source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+    )
+    # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
+    start_tensorflow()
+    from ndsc.data.manifest import finish
+    from ndsc.data.photos import find_usable
+    from ndsc.data.sampling import draw
+    from ndsc.model.backbone import build_backbone
+    from ndsc.model.classifier import assemble
+    from ndsc.model.engine import choose_engine
+    from ndsc.story import Story
+    from ndsc.tracking.run import start_run
+    from ndsc.training.phases import Study, train_phases
+    from ndsc.training.views import Policy
+
+    with start_run(config.tracking, invocation.name(), {}) as run, PhotoReader(cache) as reader:
+        story = Story(run, config, invocation, weights)
+        catalogue = story.indexed(load_catalogue(config.data, cache))
+        drawn = draw(catalogue, config.sampling, config.split, config.seed)
+        usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
+        backbone = build_backbone(config.backbone, weights, config.seed)
+        choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision))
+        study = Study(config, backbone, choice, Policy(config.augmentation), reader)
+        vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
+        finished = finish(usable.photos, vectors, config.split, config.sampling.test, config.seed)
+        manifest = story.finished(finished)
+        trained = story.trained(train_phases(study, manifest, story.epoch), study.cost)
+        classifier = assemble(backbone, trained.head, config.backbone.resize)
+        metrics = story.evaluated(trained, manifest, study)
+        story.saved(classifier, trained.head, manifest.classes)
+        story.closed(metrics)
+    return metrics
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
+def command(composed: DictConfig) -> float:
+    """Hydra's way in; a sweeper is given the best validation accuracy."""
+    with shown_to_user():
+        return main(typed(composed), Invocation.of(composed))["best/val_accuracy"]
+
+
+if __name__ == "__main__":
+    register()
+    command()

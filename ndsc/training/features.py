@@ -1,0 +1,252 @@
+"""The frozen part over views of photos: what the cache does not hold is computed, once, and put there."""
+
+import logging
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ndsc.config import Config
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.images import decodable, decode, resizer
+from ndsc.data.photos import DECODER
+from ndsc.errors import UserError
+from ndsc.model.backbone import Backbone, Cut
+from ndsc.model.engine import BATCH, Engine
+from ndsc.terminal import progress
+from ndsc.training.store import FeatureRows, FeatureStore
+from ndsc.training.views import Policy
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Cost:
+    """What the cache gave and what had to be computed in a run. Counts are views of photos, each counted once however
+    often it is asked for."""
+
+    hits: int = 0
+    misses: int = 0
+    seconds: float = 0.0  # of making features, looking them up included
+    backbone_seconds: float = 0.0  # of these, decoding and running the backbone
+    _counted: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # contents by line and view
+
+    def count(self, line: str, view: int, contents: np.ndarray, missing: np.ndarray) -> None:
+        """Count the photos of one view, (n, 16) bytes, and which of them are missing, (n,) booleans."""
+        names = np.ascontiguousarray(contents).view("V16").ravel()
+        before = self._counted.get((line, view), names[:0])
+        new = ~np.isin(names, before)
+        computed = len(np.unique(names[new & missing]))
+        self.misses += computed
+        self.hits += len(np.unique(names[new])) - computed
+        self._counted[line, view] = np.union1d(before, names)
+
+
+@dataclass(frozen=True)
+class ViewedFeatures:
+    """Features of photos in several views, read when asked for: `features[photos, views]` is (n, *shape), in the type
+    that the cache keeps."""
+
+    rows: dict[int, FeatureRows | np.ndarray]  # by view
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(photos, *shape of one feature)."""
+        return next(iter(self.rows.values())).shape
+
+    @property
+    def views(self) -> tuple[int, ...]:
+        """The views that there are."""
+        return tuple(self.rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Size in memory if everything were loaded."""
+        return sum(int(np.prod(rows.shape)) * rows.dtype.itemsize for rows in self.rows.values())
+
+    def __getitem__(self, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        photos, views = at
+        first = next(iter(self.rows.values()))
+        gathered = np.empty((len(photos), *first.shape[1:]), first.dtype)
+        for view in np.unique(views):
+            here = np.flatnonzero(views == view)
+            gathered[here] = self.rows[int(view)][photos[here]]
+        return gathered
+
+    def in_memory(self) -> "ViewedFeatures":
+        """The same features, loaded."""
+        return ViewedFeatures({view: rows[:] for view, rows in self.rows.items()})
+
+
+@dataclass
+class FrozenPart:
+    """Everything below the freeze line, ready to make features: line, engine, augmentation policy and cache."""
+
+    backbone: Backbone
+    cut: Cut
+    engine: Engine
+    policy: Policy
+    config: Config
+    reader: PhotoReader
+    cost: Cost
+
+    def features(self, photos: pd.DataFrame, views: Sequence[int]) -> ViewedFeatures:
+        """Features of every photo in each of these views.
+
+        Args:
+            photos: rows with content, archive, offset, size and header, as in a manifest.
+            views: view numbers; 0 is the plain photo.
+
+        Raises:
+            UserError: features do not fit the type that the cache keeps.
+        """
+        started = time.perf_counter()
+        contents = _contents(photos)
+        with ExitStack() as stack:
+            plain, augmented = self._open(stack, False), self._open(stack, True)
+            stores = {view: plain if view == 0 else augmented for view in views}
+            missing = self._missing(contents, stores)
+            if missing.any():
+                # Whoever else computes the same rows is waited for; what it made is then found.
+                for store in {id(store): store for store in stores.values()}.values():
+                    stack.enter_context(store.exclusive())
+                missing = self._missing(contents, stores)
+            for column, view in enumerate(views):
+                self.cost.count(self.cut.line, view, contents, missing[:, column])
+            if missing.any():
+                self._compute(photos, contents, stores, missing)
+            found = {view: store.rows(contents, np.full(len(contents), view)) for view, store in stores.items()}
+        self.cost.seconds += time.perf_counter() - started
+        return ViewedFeatures(found)
+
+    def fingerprint(self, augmented: bool) -> dict[str, object]:
+        """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by
+        all policies."""
+        return {
+            **self.cut.identity,
+            "weights": self.engine.digest,
+            "resize": self.config.backbone.resize,
+            "decoder": DECODER,
+            "augmentation": f"keras-{keras.__version__} {self.policy.described}" if augmented else "none",
+            "engine": f"{self.engine.choice.engine} {_engine_version(self.engine.choice.engine)}",
+            "precision": self.engine.choice.precision,
+            "batch": BATCH,
+        }
+
+    def pixels(self, photos: pd.DataFrame) -> np.ndarray:
+        """(photos, views, size, size, 3) grey levels 0 to 255 of all views, as the backbone is shown them."""
+        contents = _contents(photos)
+        views = np.arange(self.policy.views)
+        every = np.ones((len(photos), len(views)), bool)
+        batches = [batch.numpy() for batch in self._views(photos, contents, views, every)]
+        return np.concatenate(batches).reshape(len(photos), len(views), self.backbone.size, self.backbone.size, 3)
+
+    def _open(self, stack: ExitStack, augmented: bool) -> FeatureStore:
+        cache = self.config.cache
+        shape = self.cut.frozen.output_shape[1:]
+        store = FeatureStore.open(Path(cache.root), self.fingerprint(augmented), shape, cache.dtype)
+        return stack.enter_context(store)
+
+    @staticmethod
+    def _missing(contents: np.ndarray, stores: dict[int, FeatureStore]) -> np.ndarray:
+        """(photos, views) booleans. A photo that is listed twice is missing once."""
+        first = np.zeros(len(contents), bool)
+        first[np.unique(contents, axis=0, return_index=True)[1]] = True
+        columns = [~store.find(contents, np.full(len(contents), view)) & first for view, store in stores.items()]
+        return np.stack(columns, axis=1)
+
+    def _compute(
+        self, photos: pd.DataFrame, contents: np.ndarray, stores: dict[int, FeatureStore], missing: np.ndarray
+    ) -> None:
+        started = time.perf_counter()
+        views = np.array(list(stores))
+        at_photo, at_view = np.nonzero(missing)
+        done = 0
+        with progress("backbone", total=len(at_photo), unit="views") as advance:
+            for features in self.engine.run(_padded(self._views(photos, contents, views, missing))):
+                mine = slice(done, min(done + BATCH, len(at_photo)))
+                count = mine.stop - mine.start
+                rows = _rounded(features[:count], self.config.cache.dtype)
+                for store in set(stores.values()):
+                    here = np.array([stores[int(view)] is store for view in views[at_view[mine]]])
+                    if here.any():
+                        store.append(contents[at_photo[mine]][here], views[at_view[mine]][here], rows[here])
+                done += count
+                advance(count)
+        self.cost.backbone_seconds += time.perf_counter() - started
+
+    def _views(
+        self, photos: pd.DataFrame, contents: np.ndarray, views: np.ndarray, missing: np.ndarray
+    ) -> tf.data.Dataset:
+        """Batches (up to BATCH, size, size, 3) of the missing views, photo by photo: each photo is decoded once."""
+
+        def wanted() -> Iterator[tuple]:
+            for at in np.flatnonzero(missing.any(axis=1)):
+                photo = photos.iloc[at]
+                data = self.reader.read(photo["archive"], int(photo["offset"]), int(photo["size"]))
+                data, format = decodable(data, photo["format"], bool(photo["animated"]))
+                mine = views[missing[at]]
+                seeds = np.stack([self.policy.seeds(contents[at].tobytes(), int(view)) for view in mine])
+                yield data, format, int(photo["orientation"]), bool(photo["alpha"]), mine, seeds
+
+        resize = resizer(self.backbone.size, self.config.backbone.resize)
+
+        def make(data, format, orientation, alpha, numbers, seeds):
+            plain = resize(decode(data, format, orientation, alpha))
+
+            def one(which):
+                number, layer_seeds = which
+                return tf.cond(number == 0, lambda: plain, lambda: self.policy.apply(plain, layer_seeds))
+
+            return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
+
+        signature = (
+            tf.TensorSpec([], tf.string),
+            tf.TensorSpec([], tf.string),
+            tf.TensorSpec([], tf.int32),
+            tf.TensorSpec([], tf.bool),
+            tf.TensorSpec([None], tf.int32),
+            tf.TensorSpec([None, None, 2], tf.int32),
+        )
+        dataset = tf.data.Dataset.from_generator(wanted, output_signature=signature)
+        dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
+        return dataset.unbatch().batch(BATCH).prefetch(2)
+
+
+def _contents(photos: pd.DataFrame) -> np.ndarray:
+    """(n, 16) bytes of the photos' content hashes."""
+    return np.frombuffer(bytes.fromhex("".join(photos["content"])), np.uint8).reshape(-1, 16)
+
+
+def _padded(batches: tf.data.Dataset) -> Iterator[np.ndarray]:
+    """Batches of one size: the last is filled up with black."""
+    for batch in batches:
+        photos = batch.numpy()
+        yield np.pad(photos, [(0, BATCH - len(photos)), (0, 0), (0, 0), (0, 0)])
+
+
+def _rounded(features: np.ndarray, dtype: str) -> np.ndarray:
+    """Features in the cache's type."""
+    rows = features.astype(dtype)
+    if not np.isfinite(rows).all():
+        raise UserError(
+            f"Features were expected to fit {dtype}, but some are not finite (largest before rounding: "
+            f"{np.abs(features).max():.3g}). Say cache.dtype=float32, or use other weights. Received: "
+            f"cache.dtype={dtype}."
+        )
+    return rows
+
+
+def _engine_version(engine: str) -> str:
+    if engine == "openvino":
+        import openvino
+
+        return openvino.__version__.split("-")[0]
+    return tf.__version__

@@ -1,0 +1,176 @@
+"""Training what lies above the freeze line, on features."""
+
+import logging
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ndsc.config import TrainingConfig
+from ndsc.errors import UserError
+from ndsc.library import build
+from ndsc.terminal import progress
+from ndsc.training.callbacks import KeepBest, Report
+from ndsc.training.features import ViewedFeatures
+
+log = logging.getLogger(__name__)
+
+# Pooled features are a few kB each and are held in memory; feature maps are read from the cache batch by batch.
+IN_MEMORY_BYTES = 512 * 2**20
+
+History = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Photos of one side of the split: their features and (n,) int32 class numbers."""
+
+    features: ViewedFeatures
+    labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Per-epoch metrics named as they are logged (`train/loss`, …), and the number of the best epoch, from 0."""
+
+    history: History
+    best_epoch: int
+
+
+def fit(
+    model: keras.Model,
+    train: Side,
+    validation: Side,
+    training: TrainingConfig,
+    optimizer: Mapping[str, Any],
+    callbacks: Mapping[str, Any],
+    seed: int,
+    report: Callable[[int, dict[str, float]], None],
+) -> Fitted:
+    """Train the model in place and leave it with the weights of its best epoch by validation loss.
+
+    Args:
+        model: from features to probabilities.
+        train: in all views; an epoch shows each photo once, in a view that changes from epoch to epoch.
+        validation: judged in view 0.
+        report: called with each epoch's number and metrics.
+
+    Raises:
+        UserError: the loss became infinite or not a number.
+    """
+    classes = model.output_shape[-1]
+    steps = math.ceil(len(train.labels) / training.batch_size)
+    model.compile(
+        optimizer=build(optimizer, "optimizer"),
+        loss=_loss(training.label_smoothing),
+        metrics=["accuracy"],
+        # All steps of an epoch in one call: in a linear head the way in and out costs more than the work.
+        steps_per_execution=steps,
+    )
+    best = KeepBest()
+    history: History = {}
+    with progress("fit", total=training.epochs, unit="epochs") as advance:
+
+        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
+            named = {_logged(name): value for name, value in metrics.items()}
+            for name, value in named.items():
+                history.setdefault(name, []).append(value)
+            report(epoch, named)
+            advance(1)
+
+        given = [build(described, f"callbacks.{name}") for name, described in callbacks.items()]
+        model.fit(
+            _epochs(train, training, classes, seed),
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            validation_data=_plain(validation, training, classes),
+            callbacks=[best, *given, Report(on_epoch)],  # the report last: others add to the logs
+            class_weight=_class_weights(train.labels, training.class_weights),
+            shuffle=False,  # the batches come shuffled
+            verbose=0,
+        )
+    if not np.isfinite(history["train/loss"][-1]) or not math.isfinite(best.loss):
+        raise UserError(
+            f"Training diverged: the loss in epoch {len(history['train/loss']) - 1} is {history['train/loss'][-1]}. "
+            "Expected "
+            f"a finite number. Lower optimizer.learning_rate. Received: {dict(optimizer)}."
+        )
+    best.restore()
+    return Fitted(history, best.epoch)
+
+
+def predict(model: keras.Model, features: ViewedFeatures, batch_size: int) -> np.ndarray:
+    """(n, classes) float32 probabilities of the plain photos."""
+    count = features.shape[0]
+    batches = [np.arange(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
+    zero = [np.zeros(len(batch), int) for batch in batches]
+    found = [
+        keras.ops.convert_to_numpy(model(features[photos, views].astype(np.float32), training=False))
+        for photos, views in zip(batches, zero, strict=True)
+    ]
+    return np.concatenate(found) if found else np.empty((0, model.output_shape[-1]), np.float32)
+
+
+def _loss(label_smoothing: float) -> keras.losses.Loss:
+    if label_smoothing:
+        return keras.losses.CategoricalCrossentropy(label_smoothing=label_smoothing)
+    return keras.losses.SparseCategoricalCrossentropy()
+
+
+def _logged(name: str) -> str:
+    """Keras' name of a metric as it is logged: `val_loss` is `val/loss`, `loss` is `train/loss`."""
+    return f"val/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
+
+
+def _epochs(train: Side, training: TrainingConfig, classes: int, seed: int) -> tf.data.Dataset:
+    """Batches of all epochs, one after the other."""
+    random = np.random.default_rng(seed)
+    views = np.array(train.features.views)
+    count = len(train.labels)
+    first = random.integers(len(views), size=count)  # so that an epoch holds all views in equal parts
+    order = np.stack([random.permutation(count) for _ in range(training.epochs)]).astype(np.int32)
+    turn = np.arange(training.epochs)[:, None]
+    shown = views[(first[order] + turn) % len(views)].astype(np.int32)
+    batches = tf.data.Dataset.from_tensor_slices((order, shown)).flat_map(
+        lambda photos, views: tf.data.Dataset.from_tensor_slices((photos, views)).batch(training.batch_size)
+    )
+    return _gathered(batches, train, training, classes)
+
+
+def _plain(side: Side, training: TrainingConfig, classes: int) -> tf.data.Dataset:
+    """One pass over the plain photos."""
+    photos = np.arange(len(side.labels), dtype=np.int32)
+    batches = tf.data.Dataset.from_tensor_slices((photos, np.zeros_like(photos))).batch(training.batch_size)
+    return _gathered(batches, side, training, classes)
+
+
+def _gathered(batches: tf.data.Dataset, side: Side, training: TrainingConfig, classes: int) -> tf.data.Dataset:
+    """Batches of (photo, view) numbers become batches of (features, labels)."""
+    shape = side.features.shape[1:]
+    features = side.features.in_memory() if side.features.nbytes <= IN_MEMORY_BYTES else side.features
+
+    def gather(photos: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        labels = side.labels[photos]
+        if training.label_smoothing:
+            labels = np.eye(classes, dtype=np.float32)[labels]
+        return features[photos, views].astype(np.float32), labels
+
+    label_type, label_shape = (tf.float32, [None, classes]) if training.label_smoothing else (tf.int32, [None])
+
+    def as_tensors(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        found, labels = tf.numpy_function(gather, [photos, views], [tf.float32, label_type])
+        return tf.ensure_shape(found, [None, *shape]), tf.ensure_shape(labels, label_shape)
+
+    return batches.map(as_tensors, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def _class_weights(labels: np.ndarray, kind: str) -> dict[int, float] | None:
+    """`balanced`: inversely to the number of photos, one on average over the photos."""
+    if kind == "none":
+        return None
+    counts = np.bincount(labels)
+    return {label: len(labels) / (len(counts) * count) for label, count in enumerate(counts) if count}

@@ -1,0 +1,160 @@
+"""From a manifest to a trained head: one phase, or two where the freeze line is lowered for fine-tuning."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from ndsc.config import Config, TrainingConfig
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.manifest import Manifest
+from ndsc.model.backbone import Backbone, cut
+from ndsc.model.classifier import build_head, build_trainable
+from ndsc.model.engine import Choice, build_engine
+from ndsc.seeds import derive
+from ndsc.training.features import Cost, FrozenPart
+from ndsc.training.fit import Fitted, History, Side, fit, predict
+from ndsc.training.views import Policy
+
+
+@dataclass(frozen=True)
+class Study:
+    """What all phases of a run share: the backbone, how its frozen part is run, and where photos are read."""
+
+    config: Config
+    backbone: Backbone
+    choice: Choice
+    policy: Policy
+    reader: PhotoReader
+    cost: Cost = field(default_factory=Cost)
+    _parts: dict[str, FrozenPart] = field(default_factory=dict)
+
+    def frozen_part(self, freeze: str) -> FrozenPart:
+        """Everything below a line of the backbone, ready to make features; built once a line.
+
+        Raises:
+            UserError: no such line.
+        """
+        if freeze not in self._parts:
+            parts = cut(self.backbone, freeze)
+            engine = build_engine(parts, self.choice, Path(self.config.cache.root))
+            self._parts[freeze] = FrozenPart(
+                self.backbone, parts, engine, self.policy, self.config, self.reader, self.cost
+            )
+        return self._parts[freeze]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The trained head (what lies between it and the line was trained in the backbone), the curves of all phases end to
+    end, the best epoch of the last phase in them, where a second phase began, and probabilities by split."""
+
+    head: keras.Sequential
+    history: History
+    best_epoch: int
+    second_phase: int | None
+    probabilities: dict[str, np.ndarray]
+    fit_seconds: float
+
+
+def train_phases(study: Study, manifest: Manifest, report: Callable[[int, dict[str, float]], None]) -> Trained:
+    """Train the head on the manifest's features; then, with `training.finetune`, what is above a lower line.
+
+    Args:
+        report: called with each epoch's number, counted through all phases, and its metrics.
+    """
+    config = study.config
+    pooled = study.backbone.network.output_shape[-1]
+    head = build_head(config.head, pooled, len(manifest.classes), derive(config.seed, "head"))
+    done: list[_Done] = []
+    for settings in _phases(config):
+        epochs = sum(phase.epochs for phase in done)
+
+        def count_on(epoch: int, metrics: dict[str, float], epochs_before: int = epochs) -> None:
+            report(epochs_before + epoch, metrics)
+
+        done.append(_fit_phase(study, manifest, head, settings, count_on))
+    *before, last = done
+    epochs_before = sum(phase.epochs for phase in before)
+    history: History = {}
+    for phase in done:
+        for name, values in phase.fitted.history.items():
+            history.setdefault(name, []).extend(values)
+    return Trained(
+        head,
+        history,
+        best_epoch=epochs_before + last.fitted.best_epoch,
+        second_phase=epochs_before or None,
+        probabilities=last.probabilities,
+        fit_seconds=sum(phase.seconds for phase in done),
+    )
+
+
+@dataclass(frozen=True)
+class _Phase:
+    """What one phase trains: all above `freeze`, at this learning rate."""
+
+    name: str
+    freeze: str
+    training: TrainingConfig
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What one phase gave."""
+
+    fitted: Fitted
+    probabilities: dict[str, np.ndarray]
+    seconds: float
+
+    @property
+    def epochs(self) -> int:
+        return len(self.fitted.history["train/loss"])
+
+
+def _phases(config: Config) -> list[_Phase]:
+    first = _Phase("first", config.backbone.freeze, config.training, config.optimizer["learning_rate"])
+    finetune = config.training.finetune
+    if finetune is None:
+        return [first]
+    training = replace(config.training, epochs=finetune.epochs)
+    return [first, _Phase("finetune", finetune.freeze, training, finetune.learning_rate)]
+
+
+def _fit_phase(
+    study: Study,
+    manifest: Manifest,
+    head: keras.Sequential,
+    phase: _Phase,
+    report: Callable[[int, dict[str, float]], None],
+) -> _Done:
+    """Make the features at the phase's line and fit what is above it."""
+    config = study.config
+    part = study.frozen_part(phase.freeze)
+    sides = {split: _side(part, manifest, split) for split in ("train", "validation", "test")}
+    model = build_trainable(part.cut, head, config.backbone.batch_norm)
+    started = time.perf_counter()
+    fitted = fit(
+        model,
+        sides["train"],
+        sides["validation"],
+        phase.training,
+        {**config.optimizer, "learning_rate": phase.learning_rate},
+        config.callbacks,
+        derive(config.seed, f"shuffling, {phase.name} phase"),
+        report,
+    )
+    seconds = time.perf_counter() - started
+    batch = phase.training.batch_size
+    return _Done(fitted, {split: predict(model, side.features, batch) for split, side in sides.items()}, seconds)
+
+
+def _side(part: FrozenPart, manifest: Manifest, split: str) -> Side:
+    """Training photos in all views, the others plain."""
+    rows = manifest.of(split)
+    views = range(part.config.augmentation.views) if split == "train" else [0]
+    return Side(part.features(rows, views), manifest.labels(rows))

@@ -1,0 +1,230 @@
+"""The catalogue of every source, kept between runs, and photos read by what it says."""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from ndsc.config import DataConfig
+from ndsc.data.archive import ShortRead
+from ndsc.data.catalogue import Catalogue, PhotoReader, check_data, load_catalogue
+from ndsc.errors import UserError
+from tests.data.archives import content, tar_bytes
+
+LISTED = {"beauty": "abc", "fashion": "def", "mobile": "gh"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """NDSC's layout with eight photos, one path without its extension, one photo absent."""
+    root = tmp_path / "root"
+    root.mkdir()
+    lines = ["itemid,title,Category,image_path"]
+    for category, (domain, letters) in enumerate(LISTED.items()):
+        names = [f"{domain}_image/{letter}.jpg" for letter in letters]
+        (root / f"{domain}_image.tar").write_bytes(tar_bytes(names))
+        lines += [f"{ord(letter)},title {letter},{category},{domain}_image/{letter}.jpg" for letter in letters]
+    lines[3] = lines[3].removesuffix(".jpg")
+    lines.append("1,gone,2,mobile_image/gone.jpg")
+    (root / "train.csv").write_text("\n".join(lines))
+    return root
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def settings(source: str = "ndsc", root: Path | None = None, **others: str) -> DataConfig:
+    defaults = {"labels": "domain", "image_column": "image_path", "label_column": "label"}
+    return DataConfig(source=source, root=None if root is None else str(root), **(defaults | others))
+
+
+def read_all(catalogue: Catalogue, cache: Path) -> dict[str, bytes]:
+    places = catalogue.rows.select(["image_path", "archive", "offset", "size"]).to_pylist()
+    with PhotoReader(cache) as reader:
+        return {
+            place["image_path"]: reader.read(place["archive"], place["offset"], place["size"])
+            for place in places
+            if place["offset"] is not None
+        }
+
+
+def test_every_listed_photo_is_read(root: Path, cache: Path):
+    photos = read_all(load_catalogue(settings(root=root), cache), cache)
+    assert photos == {
+        f"{domain}_image/{x}.jpg": content(f"{domain}_image/{x}.jpg") for domain, xs in LISTED.items() for x in xs
+    }
+
+
+def test_facts_and_classes_are_told_in_one_line(root: Path, cache: Path, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO)
+    catalogue = load_catalogue(settings(root=root), cache)
+    assert catalogue.classes == ("beauty", "fashion", "mobile")
+    assert catalogue.facts == {
+        "listings": 9,
+        "unlabelled": 0,
+        "repaired_paths": 1,
+        "absent": 1,
+        "unnamed_categories": 0,
+    }
+    line = "catalogue: 9 listings in 3 classes (beauty 3, fashion 3, mobile 3), 1 repaired paths, 1 absent"
+    assert caplog.messages[-1] == line
+
+
+def test_a_kept_catalogue_is_the_same_and_reads_no_archive(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    first = load_catalogue(settings(root=root), cache)
+    shutil.rmtree(cache / "archives")
+    monkeypatch.setattr("ndsc.data.catalogue.read_listings", None)
+    again = load_catalogue(settings(root=root), cache)
+    assert again.rows.equals(first.rows)
+    assert (again.facts, again.classes) == (first.facts, first.classes)
+
+
+def test_a_kept_catalogue_is_not_used_for_other_labels_or_changed_data(root: Path, cache: Path):
+    assert load_catalogue(settings(root=root), cache).classes == ("beauty", "fashion", "mobile")
+    assert load_catalogue(settings(root=root, labels="category"), cache).classes == ("0", "1", "2")
+    (root / "categories.json").write_text(json.dumps({"Beauty": {"Powder": 0}}))
+    assert load_catalogue(settings(root=root, labels="category"), cache).classes == ("1", "2", "Powder")
+    (root / "mobile_image.tar").write_bytes(tar_bytes(["mobile_image/gone.jpg"]))
+    assert load_catalogue(settings(root=root), cache).facts["absent"] == 2
+
+
+def test_a_damaged_kept_catalogue_is_made_anew(root: Path, cache: Path):
+    first = load_catalogue(settings(root=root), cache)
+    (kept,) = (cache / "catalogues").iterdir()
+    os.truncate(kept, kept.stat().st_size - 1)
+    assert load_catalogue(settings(root=root), cache).rows.equals(first.rows)
+
+
+def test_extra_columns_are_joined_and_belong_to_what_is_kept(root: Path, cache: Path, tmp_path: Path):
+    extra = tmp_path / "extra.csv"
+    for source in ("shop", "market"):
+        extra.write_text(f"image_path,source\nbeauty_image/a.jpg,{source}\nbeauty_image/c,{source}\nother.jpg,x\n")
+        catalogue = load_catalogue(settings(root=root, extra=str(extra)), cache)
+        assert catalogue.rows.column("source").to_pylist() == [source, None, source] + [None] * 6
+    assert catalogue.facts["extra_unmatched"] == 1
+
+
+def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Path):
+    text = (root / "train.csv").read_text().replace("title b,0", "title b,")
+    (root / "train.csv").write_text(text)
+    catalogue = load_catalogue(settings(root=root, labels="category"), cache)
+    assert (catalogue.rows.num_rows, catalogue.facts["unlabelled"]) == (8, 1)
+    assert load_catalogue(settings(root=root), cache).rows.num_rows == 9
+
+
+def test_the_sample_takes_the_same_road(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    asked = []
+    monkeypatch.setattr("ndsc.data.catalogue.render_sample", lambda folder: asked.append(folder) or root)
+    assert load_catalogue(settings("sample"), cache).rows.num_rows == 9
+    assert asked == [cache / "sample"]
+
+
+def test_a_folder_and_a_table_are_catalogues_too(tmp_path: Path, cache: Path):
+    for name in ("bags/a.png", "shoes/b.jpg"):
+        (tmp_path / "root" / name).parent.mkdir(parents=True)
+        (tmp_path / "root" / name).write_bytes(name.encode())
+    of_folder = load_catalogue(settings("folder", tmp_path / "root"), cache)
+    table = "image_path,label,season\nbags/a.png,1,spring\nshoes/b.jpg,2,\nshoes/gone.jpg,2,\nbags/a.png,,\n"
+    (tmp_path / "root" / "t.csv").write_text(table)
+    of_table = load_catalogue(settings("table", tmp_path / "root", table="t.csv"), cache)
+    assert (
+        read_all(of_folder, cache)
+        == read_all(of_table, cache)
+        == {x: x.encode() for x in ("bags/a.png", "shoes/b.jpg")}
+    )
+    assert (of_folder.classes, of_table.classes) == (("bags", "shoes"), ("1", "2"))
+    assert of_table.rows.column("season").to_pylist() == ["spring", "", ""]
+    assert of_table.facts == {"listings": 4, "unlabelled": 1, "absent": 1}
+    assert of_table.rows.column("archive").combine_chunks()[0].as_py() == str(tmp_path / "root" / "bags/a.png")
+
+
+def test_data_without_any_label_is_an_error(tmp_path: Path, cache: Path):
+    (tmp_path / "a.jpg").write_bytes(b"a")
+    (tmp_path / "t.csv").write_text("image_path,label\na.jpg,\n")
+    with pytest.raises(UserError, match=r"Received: 1 listings, none of which has one\."):
+        load_catalogue(settings("table", tmp_path, table="t.csv"), cache)
+
+
+def test_a_reader_reports_missing_files_and_refuses_missing_archives(tmp_path: Path, cache: Path):
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    with PhotoReader(cache) as reader:
+        assert reader.read(str(tmp_path / "a.jpg"), 0, 5) == b"photo"
+        with pytest.raises(ShortRead, match="cut off"):
+            reader.read(str(tmp_path / "a.jpg"), 0, 6)
+        with pytest.raises(ShortRead, match="No such file"):
+            reader.read(str(tmp_path / "b.jpg"), 0, 5)
+        with pytest.raises(UserError, match="No such file"):
+            reader.read(str(tmp_path / "b.tar"), 0, 5)
+
+
+def test_a_reader_opens_each_archive_once_for_all_threads(root: Path, cache: Path):
+    rows = load_catalogue(settings(root=root), cache).rows.slice(0, 8).to_pylist() * 25
+    before = len(os.listdir("/dev/fd"))
+    with PhotoReader(cache) as reader, ThreadPoolExecutor(8) as threads:
+        photos = list(threads.map(lambda row: reader.read(row["archive"], row["offset"], row["size"]), rows))
+        assert len(os.listdir("/dev/fd")) == before + 3
+    assert photos == [content(row["image_path"]) for row in rows]
+    assert len(os.listdir("/dev/fd")) == before
+
+
+def _read_manifest(path: Path, cache: Path) -> list[int]:
+    import pandas as pd
+
+    rows = pd.read_parquet(path)
+    with PhotoReader(cache) as reader:
+        return [
+            len(reader.read(row.archive, int(row.offset), int(row.size)))
+            for row in rows.itertuples()
+            if row.size == row.size
+        ]
+
+
+def test_a_manifest_alone_serves_a_reader_in_another_process(root: Path, cache: Path, tmp_path: Path):
+    listed = load_catalogue(settings(root=root), cache).rows.to_pandas()
+    listed.to_parquet(tmp_path / "manifest.parquet")
+    with get_context("spawn").Pool(1) as pool:
+        assert pool.apply(_read_manifest, (tmp_path / "manifest.parquet", tmp_path / "empty cache")) == [2000] * 8
+
+
+@pytest.fixture
+def checked(configured: Callable) -> Callable[..., None]:
+    return lambda *overrides: check_data(configured(*overrides))
+
+
+def test_a_check_finds_what_is_missing_and_indexes_nothing(root: Path, tmp_path: Path, checked: Callable[..., None]):
+    extra = tmp_path / "extra.csv"
+    extra.write_text("image_path,source\n")
+    ndsc = ("data=ndsc", f"data.root={root}", f"data.extra={extra}")
+    checked(*ndsc, "split=group", "split.by=source")
+    with pytest.raises(UserError, match=r"must have the column shop\. Received: image_path, label, .*title.*source"):
+        checked(*ndsc, "split=group", "split.by=shop")
+    extra.write_text("path,source\n")
+    with pytest.raises(UserError, match=r"data\.extra must have the column image_path"):
+        checked(*ndsc)
+    extra.unlink()
+    with pytest.raises(UserError, match=r"data\.extra must be .* does not exist"):
+        checked(*ndsc)
+    (root / "beauty_image.tar").unlink()
+    with pytest.raises(UserError, match=r"beauty_image\.tar or"):
+        checked("data=ndsc", f"data.root={root}")
+    assert sorted(path.name for path in root.iterdir()) == ["fashion_image.tar", "mobile_image.tar", "train.csv"]
+
+
+def test_a_check_knows_folders_tables_and_the_sample(tmp_path: Path, checked: Callable[..., None]):
+    checked("data=sample")
+    with pytest.raises(UserError, match="without folders"):
+        checked("data=folder", f"data.root={tmp_path}")
+    with pytest.raises(UserError, match=r"t\.csv, which does not exist"):
+        checked("data=table", f"data.table={tmp_path / 't.csv'}")
+    (tmp_path / "t.csv").write_text("photo,label\n")
+    with pytest.raises(UserError, match=r"must have the column image_path\. Received: photo, label\."):
+        checked("data=table", f"data.table={tmp_path / 't.csv'}")
+    checked("data=table", f"data.table={tmp_path / 't.csv'}", "data.image_column=photo")

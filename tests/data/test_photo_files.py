@@ -1,0 +1,80 @@
+"""Photos in plain files: a folder for each class, or a table that names them."""
+
+from pathlib import Path
+
+import pytest
+
+from ndsc.data.photo_files import class_folders, read_folder, read_photo_table
+from ndsc.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name in (
+        "shoes/b.JPG",
+        "shoes/deep/er/a.webp",
+        "bags/c.png",
+        "bags/notes.txt",
+        "bags/.hidden.jpg",
+        ".git/x.jpg",
+    ):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    (root / "readme.jpg").write_bytes(b"in no class")
+    return root
+
+
+def test_the_class_is_the_folder_below_the_root(root: Path):
+    rows = read_folder(root)
+    assert rows.select(["image_path", "label", "category", "offset", "size"]).to_pylist() == [
+        {"image_path": "bags/c.png", "label": "bags", "category": None, "offset": 0, "size": 10},
+        {"image_path": "shoes/b.JPG", "label": "shoes", "category": None, "offset": 0, "size": 11},
+        {"image_path": "shoes/deep/er/a.webp", "label": "shoes", "category": None, "offset": 0, "size": 20},
+    ]
+    assert rows.column("archive").to_pylist()[0] == str(root / "bags/c.png")
+
+
+def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
+    (root / "empty").mkdir()
+    (root / "texts").mkdir()
+    (root / "texts" / "a.txt").write_text("")
+    with pytest.raises(UserError, match="nothing in empty, texts"):
+        read_folder(root)
+
+
+def test_a_root_without_folders_or_no_root_at_all_is_an_error(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="without folders"):
+        class_folders(tmp_path)
+    with pytest.raises(UserError, match=r"Received: .*missing\. Mend the path"):
+        class_folders(tmp_path / "missing")
+
+
+def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
+    table = root / "table.csv"
+    table.write_text(
+        f"file,kind,category,size\nshoes/b.JPG,1,Boots,L\n{root / 'bags/c.png'},2,,M\ngone.jpg,2,Totes,S\n,,,S\n"
+    )
+    rows = read_photo_table(table, "file", "kind")
+    assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "table_size"]
+    assert rows.column("label").to_pylist() == ["1", "2", "2", None]
+    assert rows.column("category").to_pylist() == ["Boots", None, "Totes", None]
+    assert rows.column("size").to_pylist() == [11, 10, None, None]
+    assert rows.column("table_size").to_pylist() == ["L", "M", "S", "S"]
+    assert rows.column("archive").to_pylist()[:2] == [str(root / "shoes/b.JPG"), str(root / "bags/c.png")]
+
+
+def test_a_table_none_of_whose_photos_exists_is_an_error(root: Path):
+    table = root / "table.csv"
+    table.write_text("image_path,label\nx.jpg,a\n")
+    with pytest.raises(UserError, match=r"relative to .*root\. Received: x\.jpg, and none"):
+        read_photo_table(table, "image_path", "label")
+
+
+def test_a_table_without_the_columns_is_an_error_that_names_those_present(root: Path):
+    table = root / "table.csv"
+    table.write_text("photo,class\nx.jpg,a\n")
+    with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):
+        read_photo_table(table, "image_path", "label")

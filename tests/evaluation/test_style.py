@@ -1,0 +1,43 @@
+import matplotlib
+import pytest
+from matplotlib import _pylab_helpers
+
+from ndsc.evaluation.style import counted, new_chart, new_page, percent, shorten
+
+
+def test_long_paths_lose_their_middle_and_keep_both_ends():
+    path = "beauty_image/0726621ceb05d97dbf409c74e9f09d4f.jpg"
+    assert shorten(path, 20) == "beauty_im…f09d4f.jpg"
+    assert [len(shorten(path, length)) for length in (5, 20, 21)] == [5, 20, 21]
+    assert shorten(path, len(path)) == path
+
+
+def test_numbers_read_like_a_sentence():
+    assert percent(0.98699) == "98.7 %"
+    assert (counted(1, "photo"), counted(0, "photo"), counted(1150, "photo")) == ("1 photo", "0 photos", "1,150 photos")
+
+
+@pytest.mark.parametrize("width", [5.0, 12.0])
+def test_header_and_body_make_the_height_and_long_titles_wrap(width, words):
+    title = "A title that says the whole result and then goes on and on about it " * 2
+    figure, top = new_page(title, "subtitle " * 40, width, body=2.0)
+    assert figure.get_size_inches() == pytest.approx((width, top + 2.0))
+    assert title.strip() in words(figure)
+    for text in figure.texts:
+        box = text.get_window_extent()
+        assert box.x1 <= width * figure.dpi
+        assert box.y0 >= 2.0 * figure.dpi
+
+
+def test_axes_of_a_chart_stay_below_the_header(words):
+    figure = new_chart("Title", "Subtitle", 5.0, 3.0)
+    axes = figure.add_subplot()
+    words(figure)
+    assert axes.get_window_extent().y1 < min(text.get_window_extent().y0 for text in figure.texts)
+
+
+def test_nothing_global_is_touched(words):
+    before = dict(matplotlib.rcParams)
+    words(new_chart("A $title$ with a dollar_sign^", "and $ a subtitle", 5.0, 3.0))
+    assert dict(matplotlib.rcParams) == before
+    assert not _pylab_helpers.Gcf.figs

@@ -1,0 +1,109 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ndsc.config import Config
+from ndsc.errors import UserError
+from ndsc.model.backbone import Backbone, build_backbone, cut, digest_of, find_lines
+from ndsc.model.weights import Weights
+from tests.conftest import TINY
+
+RANDOM = Weights("random", "random")
+
+
+def photos(size: int, count: int = 2) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 255, (count, size, size, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def tiny(configured: Callable[..., Config]) -> Callable[..., Backbone]:
+    return lambda seed=0, weights=RANDOM, size=32: build_backbone(
+        configured(*TINY, f"backbone.image_size={size}").backbone, weights, seed
+    )
+
+
+@pytest.fixture(scope="module")
+def resnet50() -> Backbone:
+    network = keras.applications.ResNet50(include_top=False, pooling="avg", weights=None, input_shape=(64, 64, 3))
+    preprocess = keras.applications.resnet50.preprocess_input
+    return Backbone("resnet50", network, preprocess, "keras.applications.resnet50.preprocess_input", "random")
+
+
+def test_grey_is_preprocessed_as_resnet50_was_trained(resnet50: Backbone):
+    grey = np.full((1, 64, 64, 3), 128, np.float32)
+    frozen = cut(resnet50, "none").frozen
+    np.testing.assert_allclose(frozen(grey)[0, 0, 0], [24.06, 11.22, 4.32], atol=1e-2)
+
+
+def test_resnet50_has_39_lines_above_its_input(resnet50: Backbone):
+    lines = find_lines(resnet50.network)
+    assert len(lines) == 1 + 39
+    assert {"conv4_block6_out", "avg_pool"} <= lines.keys()
+    assert "conv5_block1_2_relu" not in lines
+
+
+@pytest.mark.parametrize("freeze", ["all", "none", "before:conv5_block1", "before:conv1_conv"])
+def test_the_two_parts_of_a_cut_network_give_the_same_bits_as_the_whole(resnet50: Backbone, freeze: str):
+    whole = resnet50.network(resnet50.preprocess(photos(64)), training=False)
+    parts = cut(resnet50, freeze)
+    crossing = parts.frozen(photos(64), training=False)
+    pooled = crossing if parts.trainable is None else parts.trainable(crossing, training=False)
+    np.testing.assert_array_equal(pooled, whole)
+
+
+def test_the_last_stage_of_resnet50_starts_from_its_14_by_14_maps(resnet50: Backbone):
+    assert cut(resnet50, "before:conv5_block1").line == "conv4_block6_out"
+
+
+@pytest.mark.parametrize(
+    ("freeze", "complaint"),
+    [
+        ("before:conv5_block1_2_conv", "nearest are before:conv5_block1_1_conv"),
+        ("before:nothing_like_it", "No layer of resnet50 begins with 'nothing_like_it'"),
+        ("before:", "No layer"),
+        ("conv5_block1", "must be all, none or before:"),
+    ],
+)
+def test_a_line_that_cannot_be_cut_at_is_refused_with_the_nearest_ones(resnet50: Backbone, freeze: str, complaint: str):
+    with pytest.raises(UserError, match=complaint) as refused:
+        cut(resnet50, freeze)
+    assert f"Received: backbone.freeze={freeze}" in str(refused.value)
+
+
+def test_random_weights_come_from_the_seed(tiny: Callable[..., Backbone]):
+    first, again, other = (digest_of(tiny(seed).network) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_weights_come_from_a_weights_file(tiny: Callable[..., Backbone], tmp_path: Path):
+    other = tiny(seed=1)
+    other.network.save_weights(tmp_path / "other.weights.h5")
+    expected = digest_of(other.network)
+    loaded = tiny(seed=0, weights=Weights("file", "other", tmp_path / "other.weights.h5"))
+    assert digest_of(loaded.network) == expected
+
+
+def test_weights_come_from_the_layer_of_a_keras_file_that_was_built_at_another_size(
+    tiny: Callable[..., Backbone], tmp_path: Path
+):
+    other = tiny(seed=1, size=64)
+    expected = digest_of(other.network)
+    whole = keras.Sequential([keras.Input((64, 64, 3)), other.network, keras.layers.Dense(2)])
+    whole.save(tmp_path / "whole.keras")
+    loaded = tiny(seed=0, weights=Weights("file", "whole", tmp_path / "whole.keras"))
+    assert digest_of(loaded.network) == expected
+
+
+@pytest.mark.parametrize("name", ["other.keras", "broken.keras", "broken.weights.h5"])
+def test_a_file_without_fitting_weights_is_refused(tiny: Callable[..., Backbone], tmp_path: Path, name: str):
+    path = tmp_path / name
+    if name == "other.keras":
+        keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
+    else:
+        path.write_bytes(b"not a model")
+    with pytest.raises(UserError, match=str(path)):
+        tiny(weights=Weights("file", name, path))

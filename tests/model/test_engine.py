@@ -1,0 +1,114 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ndsc.config import Config
+from ndsc.errors import UserError
+from ndsc.model.backbone import Cut, build_backbone, cut
+from ndsc.model.engine import BATCH, Choice, Engine, build_engine, choose_engine
+from ndsc.model.weights import Weights
+from tests.conftest import TINY
+
+ENGINES = ("openvino", "tensorflow")
+
+
+@pytest.fixture
+def parts(configured: Callable[..., Config]) -> Callable[[str], Cut]:
+    backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed=0)
+    return lambda freeze: cut(backbone, freeze)
+
+
+def engine(name: str, parts: Cut, cache: Path) -> Engine:
+    return build_engine(parts, Choice(name, "float32", "for the test"), cache)
+
+
+def batch(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0, 255, (BATCH, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("freeze", ["all", "none", "before:conv_pw_6"])
+def test_an_engine_gives_what_keras_gives(parts: Callable[[str], Cut], tmp_path: Path, name: str, freeze: str):
+    frozen = parts(freeze)
+    (features,) = engine(name, frozen, tmp_path).run([batch()])
+    expected = np.asarray(frozen.frozen(batch(), training=False))
+    assert features.shape == expected.shape
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_batches_come_back_in_order_and_unmixed(parts: Callable[[str], Cut], tmp_path: Path, name: str):
+    running = engine(name, parts("all"), tmp_path)
+    together = list(running.run(batch(seed) for seed in range(5)))
+    for seed in range(5):
+        (alone,) = running.run([batch(seed)])
+        np.testing.assert_array_equal(together[seed], alone)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(
+    parts: Callable[[str], Cut], tmp_path: Path, name: str
+):
+    running = engine(name, parts("all"), tmp_path)
+    photos = batch()
+    alone = np.zeros_like(photos)
+    alone[7] = photos[3]
+    (crowd,), (single,) = running.run([photos]), running.run([alone])
+    np.testing.assert_array_equal(single[7], crowd[3])
+
+
+def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_thread(
+    parts: Callable[[str], Cut], tmp_path: Path
+):
+    (expected,) = engine("openvino", parts("all"), tmp_path).run([batch()])
+    (network,) = (tmp_path / "networks").glob("*/network.xml")
+    script = (
+        "import sys, numpy, openvino; core = openvino.Core(); network = core.read_model(sys.argv[1]);"
+        f"network.reshape([{BATCH}, 32, 32, 3]);"
+        "compiled = core.compile_model(network, 'CPU', {'INFERENCE_NUM_THREADS': 1, 'INFERENCE_PRECISION_HINT': "
+        "'f32'});"
+        "numpy.save(sys.argv[3], compiled([numpy.load(sys.argv[2])])[0])"
+    )
+    np.save(tmp_path / "photos.npy", batch())
+    subprocess.run(
+        [sys.executable, "-c", script, str(network), str(tmp_path / "photos.npy"), str(tmp_path / "features.npy")],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), expected)
+
+
+def test_a_network_is_exported_once(parts: Callable[[str], Cut], tmp_path: Path):
+    engine("openvino", parts("all"), tmp_path)
+    (exported,) = (tmp_path / "networks").glob("*/network.xml")
+    before = exported.stat().st_mtime_ns
+    engine("openvino", parts("all"), tmp_path)
+    assert exported.stat().st_mtime_ns == before
+    assert [path.name for path in (tmp_path / "networks").iterdir()] == [exported.parent.name]
+
+
+def test_other_lines_and_weights_are_other_digests(configured: Callable[..., Config], tmp_path: Path):
+    digests = set()
+    for seed in (0, 1):
+        backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed)
+        for freeze in ("all", "before:conv_pw_6"):
+            digests.add(engine("tensorflow", cut(backbone, freeze), tmp_path).digest)
+    assert len(digests) == 4
+
+
+def test_auto_says_what_it_chose_and_why():
+    choice = choose_engine("auto", "auto")
+    assert choice.engine in ENGINES
+    assert choice.precision in ("float32", "bfloat16", "mixed_float16")
+    assert choice.reason
+
+
+def test_an_engine_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package openvino"):
+        choose_engine("openvino", "auto")

@@ -1,0 +1,289 @@
+"""The real command line, in subprocesses, against real MLflow stores."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+from PIL import Image
+
+from ndsc.config import CONFIG_FOLDER
+from tests.conftest import TINY
+
+EXPERIMENTS = sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
+FEW = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=3")
+CHANGING = ("time/", "throughput/", "cache/", "system/", "gpu/")
+
+
+class Workspace:
+    """A folder to run commands in, with one cache, so that the sample is rendered once."""
+
+    def __init__(self, folder: Path, cache: Path) -> None:
+        self.folder, self.cache = folder, cache
+
+    def command(self, *overrides: str) -> list[str]:
+        places = [f"tracking.root={self.folder / 'mlruns'}", f"cache.root={self.cache}"]
+        return [sys.executable, "-m", "ndsc.train", *overrides, *places, f"hydra.run.dir={self.folder / 'outputs'}"]
+
+    def train(self, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=clean_environment())
+        assert done.returncode == code, done.stderr[-3000:]
+        return done
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}"
+
+    def runs(self) -> list[Run]:
+        """All runs, the newest first."""
+        client = mlflow.MlflowClient(self.uri)
+        return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
+
+    def artefacts(self, run: Run, below: str = "") -> set[str]:
+        return {entry.path for entry in mlflow.MlflowClient(self.uri).list_artifacts(run.info.run_id, below)}
+
+    def artefact(self, run: Run, path: str) -> Path:
+        found = mlflow.artifacts.download_artifacts(
+            run_id=run.info.run_id, artifact_path=path, tracking_uri=self.uri, dst_path=str(self.folder / "fetched")
+        )
+        return Path(found)
+
+
+def clean_environment() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if not key.startswith(("MLFLOW_", "HYDRA_"))}
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, shared_cache: Path) -> Workspace:
+    return Workspace(tmp_path, shared_cache)
+
+
+@pytest.fixture(scope="module")
+def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str, list[Run]]]:
+    """The baseline run twice by the same command, the second time from the cache of the first."""
+    workspace = Workspace(tmp_path_factory.mktemp("twice"), tmp_path_factory.mktemp("own_cache"))
+    workspace.train("+experiment=baseline", *TINY, *FEW)
+    shown = workspace.train("+experiment=baseline", *TINY, *FEW).stderr
+    yield workspace, shown, workspace.runs()
+
+
+def test_the_same_command_twice_gives_the_same_manifest_and_the_same_metrics_to_the_last_digit(
+    twice: tuple[Workspace, str, list[Run]],
+):
+    _, _, (second, first) = twice
+    assert first.data.tags["manifest"] == second.data.tags["manifest"]
+    for name, value in first.data.metrics.items():
+        if not name.startswith(CHANGING):
+            assert second.data.metrics[name] == value, name
+    assert first.data.metrics["cache/misses"] > 0
+    assert second.data.metrics["cache/misses"] == 0
+    assert second.data.metrics["cache/hits"] == first.data.metrics["cache/misses"]
+
+
+def test_a_run_is_finished_and_holds_what_the_design_names(twice: tuple[Workspace, str, list[Run]]):
+    workspace, _, (_, first) = twice
+    assert first.info.status == "FINISHED"
+    assert {
+        "best/val_accuracy",
+        "best/train_accuracy",
+        "best/epoch",
+        "test/accuracy",
+        "test/macro_f1",
+        "time/index_seconds",
+        "time/features_seconds",
+        "time/fit_seconds",
+        "time/total_seconds",
+        "throughput/backbone_images_per_second",
+        "cache/hits",
+        "cache/misses",
+        "data/rejected",
+        "data/duplicate_groups",
+        "train/loss",
+        "train/accuracy",
+        "val/loss",
+        "val/accuracy",
+        "system/mean_cpu_utilization_percentage",
+        "system/peak_memory_megabytes",
+    } <= first.data.metrics.keys()
+    assert workspace.artefacts(first) >= {"config", "data", "environment", "figures", "predictions", "reports"}
+    assert workspace.artefacts(first, "figures") == {
+        f"figures/{name}.png"
+        for name in (
+            "augmented_views",
+            "calibration",
+            "confident_mistakes",
+            "confusion_matrix",
+            "learning_curves",
+            "test_photos",
+        )
+    }
+    assert {inputs.dataset.name for inputs in first.inputs.dataset_inputs} == {"train", "validation", "test"}
+
+
+def test_params_are_keyed_like_their_overrides(twice: tuple[Workspace, str, list[Run]]):
+    _, _, (_, first) = twice
+    params = first.data.params
+    assert params["augmentation"] == "baseline"
+    assert params["optimizer.learning_rate"] == "0.001"
+    assert params["sampling.per_class"] == "12"
+    assert params["training.epochs"] == "3"
+    assert params["backbone.build.alpha"] == "0.25"
+    assert not any(key.startswith(("tracking", "cache", "hydra")) for key in params)
+
+
+def test_the_manifest_holds_every_photo_that_was_used(twice: tuple[Workspace, str, list[Run]]):
+    workspace, _, (_, first) = twice
+    rows = pd.read_parquet(workspace.artefact(first, "data/manifest.parquet"))
+    assert rows["split"].value_counts().to_dict().keys() == {"train", "validation", "test"}
+    assert rows.loc[rows["split"] == "test", "difficulty"].value_counts().to_dict() == {
+        "easy": 3,
+        "medium": 3,
+        "hard": 3,
+    }
+    assert not rows["content"].duplicated().any() or rows.groupby("content")["split"].nunique().max() == 1
+
+
+def test_the_closing_table_tells_what_it_cost_and_how_to_look_at_it(twice: tuple[Workspace, str, list[Run]]):
+    _, shown, (second, _) = twice
+    for told in ("validation accuracy", "from the cache, 0 computed", "weights", second.info.run_id, "make ui"):
+        assert told in shown
+
+
+def test_figures_are_pictures(twice: tuple[Workspace, str, list[Run]]):
+    workspace, _, (_, first) = twice
+    for path in sorted(workspace.artefact(first, "figures").glob("*.png")):
+        with Image.open(path) as picture:
+            assert min(picture.size) > 200, path
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_runs(workspace: Workspace, experiment: str):
+    workspace.train(f"+experiment={experiment}", *TINY, *FEW, "tracking.model=none", "tracking.figures=false")
+    (run,) = workspace.runs()
+    assert run.info.status == "FINISHED"
+
+
+def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
+    workspace.train(
+        "data.labels=category",
+        "sampling.per_class=8",
+        "sampling.test.per_class=1",
+        "head=mlp",
+        "head.units=16",
+        "optimizer=adamw",
+        "augmentation=none",
+        "callbacks=plateau",
+        "training=finetune",
+        "training.epochs=2",
+        "training.finetune.epochs=2",
+        "training.finetune.freeze=before:conv_pw_11",
+        "training.label_smoothing=0.1",
+        "training.class_weights=balanced",
+        "tracking.model=head",
+        *TINY,
+    )
+    (run,) = workspace.runs()
+    history = mlflow.MlflowClient(workspace.uri).get_metric_history(run.info.run_id, "val/loss")
+    assert [metric.step for metric in history] == [1, 2, 3, 4]
+    assert "head/head.keras" in workspace.artefacts(run, "head")
+
+
+def test_without_tracking_nothing_is_written_but_the_cache(workspace: Workspace):
+    workspace.train("tracking=off", "augmentation=none", *TINY, *FEW)
+    assert not (workspace.folder / "mlruns").exists()
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> Path:
+    """root/class/image, with a class folder that holds no images."""
+    root = tmp_path / "folders"
+    for label in ("cat", "dog"):
+        (root / label).mkdir(parents=True)
+        Image.new("RGB", (40, 30), label == "cat" and "white" or "black").save(root / label / "one.jpg")
+    (root / "empty").mkdir()
+    return root
+
+
+BAD = {
+    "an unknown key": (["backbone.colour=red"], "colour"),
+    "an unknown choice": (["backbone=resnet51"], "resnet50"),
+    "a wrong type": (["training.epochs=many"], "many"),
+    "a target outside the whitelist": (["optimizer._target_=os.system"], "os.system"),
+    "a negative number": (["sampling.per_class=-1"], "sampling.per_class must be at least 2"),
+    "a missing root": (["data=ndsc"], "data.root=<folder>"),
+    "a missing folder": (["data=ndsc", "data.root=nowhere"], "nowhere"),
+    "a missing column": (["split=group", "split.by=shop", "data=folder", "data.root={folders}"], "shop"),
+    "a class folder without images": (["data=folder", "data.root={folders}"], "empty"),
+}
+
+
+@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
+def test_bad_input_is_one_paragraph_before_anything_heavy_is_imported(
+    workspace: Workspace, folders: Path, overrides: list[str], told: str
+):
+    command = workspace.command(*(override.format(folders=folders) for override in overrides))
+    command[1:1] = ["-X", "importtime"]
+    done = subprocess.run(command, capture_output=True, text=True, env=clean_environment())
+    lines = done.stderr.splitlines()
+    imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    shown = "\n".join(line for line in lines if not line.startswith("import time:"))
+    assert done.returncode in (1, 2)
+    assert told in shown
+    assert "Traceback" not in shown
+    assert not {"tensorflow", "mlflow", "keras"} & imported
+    assert not (workspace.folder / "mlruns").exists()
+
+
+def test_a_line_that_does_not_exist_is_one_paragraph_and_leaves_a_failed_run(workspace: Workspace):
+    shown = workspace.train(*TINY, *FEW, "backbone.freeze=before:nothing_like_it", code=1).stderr
+    assert "No layer of" in shown
+    assert "Traceback" not in shown
+    assert [run.info.status for run in workspace.runs()] == ["FAILED"]
+
+
+def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Workspace):
+    command = workspace.command("sampling.per_class=-1")
+    environment = {**clean_environment(), "HYDRA_FULL_ERROR": "1"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 1)], ids=["SIGTERM", "Ctrl-C"])
+def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signal.Signals, code: int):
+    # So slow a training that the signal finds it at work.
+    overrides = [*TINY, "sampling.per_class=12", "training.epochs=100000", "callbacks=none", "tracking.model=none"]
+    process = subprocess.Popen(
+        workspace.command(*overrides), stderr=subprocess.PIPE, text=True, env=clean_environment()
+    )
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:
+        said += line
+        if line.startswith("manifest "):
+            break
+    time.sleep(1)
+    process.send_signal(number)
+    said += process.stderr.read()
+    assert process.wait() in (code, -number), said[-3000:]
+    assert [run.info.status for run in workspace.runs()] == ["KILLED"]
+
+
+def test_help_lists_groups_and_choices(workspace: Workspace):
+    shown = workspace.train("--help").stdout
+    for told in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: baseline"):
+        assert told in shown
+
+

@@ -1,0 +1,176 @@
+import json
+import math
+
+import mlflow
+import pandas as pd
+import pytest
+from matplotlib import pyplot
+
+from ndsc.tracking.run import start_run
+
+
+@pytest.fixture
+def recorded(tracking, client, tmp_path):
+    """Does something with a run, then gives the run as the store has it and the folder of its artefacts."""
+
+    def record(work):
+        with start_run(tracking, "recorded", {}) as run:
+            work(run)
+        folder = tmp_path / "artifacts"
+        folder.mkdir()
+        if client.list_artifacts(run.id):
+            client.download_artifacts(run.id, "", str(folder))
+        return client.get_run(run.id), folder
+
+    return record
+
+
+def test_250_params_are_logged_at_once(recorded):
+    run, _ = recorded(lambda run: run.log_params({f"head.{number}.units": number for number in range(250)}))
+    assert run.data.params == {f"head.{number}.units": str(number) for number in range(250)}
+
+
+def test_params_are_written_as_they_are_typed(recorded):
+    values = {"a": None, "b": True, "c": 0.001, "d": [1, 2], "e": "all", "f": 32}
+    run, _ = recorded(lambda run: run.log_params(values))
+    assert run.data.params == {"a": "null", "b": "true", "c": "0.001", "d": "[1, 2]", "e": "all", "f": "32"}
+
+
+def test_a_param_too_long_for_mlflow_is_stored_whole(recorded):
+    run, folder = recorded(lambda run: run.log_params({"fits": "x" * 6000, "long": "y" * 6001}))
+    assert run.data.params["fits"] == "x" * 6000
+    assert run.data.params["long"] == "6001 characters, see the artefact params/long.txt"
+    assert (folder / "params" / "long.txt").read_text() == "y" * 6001
+
+
+def test_a_param_that_changes_or_has_brackets_is_a_mistake_and_fails_the_run(tracking):
+    with start_run(tracking, "mistakes", {}) as run:
+        run.log_params({"seed": 0})
+        with pytest.raises(mlflow.MlflowException, match="seed"):
+            run.log_params({"seed": 1})
+        with pytest.raises(mlflow.MlflowException, match="head"):
+            run.log_params({"head[0]": 1})
+        assert run.unsent is None
+
+
+def test_metrics_have_a_step_and_may_be_undefined(recorded):
+    def work(run):
+        run.log_metrics({"val/loss": 1.0}, step=3)
+        run.log_metrics({"val/loss": math.nan}, step=4)
+        run.log_metrics({"test/accuracy": 0.5})
+
+    run, _ = recorded(work)
+    assert math.isnan(run.data.metrics["val/loss"])
+    assert run.data.metrics["test/accuracy"] == 0.5
+
+
+def test_a_history_is_one_request_with_one_step_an_epoch(tracking, client, monkeypatch):
+    first, second = [0.5, 0.4, 0.3], [0.25, 0.2]
+    with start_run(tracking, "history", {}) as run:
+        requests = []
+        send = run._client.log_batch
+        monkeypatch.setattr(run._client, "log_batch", lambda *a, **k: (requests.append(k), send(*a, **k)))
+        run.log_history({"train/loss": first, "val/loss": [2 * loss for loss in first]})
+        assert len([request for request in requests if request["metrics"][0].key == "train/loss"]) == 1
+        run.log_history({"train/loss": second}, first_step=len(first) + 1)
+
+    points = sorted((point.step, point.value) for point in client.get_metric_history(run.id, "train/loss"))
+    assert points == [(1, 0.5), (2, 0.4), (3, 0.3), (4, 0.25), (5, 0.2)]
+    assert len(client.get_metric_history(run.id, "val/loss")) == 3
+
+
+def test_a_history_may_be_longer_than_mlflow_takes_at_once(recorded, client):
+    run, _ = recorded(lambda run: run.log_history({"train/loss": [1 / (step + 1) for step in range(2500)]}))
+    history = client.get_metric_history(run.info.run_id, "train/loss")
+    assert sorted(point.step for point in history) == list(range(1, 2501))
+
+
+def test_texts_tables_plain_data_files_and_folders_are_artefacts(recorded, tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "inner.txt").write_text("inner")
+
+    def work(run):
+        run.log_text("straße", "notes/a.txt")
+        run.log_json({"accuracy": 0.5}, "top.json")
+        run.log_table(pd.DataFrame({"label": ["mobile"], "share": [0.25]}), "report/classes.csv")
+        run.log_file(tmp_path / "folder" / "inner.txt")
+        run.log_file(tmp_path / "folder", "deep/er")
+        with pytest.raises(FileNotFoundError, match=r"missing\.txt"):
+            run.log_file(tmp_path / "missing.txt")
+
+    run, folder = recorded(work)
+    assert (folder / "notes" / "a.txt").read_text(encoding="utf-8") == "straße"
+    assert json.loads((folder / "top.json").read_text()) == {"accuracy": 0.5}
+    assert (folder / "report" / "classes.csv").read_text() == "label,share\nmobile,0.25\n"
+    assert (folder / "inner.txt").read_text() == "inner"
+    assert (folder / "deep" / "er" / "folder" / "inner.txt").read_text() == "inner"
+    assert run.info.status == "FINISHED"
+
+
+def test_a_figure_is_stored_and_closed(recorded):
+    before = pyplot.get_fignums()
+    figure, _ = pyplot.subplots()
+    _, folder = recorded(lambda run: run.log_figure(figure, "figures/curves.png"))
+    assert (folder / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert pyplot.get_fignums() == before
+
+
+def test_tags_can_be_changed(recorded):
+    def work(run):
+        run.set_tags({"weights": "imagenet", "seed": 1})
+        run.set_tags({"weights": "random"})
+
+    run, _ = recorded(work)
+    assert (run.data.tags["weights"], run.data.tags["seed"]) == ("random", "1")
+
+
+def test_each_split_is_a_dataset_with_a_context(recorded):
+    def work(run):
+        for context in ("training", "validation"):
+            run.log_dataset(pd.DataFrame({"path": [context], "label": [1]}), "ndsc", "data/photos", context)
+
+    run, _ = recorded(work)
+    inputs = run.inputs.dataset_inputs
+    assert sorted(each.tags[0].value for each in inputs) == ["training", "validation"]
+    assert {each.dataset.name for each in inputs} == {"ndsc"}
+    assert len({each.dataset.digest for each in inputs}) == 2
+    assert mlflow.data.get_source(inputs[0].dataset).uri == "data/photos"
+
+
+def test_a_store_that_comes_back_has_the_true_end_and_a_tag_that_says_what_it_missed(tracking, client, caplog):
+    def fail():
+        raise ConnectionError("gone for a moment")
+
+    with start_run(tracking, "gap", {}) as run:
+        run.attempt("a model", fail, lambda folder: (folder / "model.keras").write_bytes(b"model"))
+        run.log_text("kept too", "a.txt")
+
+    recorded = client.get_run(run.id)
+    assert recorded.info.status == "FINISHED"
+    assert recorded.data.tags["ndsc.unsent"] == str(run.unsent)
+    assert run.unsent is not None
+    assert (run.unsent / "model.keras").read_bytes() == b"model"
+    assert (run.unsent / "artifacts" / "a.txt").read_text() == "kept too"
+    assert "did not take a model" in caplog.text
+    assert "ConnectionError: gone for a moment" in caplog.text
+
+
+def test_a_failed_run_in_a_gap_of_the_store_ends_failed_and_keeps_its_traceback(tracking, client):
+    def fail():
+        raise ConnectionError
+
+    def work(run):
+        run.attempt("a model", fail, lambda _folder: None)
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError), start_run(tracking, "gap", {}) as run:
+        work(run)
+    assert run.unsent is not None
+    assert client.get_run(run.id).info.status == "FAILED"
+    assert "RuntimeError: broken" in (run.unsent / "artifacts" / "error" / "traceback.txt").read_text()
+
+
+def test_a_mistake_in_the_sending_code_is_no_failure_of_the_store(tracking):
+    with pytest.raises(TypeError), start_run(tracking, "mistake", {}) as run:
+        run.attempt("a model", lambda: len(3), lambda _folder: pytest.fail("kept"))
+    assert run.unsent is None

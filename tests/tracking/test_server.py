@@ -1,0 +1,110 @@
+import json
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from urllib.error import URLError
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from ndsc.tracking.run import start_run
+
+
+@contextmanager
+def server_process(folder, port):
+    """A real `mlflow server` with its own process group, so that killing it leaves no child behind."""
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "served")]
+    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with open(folder / "server.log", "wb") as log:
+        process = subprocess.Popen(
+            command + stores, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process):
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def wait_for(process, address):
+    while True:
+        assert process.poll() is None, "the server ended"
+        try:
+            with urllib.request.urlopen(f"{address}/health", timeout=1):
+                return
+        except (URLError, ConnectionError, TimeoutError):
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def server(tmp_path, store_root, monkeypatch):
+    """A tracking server at the address in MLFLOW_TRACKING_URI; yields its process."""
+    (tmp_path / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    address = f"http://127.0.0.1:{port}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    with server_process(tmp_path, port) as process:
+        wait_for(process, address)
+        yield process
+
+
+# One test, because a server takes seconds to start.
+def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings, tmp_path, caplog):
+    root = tmp_path / "mlruns"
+    tracking = settings(root, kind="server", experiment="served")
+    client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
+    with start_run(tracking, "whole", {}) as whole:
+        whole.log_params({"seed": 0})
+        whole.log_text("sent", "notes/a.txt")
+    recorded = client.get_run(whole.id)
+    assert (recorded.info.status, recorded.data.params) == ("FINISHED", {"seed": "0"})
+    assert "system/peak_memory_megabytes" in recorded.data.metrics
+    assert [file.path for file in client.list_artifacts(whole.id, "notes")] == ["notes/a.txt"]
+    assert not root.exists()
+
+    (tmp_path / "photo.jpg").write_bytes(b"photo")
+    with caplog.at_level(logging.WARNING), start_run(tracking, "orphan", {}) as orphan:
+        orphan.log_params({"seed": 1})
+        kill(server)
+        orphan.log_history({"val/loss": [0.5, 0.25]})
+        orphan.log_text("kept", "notes/b.txt")
+        orphan.log_table(pd.DataFrame({"label": ["mobile"]}), "classes.csv")
+        orphan.log_file(tmp_path / "photo.jpg", "photos")
+        orphan.log_file(tmp_path / "server.log", "")
+        orphan.log_dataset(pd.DataFrame({"label": ["mobile"]}), "ndsc", "data", "training")
+        orphan.set_tags({"weights": "random"})
+        orphan.attempt("the model", lambda: pytest.fail("sent"), lambda kept: (kept / "model.keras").write_bytes(b"m"))
+
+    folder = root / "unsent" / orphan.id
+    assert orphan.unsent == folder
+    points = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    losses = [(point["step"], point["value"]) for point in points if point["key"] == "val/loss"]
+    assert losses == [(1, 0.5), (2, 0.25)]
+    assert "system/peak_memory_megabytes" in {point["key"] for point in points}
+    assert (folder / "artifacts" / "notes" / "b.txt").read_text() == "kept"
+    assert (folder / "artifacts" / "photos" / "photo.jpg").read_bytes() == b"photo"
+    assert (folder / "artifacts" / "server.log").exists()
+    assert json.loads((folder / "tags.jsonl").read_text()) == {"weights": "random"}
+    assert json.loads((folder / "datasets.jsonl").read_text())["context"] == "training"
+    assert (folder / "model.keras").read_bytes() == b"m"
+    assert (folder / "status.txt").read_text() == "FINISHED\n"
+    assert (root / ".gitignore").exists()
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("ndsc")]
+    assert len([message for message in ours if "MLflow did not take" in message and str(folder) in message]) == 1
+    assert "stays RUNNING there" in ours[-1]

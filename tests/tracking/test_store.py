@@ -1,0 +1,121 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from mlflow import MlflowClient
+
+from ndsc.errors import UserError
+from ndsc.tracking.run import start_run
+from ndsc.tracking.store import IGNORE_RULES, create_store, store_uri
+
+RECORDER = """
+from ndsc.config import TrackingConfig
+from ndsc.tracking.run import start_run
+
+with start_run(TrackingConfig("local", "together", "mlruns", "none", False, None, 0.2), "process", {}) as run:
+    run.log_params({f"key.{number}": number for number in range(20)})
+    run.log_text("made here", "note.txt")
+"""
+
+CREATOR = """
+import sys
+from ndsc.config import TrackingConfig
+from ndsc.tracking.store import create_store
+
+create_store(TrackingConfig("local", "ndsc", sys.argv[1], "none", False, None, 1.0))
+"""
+
+
+@pytest.fixture(scope="module")
+def crowded_checkout(tmp_path_factory):
+    """A git checkout with a space in its name, in which four processes have recorded runs at the same time."""
+    checkout = tmp_path_factory.mktemp("a checkout")
+    subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True)
+    environment = os.environ | {"PYTHONPATH": str(IGNORE_RULES.parent)}
+    command = [sys.executable, "-c", RECORDER]
+    processes = [
+        subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    errors = [process.communicate(timeout=120)[1] for process in processes]
+    assert [(process.returncode, error) for process, error in zip(processes, errors, strict=True)] == [(0, "")] * 4
+    return checkout
+
+
+def test_four_processes_that_start_together_on_a_fresh_store_all_finish(crowded_checkout):
+    client = MlflowClient(f"sqlite:///{crowded_checkout}/mlruns/mlflow.db")
+    experiment = client.get_experiment_by_name("together")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert [run.info.status for run in runs] == ["FINISHED"] * 4
+    assert all(len(run.data.params) == 20 for run in runs)
+    assert all(f"{crowded_checkout}/mlruns/artifacts/" in str(run.info.artifact_uri) for run in runs)
+    assert all(client.list_artifacts(run.info.run_id)[0].path == "note.txt" for run in runs)
+
+
+def test_git_status_stays_clean_after_runs(crowded_checkout):
+    rules = crowded_checkout / "mlruns" / ".gitignore"
+    assert rules.read_text() == IGNORE_RULES.read_text()
+    status = subprocess.run(["git", "status", "--porcelain"], cwd=crowded_checkout, capture_output=True, check=True)
+    assert status.stdout == b""
+    assert [path.name for path in crowded_checkout.iterdir() if path.name != ".git"] == ["mlruns"]
+
+
+def test_a_process_killed_while_it_creates_the_store_does_not_spoil_it(settings, tmp_path):
+    creator = subprocess.Popen([sys.executable, "-c", CREATOR, str(tmp_path)])
+    unfinished = tmp_path / "mlflow.db.creating"
+    while not (unfinished.exists() and unfinished.stat().st_size > 0):
+        assert creator.poll() is None
+        time.sleep(0.01)
+    creator.send_signal(signal.SIGKILL)
+    creator.wait()
+    assert not (tmp_path / "mlflow.db").exists()
+
+    tracking = settings(tmp_path)
+    create_store(tracking)
+    with start_run(tracking, "after the kill", {}) as run:
+        pass
+    assert MlflowClient(store_uri(tracking)).get_run(run.id).info.status == "FINISHED"
+
+
+def test_ignore_rules_that_are_already_there_stay(settings, tmp_path, store_root):
+    (tmp_path / ".gitignore").write_text("# mine\n")
+    (tmp_path / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
+    create_store(settings(tmp_path))
+    assert (tmp_path / ".gitignore").read_text() == "# mine\n"
+
+
+def test_a_folder_that_cannot_be_written_is_explained(settings, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(UserError, match=r"tracking.root expects a folder.*Received: .*/file/mlruns.*tracking=off"):
+        create_store(settings(tmp_path / "file" / "mlruns"))
+
+
+def test_a_deleted_experiment_is_explained(tracking, client):
+    with start_run(tracking, "first", {}):
+        pass
+    client.delete_experiment(client.get_experiment_by_name(tracking.experiment).experiment_id)
+    with pytest.raises(UserError, match=r"was deleted\. Restore it"), start_run(tracking, "second", {}):
+        pytest.fail("the run started")
+
+
+def test_a_server_needs_an_address(settings, tmp_path, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UserError, match=r"Received: nothing\. Set it"):
+        store_uri(settings(tmp_path, kind="server"))
+
+
+def test_a_server_that_does_not_answer_is_explained_before_any_work(settings, tmp_path, monkeypatch):
+    # Port 9 takes no connections; nothing has to be waited for.
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    expected = r"expects an MLflow store that answers. Received from http://127.0.0.1:9"
+    with pytest.raises(UserError, match=expected), start_run(settings(tmp_path, kind="server"), "nowhere", {}):
+        pytest.fail("the run started")
+    assert os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:9"
+
+
+def test_the_address_of_a_local_store_is_absolute(settings, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert store_uri(settings("mlruns")) == f"sqlite:///{tmp_path}/mlruns/mlflow.db"

@@ -1,0 +1,75 @@
+"""Photos on disk, as rows of a manifest, and the frozen part of a tiny backbone that reads them."""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from ndsc.config import Config
+from ndsc.data.catalogue import PhotoReader
+from ndsc.model.backbone import build_backbone
+from ndsc.model.engine import choose_engine
+from ndsc.model.weights import Weights
+from ndsc.training.phases import Study
+from ndsc.training.views import Policy
+from tests.conftest import TINY
+
+LABELS = ("dark", "light")
+
+
+def write_photo(path: Path, number: int) -> None:
+    """A photo that a linear head can tell apart: dark or light, with coarse noise."""
+    random = np.random.default_rng(number)
+    grey = 60 if number % 2 == 0 else 190
+    coarse = random.uniform(grey - 50, grey + 50, (6, 8, 3)).astype(np.uint8)
+    Image.fromarray(coarse).resize((80, 60), Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def row(path: Path, number: int) -> dict[str, object]:
+    data = path.read_bytes()
+    return {
+        "content": hashlib.blake2b(data, digest_size=16).hexdigest(),
+        "image_path": path.name,
+        "label": LABELS[number % 2],
+        "archive": str(path),
+        "offset": 0,
+        "size": len(data),
+        "format": "jpeg",
+        "orientation": 1,
+        "alpha": False,
+        "animated": False,
+    }
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Callable[[int], pd.DataFrame]:
+    """The first so many photos."""
+
+    def make(count: int) -> pd.DataFrame:
+        folder = tmp_path / "photos"
+        folder.mkdir(exist_ok=True)
+        for number in range(count):
+            if not (folder / f"{number}.jpg").exists():
+                write_photo(folder / f"{number}.jpg", number)
+        return pd.DataFrame([row(folder / f"{number}.jpg", number) for number in range(count)])
+
+    return make
+
+
+@pytest.fixture
+def study(configured: Callable[..., Config], tmp_path: Path) -> Callable[..., Study]:
+    """A study of the tiny backbone with these overrides, its cache in the test's folder."""
+
+    def make(*overrides: str, seed: int = 0) -> Study:
+        # TensorFlow's engine needs no export, which would take seconds a test; the other one has tests of its own.
+        places = (f"cache.root={tmp_path / 'cache'}", "backbone.engine=tensorflow")
+        config = configured(*TINY, *places, *overrides)
+        backbone = build_backbone(config.backbone, Weights("random", "random"), seed)
+        choice = choose_engine(config.backbone.engine, config.backbone.precision)
+        return Study(config, backbone, choice, Policy(config.augmentation), PhotoReader(Path(config.cache.root)))
+
+    return make
