@@ -1,13 +1,19 @@
 """What several test files share: small configurations composed as the command line composes them."""
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from ndsc.config import CONFIG_FOLDER, Config, register, typed
+from ndsc.data.rendered import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -38,3 +44,33 @@ def composed() -> Callable[..., DictConfig]:
 def configured(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
     """Composes, types and checks."""
     return lambda *overrides: typed(composed(*overrides))
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run by the real command line: its id, its data (NDSC's layout), its store and its cache."""
+
+    id: str
+    data: Path
+    tracking_root: Path
+    cache: Path
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.tracking_root / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
+    """One run for all tests that need a classifier of a real one: a tiny backbone, 12 photos a class, 5 epochs."""
+    folder = tmp_path_factory.mktemp("trained")
+    data = render_sample(folder / "sample", photos_per_class=20)
+    settings = ("data=ndsc", f"data.root={data}", "sampling.per_class=12", "sampling.test.pool=3", "training.epochs=5")
+    places = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")
+    # What takes seconds and is tested elsewhere is left out: OpenVINO's export, and figures.
+    quick = ("backbone.engine=tensorflow", "tracking.figures=false")
+    command = [sys.executable, "-m", "ndsc.train", *TINY, *settings, *quick, *places]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    (run_id,) = re.findall(r"MLflow run ([0-9a-f]{32})", done.stderr)
+    return TrainedRun(run_id, data, folder / "mlruns", folder / "cache")

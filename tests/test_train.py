@@ -285,5 +285,3 @@ def test_help_lists_groups_and_choices(workspace: Workspace):
     shown = workspace.train("--help").stdout
     for told in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: baseline"):
         assert told in shown
-
-

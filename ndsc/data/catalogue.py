@@ -181,7 +181,8 @@ def _load_ndsc(root: Path, labels: str, extra: Path | None, cache_root: Path) ->
 
 def _complete(rows: pa.Table, facts: dict[str, int], extra: Path | None) -> Catalogue:
     """Leave out rows without a label, join what the user brings, count."""
-    labelled = rows.filter(pc.is_valid(rows.column("label")))
+    # A filter copies, even where it lets everything pass.
+    labelled = rows.filter(pc.is_valid(rows.column("label"))) if rows.column("label").null_count else rows
     facts = {"listings": rows.num_rows, "unlabelled": rows.num_rows - labelled.num_rows, **facts}
     if labelled.num_rows == 0:
         raise UserError(

@@ -1,19 +1,17 @@
 """The finished table of a run, one row a photo: what trains and evaluates reads nothing else."""
 
 import hashlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from ndsc.config import SplitConfig, TestConfig
-from ndsc.data.sampling import choose_groups
+from ndsc.data.groups import choose_groups
 from ndsc.errors import UserError
 from ndsc.seeds import derive
-
-log = logging.getLogger(__name__)
 
 DIFFICULTIES = ("easy", "medium", "hard")
 # What decides the numbers of a run; where the bytes happen to lie does not.
@@ -38,7 +36,8 @@ class Manifest:
 
     def digest(self) -> str:
         """16 hex digits that two runs share when they trained and judged on the same photos."""
-        text = self.rows[IDENTITY].astype(str).sort_values(IDENTITY).to_csv(index=False)
+        identity = self.rows[IDENTITY].astype(object)
+        text = identity.where(identity.notna(), "").sort_values(IDENTITY).to_csv(index=False, lineterminator="\n")
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
     def save(self, path: Path) -> None:
@@ -46,9 +45,10 @@ class Manifest:
         self.rows.to_parquet(path, index=False)
 
 
-def load_manifest(path: Path, classes: tuple[str, ...]) -> Manifest:
+def load_manifest(path: Path) -> Manifest:
     """A manifest as `save` wrote it."""
-    return Manifest(pd.read_parquet(path), classes)
+    rows = pd.read_parquet(path)
+    return Manifest(rows, _class_names(rows))
 
 
 @dataclass(frozen=True)
@@ -63,36 +63,31 @@ class Finished:
 def finish(photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: TestConfig, seed: int) -> Finished:
     """Group duplicates, choose the test photos, and put every photo on one side.
 
+    The order of the manifest's rows follows from the photos alone, so that equal manifests train equally.
+
     Args:
         photos: usable photos with `role` and `difficulty` (see `ndsc.data.photos.Usable`).
         vectors: (n, d) pooled features of their plain views, from the backbone as it was loaded.
 
     Raises:
-        UserError: fewer than two classes, or a class without photos to train on.
+        UserError: fewer than two classes, a class without photos to train on, or none to validate on at all.
     """
-    photos = photos.assign(group=_groups(photos, split.duplicates))
+    photos = photos.reset_index(drop=True)
+    photos["group"] = _groups(photos, split.duplicates)
     aside = pd.Series("", index=photos.index, dtype=object)
-    aside[_contradicting(photos, split.duplicates)] = "same photo under two labels"
-    chosen = _choose_test(photos[aside == ""], vectors[(aside == "").to_numpy()], test.per_class)
+    aside[photos.groupby("group")["label"].transform("nunique") > 1] = "same photo under two labels"
+    sound = aside == ""
+    chosen = _choose_test(photos[sound], vectors[sound.to_numpy()], test.per_class).reindex(photos.index)
     difficulty = photos["difficulty"].astype(object).where(photos["difficulty"].notna(), chosen)
-    side = _sides(photos, difficulty, split)
-    aside[(side == "") & (aside == "")] = "held out to choose test photos from"
-    _keep_groups_together(photos["group"], side, aside)
-    random = (side == "sample") & (aside == "")
-    drawn = photos[random]
-    validation = choose_groups(
-        drawn["group"].to_numpy(dtype=object),
-        drawn["label"].to_numpy(dtype=object),
-        split.validation,
-        derive(seed, "split"),
-    )
-    side[random] = np.where(validation, "validation", "train")
+    side = _sides(photos["role"], difficulty, split.kind)
+    aside[sound & (side == "")] = "held out to choose test photos from"
+    _keep_copies_together(photos, side, aside)
+    _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
-    rows = rows.reset_index(drop=True)
-    manifest = Manifest(rows, _classes(rows))
-    sizes = photos["group"].value_counts()
+    manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
-    return Finished(manifest, left_out.reset_index(drop=True), int((sizes > 1).sum()))
+    groups = int((photos["group"].value_counts() > 1).sum())
+    return Finished(manifest, left_out.reset_index(drop=True), groups)
 
 
 def _groups(photos: pd.DataFrame, duplicates: str) -> pd.Series:
@@ -102,62 +97,81 @@ def _groups(photos: pd.DataFrame, duplicates: str) -> pd.Series:
     return photos["content"]
 
 
-def _contradicting(photos: pd.DataFrame, duplicates: str) -> pd.Series:
-    """Photos of a group that has more than one label: nobody can say which is right."""
-    if duplicates == "off":
-        return pd.Series(False, index=photos.index)
-    return photos.groupby("group")["label"].transform("nunique") > 1
-
-
 def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> pd.Series:
     """Difficulties of the test photos chosen from the pool, by distance to the centre of their class.
 
     Three a class are those at the 10th, 50th and 90th percentile of distance; other numbers are spaced evenly between
-    the outer two and named by thirds.
+    the outer two (or over the whole pool, where that is too narrow) and named by thirds.
     """
     chosen = pd.Series(None, index=photos.index, dtype=object)
     for label in sorted(photos["label"].unique()):
         mine = (photos["label"] == label).to_numpy()
         pool = np.flatnonzero(mine & (photos["role"] == "pool").to_numpy())
         # A photo listed twice would stand in the test twice.
-        pool = pool[~photos.iloc[pool].duplicated("group").to_numpy()]
+        pool = pool[~photos.iloc[pool].duplicated("content").to_numpy()]
         others = mine & ~photos["role"].isin(["pool", "test"]).to_numpy()
         if len(pool) == 0 or not others.any():
             continue
         centre = vectors[others].mean(axis=0, dtype=np.float64)
         distance = np.linalg.norm(vectors[pool] - centre, axis=1)
-        order = pool[np.argsort(distance, kind="stable")]
         count = min(per_class, len(pool))
-        percentiles = np.linspace(10, 90, count) if count > 1 else np.array([50.0])
-        at = np.unique(np.round(percentiles / 100 * (len(order) - 1)).astype(int))
-        for rank, position in enumerate(order[at]):
-            chosen.iloc[position] = DIFFICULTIES[min(3 * rank // len(at), 2)]
+        nearest_first = pool[np.argsort(distance, kind="stable")][_spaced(count, len(pool))]
+        for rank, position in enumerate(nearest_first):
+            chosen.iloc[position] = DIFFICULTIES[3 * (2 * rank + 1) // (2 * count)]
     return chosen
 
 
-def _sides(photos: pd.DataFrame, difficulty: pd.Series, split: SplitConfig) -> pd.Series:
-    """`test` for what was chosen; what is left of a pool goes back to validation where a column fixes the sides, and
-    is held out (an empty side) where they are drawn at random."""
-    left_of_pool = "" if split.kind == "random" else "validation"
-    side = photos["role"].astype(object).replace("pool", left_of_pool)
+def _spaced(count: int, of: int) -> np.ndarray:
+    """So many different places among `of`, evenly from the 10th to the 90th percentile, or from end to end."""
+    if count == 1:
+        return np.array([(of - 1) // 2])
+    inner, whole = (np.round(np.linspace(end, 1 - end, count) * (of - 1)).astype(int) for end in (0.1, 0.0))
+    return inner if len(np.unique(inner)) == count else whole
+
+
+def _sides(role: pd.Series, difficulty: pd.Series, kind: str) -> pd.Series:
+    """`test` for what was chosen. What is left of a pool goes back to validation where a column says so, and is held
+    out (an empty side) where it was drawn beside what is validated on."""
+    side = role.astype(object).replace("pool", "validation" if kind == "column" else "")
     return side.where(difficulty.isna(), "test")
 
 
-def _keep_groups_together(groups: pd.Series, side: pd.Series, aside: pd.Series) -> None:
-    """Copies of test photos leave training and validation; copies of validation photos leave training."""
-    used = aside == ""
-    for kept, robbed in (("test", ["sample", "train", "validation"]), ("validation", ["train"])):
-        copies = used & side.isin(robbed) & groups.isin(groups[used & (side == kept)])
-        aside[copies] = f"copy of a {kept} photo"
+def _keep_copies_together(photos: pd.DataFrame, side: pd.Series, aside: pd.Series) -> None:
+    """Set copies of test photos aside from training and validation, and copies of validation photos from training.
+
+    Test photos are guarded even where `split.duplicates=off` gives every copy a group of its own.
+    """
+    for kept, by, robbed in (
+        ("test", "content", ("sample", "train", "validation")),
+        ("validation", "group", ("train",)),
+    ):
+        used = aside == ""
+        kept_names = photos.loc[used & (side == kept), by]
+        aside[used & side.isin(robbed) & photos[by].isin(kept_names)] = f"copy of a {kept} photo"
 
 
-def _classes(rows: pd.DataFrame) -> tuple[str, ...]:
-    classes = tuple(sorted(rows["label"].unique()))
+def _split_at_random(photos: pd.DataFrame, side: pd.Series, used: pd.Series, share: float, seed: int) -> None:
+    """Divide what has no side yet, stratified by class, groups undivided."""
+    drawn = photos[used & (side == "sample")]
+    groups, labels = drawn["group"].to_numpy(dtype=object), drawn["label"].to_numpy(dtype=object)
+    side[drawn.index] = np.where(choose_groups(groups, labels, share, seed), "validation", "train")
+
+
+def _manifest(rows: pd.DataFrame) -> Manifest:
+    """The rows as they will be read back from a file: types that Parquet knows, numbered from 0."""
+    rows = pa.Table.from_pandas(rows, preserve_index=False).to_pandas()
+    classes = _class_names(rows)
     trained = set(rows.loc[rows["split"] == "train", "label"])
-    if len(classes) < 2 or trained != set(classes) or not (rows["split"] == "validation").any():
-        counts = rows.groupby(["label", "split"]).size().to_dict()
+    validated = int((rows["split"] == "validation").sum())
+    if len(classes) < 2 or trained != set(classes) or not validated:
+        without = ", ".join(sorted(set(classes) - trained)) or "none"
         raise UserError(
-            "At least two classes with photos to train on in each, and photos to validate on, are needed. "
-            f"Received: {counts}. Draw more photos (sampling.per_class), or look at data.labels and the split."
+            "At least two classes with photos to train on in each, and photos to validate on, are needed. Received: "
+            f"{len(classes)} classes, no photos to train on in {without}, and {validated} photos to validate on. Draw "
+            "more photos (sampling.per_class), or look at data.labels and the split."
         )
-    return classes
+    return Manifest(rows, classes)
+
+
+def _class_names(rows: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(rows["label"].unique()))

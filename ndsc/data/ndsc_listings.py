@@ -1,14 +1,14 @@
 """NDSC's layout: train.csv names photos like `beauty_image/<id>.jpg`, which lie in `beauty_image.tar` beside it."""
 
-import json
-from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.archive import SUFFIXES, is_archive, open_archive
+from ndsc.data.archive import SUFFIXES, Archive, is_archive, open_archive
+from ndsc.data.category_names import name_categories, read_category_names
 from ndsc.data.tables import (
     add_columns,
     column_names,
@@ -49,23 +49,31 @@ def read_listings(root: Path, labels: str, cache_root: Path) -> tuple[pa.Table, 
     listed = read_table(root / LISTINGS, setting, text_columns=("image_path", "title", "Category"))
     require_columns(listed.column_names, _needed(labels), setting)
     paths, repaired = repair_paths(listed.column("image_path"))
+    ids = listed.column("Category") if "Category" in listed.column_names else pa.nulls(listed.num_rows, pa.string())
+    category, unnamed = name_categories(ids, read_category_names(root / CATEGORIES))
+    further = listed.select(_further(listed.column_names))
+    # The unrepaired paths are 30 MB that nobody reads any more.
+    del listed
     folders = _folders(paths, root)
     archives = {folder: _archive_of(folder, root) for folder in folders.dictionary.to_pylist()}
-    offsets, sizes, present = _find_photos(paths, folders, archives, cache_root)
+    places = _find_photos(paths, folders, archives, cache_root)
     domains = pa.array([folder.removesuffix("_image") for folder in archives])
-    category, unnamed = _categories(listed, root)
     rows = pa.table(
         {
             "image_path": paths,
             "label": category if labels == "category" else domains.take(folders.indices),
             "category": category,
             "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
-            "offset": pa.array(offsets, mask=~present),
-            "size": pa.array(sizes, mask=~present),
+            "offset": pa.array(places.offsets, mask=~places.present),
+            "size": pa.array(places.sizes, mask=~places.present),
         }
     )
-    further = listed.select(_further(listed.column_names))
-    facts = {"repaired_paths": repaired, "absent": int((~present).sum()), "unnamed_categories": unnamed}
+    facts = {
+        "repaired_paths": repaired,
+        "absent": int((~places.present).sum()),
+        "unnamed_categories": unnamed,
+        "truncated_archives": places.truncated_archives,
+    }
     return add_columns(rows, further, "train"), facts
 
 
@@ -123,56 +131,48 @@ def _archive_of(folder: str, root: Path) -> Path:
     )
 
 
+@dataclass(frozen=True)
+class _Places:
+    """Offset and size of each photo in its archive, and whether it is there: one entry a listing."""
+
+    offsets: np.ndarray
+    sizes: np.ndarray
+    present: np.ndarray
+    truncated_archives: int
+
+
 def _find_photos(
     paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Path], cache_root: Path
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Offset and size of each photo in its archive, and whether it is there: three arrays of one entry a path."""
+) -> _Places:
     offsets, sizes = np.zeros(len(paths), np.int64), np.zeros(len(paths), np.int64)
     present = np.zeros(len(paths), bool)
+    truncated = 0
     of_archive = folders.indices.to_numpy()
     for number, path in enumerate(archives.values()):
-        rows = np.flatnonzero(of_archive == number)
+        # Arrow would keep what it has freed, a third of the peak.
+        pa.default_memory_pool().release_unused()
+        mine = of_archive == number
         with open_archive(path, cache_root) as archive:
-            # `tar cf x.tar ./folder` puts a dot in front of every name.
-            names = pc.replace_substring_regex(archive.members.column("name"), r"^(\./)+", "")
-            positions = last_position(paths.take(pa.array(rows)), names)
-            if positions.null_count == len(rows):
-                raise UserError(
-                    f"{path} must hold the {len(rows):,} photos that {LISTINGS} lists in it, for instance "
-                    f"{paths[rows[0]]}. Received: none of them; its first member is {names[0]}. Build the archive so "
-                    "that its members have the names in image_path."
-                )
+            positions = _positions_in(archive, paths.filter(pa.array(mine)))
             found = archive.members.take(positions.drop_null())
-        rows = rows[positions.is_valid().to_numpy()]
+            truncated += archive.truncated
+        rows = np.flatnonzero(mine)[positions.is_valid().to_numpy()]
         offsets[rows], sizes[rows] = found.column("offset").to_numpy(), found.column("size").to_numpy()
         present[rows] = True
-    return offsets, sizes, present
+    return _Places(offsets, sizes, present, truncated)
 
 
-def _categories(listed: pa.Table, root: Path) -> tuple[pa.Array, int]:
-    """The category's name of each listing (its id where it has no name, null where it has no id), and how many listings
-    have an id that categories.json does not know."""
-    if "Category" not in listed.column_names:
-        return pa.nulls(listed.num_rows, pa.string()), 0
-    encoded = listed.column("Category").combine_chunks().dictionary_encode()
-    names = _category_names(root / CATEGORIES)
-    ids = encoded.dictionary.to_pylist()
-    unnamed = [number for number, category in enumerate(ids) if category and category not in names]
-    named = pa.array([names.get(category, category) or None for category in ids], pa.string())
-    count = pc.sum(pc.is_in(encoded.indices, value_set=pa.array(unnamed, pa.int32()))).as_py() or 0
-    return named.take(encoded.indices), count if names else 0
-
-
-def _category_names(path: Path) -> dict[str, str]:
-    """Names by id. Where two domains use one name, the domain is added: `Others (Fashion)`."""
-    if not path.is_file():
-        return {}
-    try:
-        domains = json.loads(path.read_text(encoding="utf-8"))
-        named = [(str(number), name, domain) for domain, ids in domains.items() for name, number in ids.items()]
-    except (ValueError, AttributeError) as error:
+def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Which member each path is, null where it is none."""
+    names = archive.members.column("name")
+    # `tar cf x.tar ./folder` puts a dot in front of every name.
+    if names[0].as_py().startswith("./"):
+        names = pc.replace_substring_regex(names, r"^(\./)+", "")
+    positions = last_position(paths, names)
+    if positions.null_count == len(paths):
         raise UserError(
-            f'{path} must be JSON like {{"Beauty": {{"Powder": 3}}}}: domain, name, id. Received: {error}. Mend it.'
-        ) from error
-    uses = Counter(name for _, name, _ in named)
-    return {number: name if uses[name] == 1 else f"{name} ({domain})" for number, name, domain in named}
+            f"{archive.path} must hold the {len(paths):,} photos that {LISTINGS} lists in it, for instance {paths[0]}. "
+            f"Received: none of them; its first member is {names[0]}. Build the archive so that its members have the "
+            "names in image_path."
+        )
+    return positions

@@ -7,45 +7,30 @@ bytes are read and hashed in every run, since the hash is its identity everywher
 import hashlib
 import logging
 import os
-import uuid
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
-import tensorflow as tf
 
 from ndsc.data.archive import ShortRead
 from ndsc.data.catalogue import Catalogue, PhotoReader
-from ndsc.data.images import Header, Unusable, inspect, read_pixels
 from ndsc.data.sampling import Draw, Queue
+from ndsc.data.tables import names_beside
+from ndsc.data.verdicts import SCHEMA, Verdict, Verdicts, verdict_table
 from ndsc.errors import UserError
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
 
 CHUNK = 256
-# Part of the key of every verdict: another decoder may decide otherwise.
-DECODER = f"tensorflow-{tf.__version__} limits-1"
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What is known of one content: its header, or the reason why it cannot be used (empty when it can)."""
-
-    content: str
-    reason: str
-    format: str = ""
-    width: int = 0
-    height: int = 0
-    orientation: int = 1
-    alpha: bool = False
-    animated: bool = False
+REPLACEMENTS = 8
+# What a photo is called by here and in the manifest; a column of the data with such a name gets the prefix `data_`.
+OWN_COLUMNS = (*SCHEMA.names, "role", "difficulty", "split", "group")
 
 
 @dataclass(frozen=True)
@@ -69,65 +54,23 @@ def find_usable(
         UserError: more than `max_rejected` of the photos looked at cannot be used.
     """
     verdicts = Verdicts(cache_root)
-    wanted = sum(min(sum(quota.wanted for quota in queue.quotas), len(queue.order)) for queue in drawn.queues)
-    rows = catalogue.rows
-    taken: list[tuple[int, str, Verdict]] = []
-    rejected: list[tuple[int, Verdict]] = []
-    with progress("reading", total=wanted) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
-        judge = _Judge(rows, reader, verdicts, threads)
-        for queue in drawn.queues:
-            _fill(queue, judge, taken, rejected, advance)
-    verdicts.save()
-    _refuse_if_too_many(rejected, len(taken) + len(rejected), max_rejected)
-    photos = _frame(rows, [at for at, _, _ in taken], [verdict for _, _, verdict in taken])
-    photos["role"] = [role for _, role, _ in taken]
-    photos["difficulty"] = [drawn.difficulty.get(at) for at, _, _ in taken]
-    left_out = _frame(rows, [at for at, _ in rejected], [verdict for _, verdict in rejected])
-    return Usable(photos, left_out[["image_path", "label", "reason"]])
-
-
-class Verdicts:
-    """Verdicts by content, kept as small Parquet files that are added and never changed."""
-
-    def __init__(self, cache_root: Path) -> None:
-        self._folder = cache_root / "verdicts" / hashlib.blake2b(DECODER.encode(), digest_size=8).hexdigest()
-        self._known: dict[str, Verdict] = {}
-        self._new: list[Verdict] = []
-        names = [field.name for field in fields(Verdict)]
-        for path in sorted(self._folder.glob("*.parquet")):
-            for values in pd.read_parquet(path)[names].itertuples(index=False, name=None):
-                self._known[values[0]] = Verdict(*values)
-
-    def of(self, content: str, data: bytes) -> Verdict:
-        """The verdict on these bytes, remembered or made now. Safe to call from several threads."""
-        known = self._known.get(content)
-        if known is None:
-            known = _judge(content, data)
-            self._known[content] = known
-            self._new.append(known)
-        return known
-
-    def save(self) -> None:
-        """Add what is new to the cache. A cache that cannot be written is worth a warning: the run needs it not."""
-        if not self._new:
-            return
-        name = uuid.uuid4().hex
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            pd.DataFrame(map(asdict, self._new)).to_parquet(self._folder / f".{name}")
-            os.replace(self._folder / f".{name}", self._folder / f"{name}.parquet")
-        except OSError as error:
-            log.warning("the verdicts on %d photos could not be kept in %s: %s", len(self._new), self._folder, error)
-        self._new = []
-
-
-def _judge(content: str, data: bytes) -> Verdict:
+    wanted = sum(min(queue.wanted, len(queue.order)) for queue in drawn.queues)
+    found = _Found(wanted, max_rejected)
     try:
-        header: Header = inspect(data)
-        read_pixels(data)
-    except Unusable as unusable:
-        return Verdict(content, str(unusable))
-    return Verdict(content, "", **asdict(header))
+        with progress("reading", total=wanted) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
+            judge = _Judge(catalogue.rows, reader, verdicts, threads)
+            for queue in drawn.queues:
+                _fill(queue, judge, found, advance)
+    finally:
+        verdicts.save()
+    found.refuse_if_too_many(found.looked_at)
+    positions = [at for at, _, _ in found.taken]
+    photos = _frame(catalogue.rows, positions, [verdict for _, _, verdict in found.taken])
+    photos["role"] = [role for _, role, _ in found.taken]
+    photos["difficulty"] = pd.Series([drawn.difficulty.get(at) for at in positions], dtype=object)
+    left_out = _frame(catalogue.rows, [at for at, _ in found.rejected], [verdict for _, verdict in found.rejected])
+    _tell(catalogue.classes, photos, left_out)
+    return Usable(photos, left_out[["image_path", "label", "reason"]])
 
 
 class _Judge:
@@ -135,70 +78,97 @@ class _Judge:
 
     def __init__(self, rows: pa.Table, reader: PhotoReader, verdicts: Verdicts, threads: ThreadPoolExecutor) -> None:
         self._reader, self._verdicts, self._threads = reader, verdicts, threads
-        self._archive = rows.column("archive").combine_chunks()
-        self._offset = rows.column("offset").to_numpy()
-        self._size = rows.column("size").to_numpy()
+        self._places = rows.select(["archive", "offset", "size"])
 
     def __call__(self, positions: Sequence[int]) -> list[Verdict]:
+        places = self._places.take(pa.array(positions, pa.int64()))
         with warnings.catch_warnings():
             # Pillow warns of odd metadata that does not matter here; set once for all threads, as filters are global.
             warnings.simplefilter("ignore")
-            return list(self._threads.map(self._one, positions))
+            return list(self._threads.map(self._one, *(column.to_pylist() for column in places.columns)))
 
-    def _one(self, at: int) -> Verdict:
-        if np.isnan(self._offset[at]):
+    def _one(self, archive: str, offset: int | None, size: int | None) -> Verdict:
+        if offset is None or size is None:
             return Verdict("", "listed, but not in the archive")
         try:
-            data = self._reader.read(self._archive[at].as_py(), int(self._offset[at]), int(self._size[at]))
+            data = self._reader.read(archive, offset, size)
         except ShortRead as error:
             return Verdict("", str(error))
         return self._verdicts.of(hashlib.blake2b(data, digest_size=16).hexdigest(), data)
 
 
-def _fill(queue: Queue, judge: _Judge, taken: list, rejected: list, advance) -> None:
+@dataclass
+class _Found:
+    """What has been looked at so far, by position in the catalogue."""
+
+    wanted: int
+    max_rejected: float
+    taken: list[tuple[int, str, Verdict]] = field(default_factory=list)
+    rejected: list[tuple[int, Verdict]] = field(default_factory=list)
+
+    @property
+    def looked_at(self) -> int:
+        return len(self.taken) + len(self.rejected)
+
+    def reject(self, at: int, verdict: Verdict) -> None:
+        """Pass one photo over; stop as soon as it is certain that too many will have been in the end."""
+        self.rejected.append((at, verdict))
+        self.refuse_if_too_many(self.wanted + len(self.rejected))
+
+    def refuse_if_too_many(self, of: int) -> None:
+        if len(self.rejected) <= self.max_rejected * of:
+            return
+        reasons = Counter(verdict.reason for _, verdict in self.rejected)
+        counted = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+        raise UserError(
+            f"Too many photos cannot be used: {len(self.rejected)} of the {self.looked_at} looked at ({counted}). "
+            f"Expected at most {self.max_rejected:.1%}. Mend the data, or raise sampling.max_rejected. "
+            f"Received: sampling.max_rejected={self.max_rejected}."
+        )
+
+
+def _fill(queue: Queue, judge: _Judge, found: _Found, advance: Callable[[int], None]) -> None:
     """Fill the queue's quotas in turn from its front."""
     judged = _judged(queue, judge)
     for quota in queue.quotas:
         count = 0
         while count < quota.wanted:
-            found = next(judged, None)
-            if found is None:
+            following = next(judged, None)
+            if following is None:
                 return
-            at, verdict = found
+            at, verdict = following
             if verdict.reason:
-                rejected.append((at, verdict))
+                found.reject(at, verdict)
                 continue
-            taken.append((at, quota.role, verdict))
+            found.taken.append((at, quota.role, verdict))
             count += 1
             advance(1)
 
 
 def _judged(queue: Queue, judge: _Judge) -> Iterator[tuple[int, Verdict]]:
     """Listings of a queue with their verdicts, judged no further ahead than a chunk."""
-    ahead = sum(quota.wanted for quota in queue.quotas)
     start = 0
     while start < len(queue.order):
         # The first chunks stop where the quotas would be filled; after that only replacements are looked at.
-        stop = min(start + CHUNK, max(ahead, start + 8), len(queue.order))
+        stop = min(start + CHUNK, max(queue.wanted, start + REPLACEMENTS), len(queue.order))
         chunk = [int(at) for at in queue.order[start:stop]]
         yield from zip(chunk, judge(chunk), strict=True)
         start = stop
 
 
-def _refuse_if_too_many(rejected: list[tuple[int, Verdict]], looked_at: int, max_rejected: float) -> None:
-    reasons = Counter(verdict.reason for _, verdict in rejected)
-    if len(rejected) > max_rejected * looked_at:
-        counted = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
-        raise UserError(
-            f"Too many photos cannot be used: {len(rejected)} of the {looked_at} looked at ({counted}). Expected at most "
-            f"{max_rejected:.0%}. Mend the data, or raise sampling.max_rejected. Received: sampling.max_rejected={max_rejected}."
-        )
-    if rejected:
-        log.info("%d photos could not be used and were replaced: %s", len(rejected), dict(reasons))
-
-
 def _frame(rows: pa.Table, positions: list[int], verdicts: list[Verdict]) -> pd.DataFrame:
+    rows = rows.rename_columns(names_beside(OWN_COLUMNS, rows.column_names, "data"))
     listings = rows.take(pa.array(positions, pa.int64())).to_pandas()
-    known = pd.DataFrame([asdict(verdict) for verdict in verdicts], columns=[field.name for field in fields(Verdict)])
     listings["archive"] = listings["archive"].astype(str)
-    return pd.concat([listings.reset_index(drop=True), known.reset_index(drop=True)], axis=1)
+    return pd.concat([listings, verdict_table(verdicts).to_pandas()], axis=1)
+
+
+def _tell(classes: Sequence[str], photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
+    if len(rejected):
+        reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected["reason"].value_counts().items())
+        log.info("%d photos could not be used; the next ones drawn replace them: %s", len(rejected), reasons)
+    if photos["animated"].any():
+        log.info("%d photos are animated; their first frames are used", photos["animated"].sum())
+    without = sorted(set(classes) - set(photos["label"]))
+    if without:
+        log.warning("no photo can be used of: %s", ", ".join(without))

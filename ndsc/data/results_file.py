@@ -3,7 +3,7 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Self
 
@@ -66,7 +66,10 @@ class ResultsFile:
             if kind is None:
                 self._finish()
         finally:
-            self._file.close()
+            # Of a table that is thrown away, it does not matter whether it can be ended well.
+            for close in (self._writer.close, self._file.close):
+                with suppress(OSError):
+                    close()
             self._unfinished.unlink(missing_ok=True)
 
     def _finish(self) -> None:
@@ -100,7 +103,7 @@ class _CsvWriter:
         table.to_pandas().to_csv(self._file, index=False, header=False)
 
     def close(self) -> None:
-        self._file.flush()
+        pass
 
 
 @contextmanager

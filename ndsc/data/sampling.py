@@ -5,16 +5,19 @@ random order of its own, and a list of quotas filled from its front: the test po
 validated on. A photo that turns out to be unusable is replaced by the next in its queue.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ndsc.config import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.tables import read_table, require_columns
+from ndsc.data.groups import choose_groups, keyed_hash
+from ndsc.data.tables import blank_to_null, read_table, repair_paths, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -23,7 +26,8 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Quota:
-    """So many photos wanted for one role: `test`, `pool` (to choose test photos from), `sample` (split later), `train`, `validation`."""
+    """So many photos wanted for one role: `test`, `pool` (to choose test photos from), `sample` (split later),
+    `train` or `validation`."""
 
     role: str
     wanted: int
@@ -37,6 +41,11 @@ class Queue:
     order: np.ndarray  # positions in the catalogue's rows
     quotas: tuple[Quota, ...]
 
+    @property
+    def wanted(self) -> int:
+        """All quotas together."""
+        return sum(quota.wanted for quota in self.quotas)
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -49,151 +58,142 @@ class Draw:
 def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> Draw:
     """Decide which listings to try, in which order.
 
-    A listing's rank depends on the seed, its path and its position alone: a larger sample contains the smaller one, and
-    rows added to the catalogue do not reshuffle the others.
+    A listing's rank depends on the seed and its path alone (and, for a path that is listed again, on how often it came
+    before): a larger sample contains the smaller one, and rows added to the catalogue do not reshuffle the others.
 
     Raises:
-        UserError: a column or a test photo is missing, or fewer than two classes are left.
+        UserError: a column or a test photo is missing, or fewer than two classes, or one without listings to train on.
     """
-    labels = column(catalogue.rows, "label")
-    rank = _random_rank(catalogue.rows, derive(seed, "sampling"))
-    side = _side(catalogue.rows, split, derive(seed, "split"))
-    listed = _listed_test(catalogue.rows, sampling.test.list)
-    free = ~np.isin(np.arange(len(labels)), list(listed))
-    queues = [Queue(str(labels[at]), np.array([at]), (Quota("test", 1),)) for at in listed]
-    for label in catalogue.classes:
-        mine = np.flatnonzero((labels == label) & free)
-        mine = mine[np.argsort(rank[mine], kind="stable")]
-        queues += _queues(label, mine, side[mine], sampling, split, test_wanted=not listed)
+    rows = catalogue.rows
+    listed, free = _listed_test(rows, sampling.test.list)
+    side = _side(rows, split, derive(seed, "split"))
+    pool_wanted = not listed and not (side == "test").any()
+    queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
+    for label, mine in _in_random_order(catalogue, free, derive(seed, "sampling")):
+        queues += _queues(label, mine, side[mine], sampling, split, pool_wanted)
+    _refuse_without_training(catalogue.classes, queues)
     return Draw(tuple(queues), listed)
 
 
-def column(rows: pa.Table, name: str) -> np.ndarray:
-    """One column of the catalogue as a numpy array of objects (text) or numbers.
+def _in_random_order(catalogue: Catalogue, free: np.ndarray, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+    """For each class the positions of its free listings."""
+    labels = pd.Categorical(_values(catalogue.rows, "label"), categories=list(catalogue.classes)).codes
+    order = np.lexsort((_random_rank(_values(catalogue.rows, "image_path"), seed), labels))
+    order = order[free[order]]
+    bounds = np.searchsorted(labels[order], np.arange(len(catalogue.classes) + 1))
+    for number, label in enumerate(catalogue.classes):
+        yield label, order[bounds[number] : bounds[number + 1]]
 
-    Raises:
-        UserError: the column does not exist.
-    """
-    if name not in rows.column_names:
-        raise UserError(
-            f"The data has no column {name!r}, which split.by asks for. Expected one of {', '.join(rows.column_names)} "
-            f"(data.extra=<csv> joins more columns on image_path). Received: split.by={name}."
-        )
+
+def _random_rank(paths: np.ndarray, seed: int) -> np.ndarray:
+    """A keyed hash of each path; listings that repeat a path are told apart by how often it came before."""
+    hashed = keyed_hash(paths, seed)
+    order = np.argsort(hashed, kind="stable")
+    new = np.diff(hashed[order], prepend=~hashed[order[:1]]) != 0
+    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
+    repeats = np.empty(len(order), np.uint64)
+    repeats[order] = np.arange(len(order)) - first
+    return hashed + repeats * np.uint64(0x9E3779B97F4A7C15)
+
+
+def _values(rows: pa.Table, name: str) -> np.ndarray:
     return rows.column(name).to_numpy()
-
-
-def _random_rank(rows: pa.Table, seed: int) -> np.ndarray:
-    """A keyed hash (SipHash) of each path; listings that repeat a path are told apart by how often it came before."""
-    paths = pd.Series(column(rows, "image_path"), dtype=object)
-    repeats = paths.groupby(paths, sort=False).cumcount().to_numpy()
-    hashed = pd.util.hash_array(paths.to_numpy(), hash_key=f"{seed:016x}", categorize=False)
-    return hashed + repeats.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
     """For each listing the side that the configuration fixes beforehand, or `sample` where the split is made later."""
     if split.kind == "random":
         return np.full(rows.num_rows, "sample", dtype=object)
-    values = column(rows, str(split.by))
+    require_columns(rows.column_names, [str(split.by)], "For split.by the data")
+    stated = blank_to_null(rows.column(str(split.by)).cast(pa.string()))
     if split.kind == "group":
-        groups = pd.Series(values, dtype=object).astype(str).to_numpy()
-        return _assign_groups(groups, column(rows, "label"), split.validation, seed)
-    stated = pd.Series(values, dtype=object)
-    unknown = sorted({str(value) for value in stated.dropna().unique()} - set(SIDES))
-    if unknown or not {"train", "validation"} <= set(stated.dropna()):
+        # A listing without a value is a group of its own.
+        named = pc.binary_join_element_wise("group", stated, "/")
+        groups = pc.coalesce(named, rows.column("image_path"))
+        validation = choose_groups(groups.to_numpy(), _values(rows, "label"), split.validation, seed)
+        return np.where(validation, "validation", "train").astype(object)
+    found = set(pc.unique(stated).to_pylist())
+    if not {"train", "validation"} <= found <= {*SIDES, None}:
+        shown = ", ".join(sorted("nothing" if value is None else value for value in found)[:8])
         raise UserError(
-            f"The column {split.by!r} decides the split, so it must say train, validation or test, and the first two must "
-            f"occur. Received: {', '.join(sorted({str(value) for value in stated.unique()})[:8])}."
+            f"The column {split.by!r} decides the split, so it must say train, validation, test or nothing, and the "
+            f"first two must occur. Received: {shown}. Mend the column, or name another: split.by=<column>."
         )
-    return stated.where(stated.notna(), "").to_numpy()
+    return pc.fill_null(stated, "").to_numpy()
 
 
-def _assign_groups(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Whole groups to validation, in random order, as long as they bring every class nearer to its share."""
-    validation = choose_groups(groups, labels, share, seed)
-    return np.where(validation, "validation", "train").astype(object)
-
-
-def choose_groups(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which rows fall on the validation side, when rows of one group must not be separated.
-
-    Groups are visited in a random order that depends on their names alone; a group is taken when at least half of its
-    rows belong to classes that still want them. With groups of one row each this is the plain stratified split.
-
-    Args:
-        groups: (n,) names.
-        labels: (n,) labels.
-        share: the part of each class that is wanted, 0 to 1.
-
-    Returns:
-        (n,) booleans.
-    """
-    table = pd.crosstab(pd.Series(groups, name="group"), pd.Series(labels, name="label"))
-    names = table.index.to_numpy(dtype=object)
-    order = np.argsort(pd.util.hash_array(names, hash_key=f"{seed:016x}", categorize=False), kind="stable")
-    counts = table.to_numpy()
-    wanted = np.round(counts.sum(axis=0) * share).astype(int)
-    taken = np.zeros(len(names), dtype=bool)
-    for at in order:
-        useful = np.minimum(counts[at], np.maximum(wanted, 0)).sum()
-        if 2 * useful >= counts[at].sum():
-            taken[at] = True
-            wanted = wanted - counts[at]
-    return np.isin(groups, names[taken])
-
-
-def _listed_test(rows: pa.Table, path: str | None) -> dict[int, str]:
-    """Positions and difficulties of the photos that `sampling.test.list` names."""
+def _listed_test(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np.ndarray]:
+    """Positions and difficulties of the photos that `sampling.test.list` names, and which listings may still be drawn:
+    (n,) booleans, false for all that share a path with one of them."""
     if path is None:
-        return {}
-    table = read_table(Path(path), "sampling.test.list")
-    require_columns(table.column_names, ["image_path", "difficulty"], "sampling.test.list")
-    listed = table.to_pandas()
-    position = {path: at for at, path in enumerate(column(rows, "image_path"))}
-    absent = [path for path in listed["image_path"] if path not in position]
-    if absent:
+        return {}, np.ones(rows.num_rows, bool)
+    listed = read_table(Path(path), "sampling.test.list", text_columns=("image_path", "difficulty"))
+    require_columns(listed.column_names, ["image_path", "difficulty"], "sampling.test.list")
+    named, known = listed.column("image_path"), rows.column("image_path")
+    paths = pc.if_else(pc.is_in(named, value_set=known), named, repair_paths(named)[0])
+    position = pc.index_in(paths, value_set=known)
+    absent = paths.filter(pc.is_null(position))
+    if len(absent):
         raise UserError(
-            f"{len(absent)} of the {len(listed)} photos in sampling.test.list are not in the data, for instance "
-            f"{absent[0]}. Expected paths as in the data's image_path column. Received: sampling.test.list={path}."
+            f"sampling.test.list must name photos as the data's column image_path does. Received: {path}, of whose "
+            f"{len(listed)} photos {len(absent)} are not in the data, for instance {absent[0]}. Mend the list."
         )
-    return {position[path]: str(level) for path, level in zip(listed["image_path"], listed["difficulty"], strict=True)}
+    difficulty = blank_to_null(listed.column("difficulty"))
+    if difficulty.null_count:
+        raise UserError(
+            f"sampling.test.list must say how difficult each photo is (easy, medium, hard). Received: {path}, with "
+            f"{difficulty.null_count} empty fields. Mend the list."
+        )
+    free = pc.invert(pc.is_in(known, value_set=paths)).to_numpy()
+    return dict(zip(position.to_pylist(), difficulty.to_pylist(), strict=True)), free
 
 
 def _queues(
-    label: str, mine: np.ndarray, side: np.ndarray, sampling: SamplingConfig, split: SplitConfig, test_wanted: bool
+    label: str, mine: np.ndarray, side: np.ndarray, sampling: SamplingConfig, split: SplitConfig, pool_wanted: bool
 ) -> list[Queue]:
     """The queues of one class. `mine` are positions in random order, `side` what is fixed of each."""
-    count = round(sampling.fraction * len(mine)) if sampling.per_class is None else _limited(sampling, len(mine))
-    pool = _test_pool(sampling, len(mine)) if test_wanted else 0
     if split.kind == "random":
-        return [Queue(label, mine, (Quota("pool", pool), Quota("sample", count)))]
-    held_out, validation, train = (mine[side == name] for name in ("test", "validation", "train"))
-    if split.kind == "group":
-        validation_count = round(count * split.validation)
-        train_count = count - validation_count
+        pool = _pool(sampling, len(mine)) if pool_wanted else 0
+        return [Queue(label, mine, (Quota("pool", pool), Quota("sample", _limited(sampling, len(mine)))))]
+    train, validation, test = (mine[side == name] for name in SIDES)
+    pool = _pool(sampling, len(validation)) if pool_wanted else 0
+    if split.kind == "column":
+        train_count, validation_count = _limited(sampling, len(train)), len(validation)
     else:
-        validation_count, train_count = len(validation), min(count, len(train))
-    queues = [Queue(label, train, (Quota("train", train_count),))]
-    if len(held_out):
-        return [
-            *queues,
-            Queue(label, held_out, (Quota("test", len(held_out)),)),
-            _only(label, validation, validation_count),
-        ]
-    return [*queues, Queue(label, validation, (Quota("pool", pool), Quota("validation", validation_count)))]
+        train_count = _limited(sampling, len(train), 1 - split.validation)
+        validation_count = _limited(sampling, len(validation), split.validation)
+    return [
+        Queue(label, train, (Quota("train", train_count),)),
+        Queue(label, validation, (Quota("pool", pool), Quota("validation", validation_count))),
+        Queue(label, test, (Quota("test", len(test)),)),
+    ]
 
 
-def _only(label: str, order: np.ndarray, count: int) -> Queue:
-    return Queue(label, order, (Quota("validation", count),))
+def _limited(sampling: SamplingConfig, available: int, share: float = 1.0) -> int:
+    """How many are wanted of those available; at least one; `share` is the part of `sampling.per_class` that this
+    side has."""
+    fraction = max(round(sampling.fraction * available), min(available, 1))
+    return fraction if sampling.per_class is None else min(fraction, round(sampling.per_class * share))
 
 
-def _limited(sampling: SamplingConfig, available: int) -> int:
-    assert sampling.per_class is not None
-    return min(sampling.per_class, round(sampling.fraction * available))
-
-
-def _test_pool(sampling: SamplingConfig, available: int) -> int:
-    """How many photos a class holds out to choose test photos from: never more than a tenth of a small class."""
+def _pool(sampling: SamplingConfig, available: int) -> int:
+    """How many photos are held out to choose test photos from: a tenth of a small class, or as many as are chosen; but
+    never more than half."""
     if sampling.test.per_class == 0:
         return 0
-    return min(sampling.test.pool, max(sampling.test.per_class, available // 10))
+    return min(sampling.test.pool, max(sampling.test.per_class, available // 10), available // 2)
+
+
+def _refuse_without_training(classes: tuple[str, ...], queues: list[Queue]) -> None:
+    trained = {
+        queue.label
+        for queue in queues
+        if len(queue.order) and any(quota.wanted and quota.role in ("sample", "train") for quota in queue.quotas)
+    }
+    without = sorted(set(classes) - trained)
+    if len(classes) < 2 or without:
+        raise UserError(
+            "At least two classes, and listings to train on in each, are needed. "
+            f"Received: {len(classes)} classes, and nothing to train on in {', '.join(without[:8]) or 'none'}"
+            f"{', …' if len(without) > 8 else ''}. Look at data.labels, sampling and split."
+        )

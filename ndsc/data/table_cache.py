@@ -67,6 +67,8 @@ def save_table(path: Path, table: pa.Table, facts: dict[str, Any]) -> None:
             with pa.ipc.new_file(file, described.schema) as writer:
                 writer.write_table(described)
         _put_digest_in_front(temporary)
+    # Arrow keeps what it has freed: 150 MB after making NDSC's catalogue, for the rest of the run.
+    pa.default_memory_pool().release_unused()
 
 
 def load_table(path: Path) -> tuple[pa.Table, dict[str, Any]] | None:

@@ -24,6 +24,8 @@ def read_table(path: Path, setting: str, text_columns: Collection[str] = ()) -> 
     """
     with _readable(path, setting):
         table = pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path, text_columns)
+    # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
+    pa.default_memory_pool().release_unused()
     for number, column in enumerate(table.columns):
         if pa.types.is_dictionary(column.type):
             table = table.set_column(number, table.column_names[number], column.cast(column.type.value_type))
@@ -66,9 +68,13 @@ def blank_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def repair_paths(paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
     """Paths whose `.jpg` was lost get it back; also returns how many."""
-    bare = pc.invert(pc.match_substring_regex(paths, r"\.[0-9A-Za-z]+$"))
-    repaired = pc.if_else(bare, pc.binary_join_element_wise(paths, ".jpg", ""), paths)
-    return repaired, pc.sum(bare).as_py() or 0
+    repaired, count = [], 0
+    # Chunk by chunk: what is thrown away on the way adds up to 100 MB for NDSC.
+    for chunk in paths.chunks:
+        bare = pc.invert(pc.match_substring_regex(chunk, r"\.[0-9A-Za-z]+$"))
+        repaired.append(pc.if_else(bare, pc.binary_join_element_wise(chunk, ".jpg", ""), chunk))
+        count += pc.sum(bare).as_py() or 0
+    return pa.chunked_array(repaired, pa.string()), count
 
 
 def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -85,7 +85,7 @@ def parse_pax(records: bytes) -> dict[str, str]:
 
 def padded(size: int) -> int:
     """The bytes that `size` bytes take in the archive: full blocks."""
-    return -(-size // BLOCK) * BLOCK
+    return size + -size % BLOCK
 
 
 def find_header(source: ByteSource, offset: int) -> int | None:

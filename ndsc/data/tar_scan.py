@@ -31,8 +31,8 @@ WITHOUT_DATA = {b"1": "links", b"2": "links", b"3": "devices", b"4": "devices", 
 # Long names and PAX records come in hundreds of bytes; megabytes are an attack on the memory.
 LARGEST_EXTENSION = 1 << 20
 
-REPORT_EVERY = 1024
-ROWS_IN_PART = 1 << 16
+# After so many headers the progress is reported and the memory looked after.
+PAUSE_EVERY = 1 << 12
 
 
 @dataclass(frozen=True)
@@ -50,8 +50,9 @@ def scan_members(source: ByteSource, on_position: Callable[[int], None]) -> Scan
     offset: int | None = 0
     steps = 0
     while offset is not None and len(block := source.read_at(offset, BLOCK)) == BLOCK:
-        if steps % REPORT_EVERY == 0:
+        if steps % PAUSE_EVERY == 0:
             on_position(offset)
+            scanner.members.condense()
         offset = scanner.step(offset, block)
         steps += 1
     return scanner.finish(offset)
@@ -77,7 +78,7 @@ class _Scanner:
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
-        self._members = _Members()
+        self.members = _Members()
         self._skipped: Counter[str] = Counter()
         self._extension: _Extension | None = None
         self._global: dict[str, str] = {}
@@ -100,7 +101,7 @@ class _Scanner:
 
     def finish(self, offset: int | None) -> Scan:
         """`offset`: where the source ended although a header was due; None where its rest held no header."""
-        members, end = self._members.table(), self._source.end
+        members, end = self.members.table(), self._source.end
         if members.num_rows and members["offset"][-1].as_py() + members["size"][-1].as_py() > end:
             members = members.slice(0, members.num_rows - 1)
             self._skipped["cut off"] += 1
@@ -109,7 +110,7 @@ class _Scanner:
 
     def _add_file(self, header: Header, start: int) -> int:
         if self._extension is None and not self._global:
-            self._members.append(header.name, start, header.size)
+            self.members.rows.append((header.name, start, header.size))
             return start + padded(header.size)
         extension = self._take_extension()
         stored = header.size if extension.size is None else extension.size
@@ -119,7 +120,7 @@ class _Scanner:
             self._skipped["sparse files"] += 1
             return start + padded(stored)
         name = header.name if extension.name is None else extension.name
-        self._members.append(name, start, header.size if extension.size is None else extension.size)
+        self.members.rows.append((name, start, header.size if extension.size is None else extension.size))
         return start + padded(stored)
 
     def _take_extension(self) -> _Extension:
@@ -165,26 +166,21 @@ class _Scanner:
 
 
 class _Members:
-    """The members found so far, in finished Arrow parts: 666,615 rows as Python objects would take 150 MB."""
+    """The members found so far. 666,615 of them would take 150 MB as Python objects: `condense` makes Arrow of them."""
 
     def __init__(self) -> None:
+        self.rows: list[tuple[str, int, int]] = []
         self._parts: list[pa.RecordBatch] = []
-        self._rows: list[tuple[str, int, int]] = []
 
-    def append(self, name: str, offset: int, size: int) -> None:
-        self._rows.append((name, offset, size))
-        if len(self._rows) == ROWS_IN_PART:
-            self._finish_part()
+    def condense(self) -> None:
+        if self.rows:
+            columns = dict(zip(MEMBERS.names, zip(*self.rows, strict=True), strict=True))
+            self._parts.append(pa.RecordBatch.from_pydict(columns, schema=MEMBERS))
+            self.rows.clear()
 
     def table(self) -> pa.Table:
-        self._finish_part()
+        self.condense()
         return pa.Table.from_batches(self._parts, MEMBERS)
-
-    def _finish_part(self) -> None:
-        if self._rows:
-            columns = dict(zip(MEMBERS.names, zip(*self._rows, strict=True), strict=True))
-            self._parts.append(pa.RecordBatch.from_pydict(columns, schema=MEMBERS))
-            self._rows = []
 
 
 def _path(records: dict[str, str]) -> str | None:

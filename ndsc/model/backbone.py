@@ -4,7 +4,7 @@ import hashlib
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra.utils
 import keras
@@ -95,7 +95,7 @@ def _load(network: keras.Model, path: Path) -> None:
         if path.name.endswith(".weights.h5"):
             network.load_weights(path)
             return
-        loaded = keras.models.load_model(path, compile=False)
+        loaded = cast(keras.Model, keras.models.load_model(path, compile=False))
     except (ValueError, OSError) as error:
         raise UserError(
             f"Weights for {network.name} were expected in {path}, which Keras cannot load into it: "

@@ -36,8 +36,20 @@ def build_trainable(cut: Cut, head: keras.Sequential, batch_norm: str) -> keras.
     crossing = keras.Input(cut.frozen.output_shape[1:], name="crossing")
     if cut.trainable is None:
         return keras.Model(crossing, head(crossing), name="trainable")
-    pooled = cut.trainable(crossing, training=False) if batch_norm == "inference" else cut.trainable(crossing)
-    return keras.Model(crossing, head(pooled), name="trainable")
+    above = _AtInference(cut.trainable) if batch_norm == "inference" else cut.trainable
+    return keras.Model(crossing, head(above(crossing)), name="trainable")
+
+
+class _AtInference(keras.layers.Layer):
+    """Runs a model as in inference also while it is trained. To call it with `training=False` in a functional model
+    would not do: of that call Keras keeps everything but this argument, for which it takes that of `fit`."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        return self.model(inputs, training=False)
 
 
 def assemble(backbone: Backbone, head: keras.Sequential, resize: str) -> keras.Model:

@@ -61,9 +61,9 @@ def classifier_engine(classifier: RawClassifier, path: Path, precision: str, cac
     Args:
         path: the file that the classifier was loaded from.
     """
-    # The weights' own digest does not tell how photos are preprocessed; the file's does.
-    body = Cut("probabilities", {"classifier": file_digest(path)}, classifier.body, None)
-    return build_engine(body, choose_engine("auto", precision), cache_root)
+    body = Cut("probabilities", {"part": "from a resized photo to probabilities"}, classifier.body, None)
+    # Of the whole file, since the weights' own digest does not tell how photos are preprocessed.
+    return build_engine(body, file_digest(path), choose_engine("auto", precision), cache_root)
 
 
 def _prepared(

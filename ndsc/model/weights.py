@@ -32,9 +32,7 @@ class Weights:
     warning: str | None = None
 
 
-def locate_weights(
-    backbone: BackboneConfig, random_will_do: bool, fetch_classifier: Callable[[str], Path]
-) -> Weights:
+def locate_weights(backbone: BackboneConfig, random_will_do: bool, fetch_classifier: Callable[[str], Path]) -> Weights:
     """Find the weights that `backbone.weights` names. Needs TensorFlow only if they have to be downloaded.
 
     Args:

@@ -9,7 +9,7 @@ from urllib.request import url2pathname
 
 from ndsc.errors import UserError
 from ndsc.tracking.mlflow_settings import impatient, quiet_mlflow
-from ndsc.tracking.store import DATABASE, StoreSettings, local_root, store_uri
+from ndsc.tracking.store import DATABASE, StoreSettings, local_root, sqlite_uri, store_uri
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -42,21 +42,24 @@ def fetch_classifier(run_id: str, tracking: StoreSettings, cache_root: Path) -> 
 
 
 def earlier_runs_uri(tracking: StoreSettings) -> str:
-    """MLflow's address of the store to look in. With `tracking=off`, which names none, MLFLOW_TRACKING_URI if it is set,
-    and otherwise the local store.
+    """MLflow's address of the store to look in. With `tracking=off`, which names none: MLFLOW_TRACKING_URI if that is
+    set, and otherwise the local store.
 
     Raises:
         UserError: there is no local store, or no server is named.
     """
+    if tracking.kind == "server":
+        return store_uri(tracking)
     if tracking.kind == "off" and (named := os.environ.get("MLFLOW_TRACKING_URI")):
         return named
-    if tracking.kind != "server" and not (local_root(tracking) / DATABASE).is_file():
+    database = local_root(tracking) / DATABASE
+    if not database.is_file():
         raise UserError(
-            f"The store of earlier runs was expected in tracking.root. Received: {local_root(tracking)}, without one. "
-            "Name the folder (tracking.root=…), or the server: tracking=server, with its address in the environment "
+            f"The store of earlier runs was expected in tracking.root. Received: {database.parent}, without one. Name "
+            "the folder (tracking.root=…), or the server: tracking=server, with its address in the environment "
             "variable MLFLOW_TRACKING_URI."
         )
-    return store_uri(tracking)
+    return sqlite_uri(database)
 
 
 def find_run(client: "MlflowClient", run_id: str, uri: str) -> "Run":

@@ -26,6 +26,8 @@ class ListingClassifier(mlflow.pyfunc.PythonModel):
         """One row a photo. A photo that cannot be read is refused, with the reason, and with it the request."""
         prepared = []
         for number, data in enumerate(model_input["image"]):
+            if not isinstance(data, bytes):
+                raise _refusal(f"in row {number}: {type(data).__name__}")
             try:
                 prepared.append(self._classifier.prepare(data))
             except Unusable as error:

@@ -59,7 +59,7 @@ def store_uri(tracking: StoreSettings) -> str:
     Raises `UserError` where a server is wanted and MLFLOW_TRACKING_URI does not name one.
     """
     if tracking.kind == "local":
-        return _sqlite_uri(local_root(tracking) / DATABASE)
+        return sqlite_uri(local_root(tracking) / DATABASE)
     uri = os.environ.get("MLFLOW_TRACKING_URI")
     if not uri:
         raise UserError(
@@ -106,7 +106,8 @@ def local_root(tracking: StoreSettings) -> Path:
     return Path(tracking.root).absolute()
 
 
-def _sqlite_uri(database: Path) -> str:
+def sqlite_uri(database: Path) -> str:
+    """MLflow's address of a database, given its absolute path."""
     return f"sqlite:///{database}"
 
 
@@ -118,7 +119,7 @@ def _create_database(root: Path) -> None:
     unfinished = root / f"{DATABASE}.creating"
     unfinished.unlink(missing_ok=True)
     # Through a client, MLflow would give its default experiment an artefact folder below the working directory.
-    store = SqlAlchemyStore(_sqlite_uri(unfinished), str(root / ARTIFACTS))
+    store = SqlAlchemyStore(sqlite_uri(unfinished), str(root / ARTIFACTS))
     store.engine.dispose()
     os.replace(unfinished, root / DATABASE)
     logger.info("created an MLflow store in %s", root)

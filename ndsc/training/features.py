@@ -1,11 +1,11 @@
 """The frozen part over views of photos: what the cache does not hold is computed, once, and put there."""
 
 import logging
-import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import keras
@@ -15,12 +15,12 @@ import tensorflow as tf
 
 from ndsc.config import Config
 from ndsc.data.catalogue import PhotoReader
-from ndsc.data.images import decodable, decode, resizer
-from ndsc.data.photos import DECODER
+from ndsc.data.images import DECODER, resizer
 from ndsc.errors import UserError
-from ndsc.model.backbone import Backbone, Cut
-from ndsc.model.engine import BATCH, Engine
+from ndsc.model.backbone import Backbone, Cut, digest_of
+from ndsc.model.engine import BATCH, Choice, Engine, build_engine
 from ndsc.terminal import progress
+from ndsc.training.pixels import view_batches
 from ndsc.training.store import FeatureRows, FeatureStore
 from ndsc.training.views import Policy
 
@@ -91,11 +91,21 @@ class FrozenPart:
 
     backbone: Backbone
     cut: Cut
-    engine: Engine
+    choice: Choice
     policy: Policy
     config: Config
     reader: PhotoReader
     cost: Cost
+
+    @cached_property
+    def digest(self) -> str:
+        """The digest of the weights below the line."""
+        return digest_of(self.cut.frozen)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """Built when something has to be computed: a run out of a full cache needs none."""
+        return build_engine(self.cut, self.digest, self.choice, Path(self.config.cache.root))
 
     def features(self, photos: pd.DataFrame, views: Sequence[int]) -> ViewedFeatures:
         """Features of every photo in each of these views.
@@ -131,22 +141,30 @@ class FrozenPart:
         all policies."""
         return {
             **self.cut.identity,
-            "weights": self.engine.digest,
+            "weights": self.digest,
             "resize": self.config.backbone.resize,
             "decoder": DECODER,
             "augmentation": f"keras-{keras.__version__} {self.policy.described}" if augmented else "none",
-            "engine": f"{self.engine.choice.engine} {_engine_version(self.engine.choice.engine)}",
-            "precision": self.engine.choice.precision,
+            "engine": f"{self.choice.engine} {_engine_version(self.choice.engine)}",
+            "precision": self.choice.precision,
             "batch": BATCH,
         }
 
+    def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
+        """Batches of BATCH views as the backbone is shown them, the last one filled up with black.
+
+        See `ndsc.training.pixels.view_batches`.
+        """
+        size, resize = self.backbone.size, self.config.backbone.resize
+        for batch in view_batches(photos, views, wanted, self.policy, self.reader, resizer(size, resize), BATCH):
+            yield np.pad(batch, [(0, BATCH - len(batch)), (0, 0), (0, 0), (0, 0)])
+
     def pixels(self, photos: pd.DataFrame) -> np.ndarray:
         """(photos, views, size, size, 3) grey levels 0 to 255 of all views, as the backbone is shown them."""
-        contents = _contents(photos)
         views = np.arange(self.policy.views)
         every = np.ones((len(photos), len(views)), bool)
-        batches = [batch.numpy() for batch in self._views(photos, contents, views, every)]
-        return np.concatenate(batches).reshape(len(photos), len(views), self.backbone.size, self.backbone.size, 3)
+        shown = np.concatenate(list(self.batches(photos, views, every)))[: every.size]
+        return shown.reshape(len(photos), len(views), *shown.shape[1:])
 
     def _open(self, stack: ExitStack, augmented: bool) -> FeatureStore:
         cache = self.config.cache
@@ -170,7 +188,7 @@ class FrozenPart:
         at_photo, at_view = np.nonzero(missing)
         done = 0
         with progress("backbone", total=len(at_photo), unit="views") as advance:
-            for features in self.engine.run(_padded(self._views(photos, contents, views, missing))):
+            for features in self.engine.run(self.batches(photos, views, missing)):
                 mine = slice(done, min(done + BATCH, len(at_photo)))
                 count = mine.stop - mine.start
                 rows = _rounded(features[:count], self.config.cache.dtype)
@@ -182,54 +200,10 @@ class FrozenPart:
                 advance(count)
         self.cost.backbone_seconds += time.perf_counter() - started
 
-    def _views(
-        self, photos: pd.DataFrame, contents: np.ndarray, views: np.ndarray, missing: np.ndarray
-    ) -> tf.data.Dataset:
-        """Batches (up to BATCH, size, size, 3) of the missing views, photo by photo: each photo is decoded once."""
-
-        def wanted() -> Iterator[tuple]:
-            for at in np.flatnonzero(missing.any(axis=1)):
-                photo = photos.iloc[at]
-                data = self.reader.read(photo["archive"], int(photo["offset"]), int(photo["size"]))
-                data, format = decodable(data, photo["format"], bool(photo["animated"]))
-                mine = views[missing[at]]
-                seeds = np.stack([self.policy.seeds(contents[at].tobytes(), int(view)) for view in mine])
-                yield data, format, int(photo["orientation"]), bool(photo["alpha"]), mine, seeds
-
-        resize = resizer(self.backbone.size, self.config.backbone.resize)
-
-        def make(data, format, orientation, alpha, numbers, seeds):
-            plain = resize(decode(data, format, orientation, alpha))
-
-            def one(which):
-                number, layer_seeds = which
-                return tf.cond(number == 0, lambda: plain, lambda: self.policy.apply(plain, layer_seeds))
-
-            return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
-
-        signature = (
-            tf.TensorSpec([], tf.string),
-            tf.TensorSpec([], tf.string),
-            tf.TensorSpec([], tf.int32),
-            tf.TensorSpec([], tf.bool),
-            tf.TensorSpec([None], tf.int32),
-            tf.TensorSpec([None, None, 2], tf.int32),
-        )
-        dataset = tf.data.Dataset.from_generator(wanted, output_signature=signature)
-        dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
-        return dataset.unbatch().batch(BATCH).prefetch(2)
-
 
 def _contents(photos: pd.DataFrame) -> np.ndarray:
     """(n, 16) bytes of the photos' content hashes."""
     return np.frombuffer(bytes.fromhex("".join(photos["content"])), np.uint8).reshape(-1, 16)
-
-
-def _padded(batches: tf.data.Dataset) -> Iterator[np.ndarray]:
-    """Batches of one size: the last is filled up with black."""
-    for batch in batches:
-        photos = batch.numpy()
-        yield np.pad(photos, [(0, BATCH - len(photos)), (0, 0), (0, 0), (0, 0)])
 
 
 def _rounded(features: np.ndarray, dtype: str) -> np.ndarray:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -13,7 +12,7 @@ from ndsc.data.catalogue import PhotoReader
 from ndsc.data.manifest import Manifest
 from ndsc.model.backbone import Backbone, cut
 from ndsc.model.classifier import build_head, build_trainable
-from ndsc.model.engine import Choice, build_engine
+from ndsc.model.engine import Choice
 from ndsc.seeds import derive
 from ndsc.training.features import Cost, FrozenPart
 from ndsc.training.fit import Fitted, History, Side, fit, predict
@@ -39,10 +38,14 @@ class Study:
             UserError: no such line.
         """
         if freeze not in self._parts:
-            parts = cut(self.backbone, freeze)
-            engine = build_engine(parts, self.choice, Path(self.config.cache.root))
             self._parts[freeze] = FrozenPart(
-                self.backbone, parts, engine, self.policy, self.config, self.reader, self.cost
+                self.backbone,
+                cut(self.backbone, freeze),
+                self.choice,
+                self.policy,
+                self.config,
+                self.reader,
+                self.cost,
             )
         return self._parts[freeze]
 

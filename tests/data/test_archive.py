@@ -5,6 +5,7 @@ import logging
 import os
 import random
 import tarfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
@@ -214,21 +215,38 @@ def test_processes_that_index_at_once_all_read_right(path: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mutated_gzip_archives_are_survived(tmp_path: Path, seed: int):
-    dice = random.Random(seed)
-    good = gzip.compress(tar_bytes(NAMES, tarfile.PAX_FORMAT), 1)
-    for number in range(25):
-        data = bytearray(good)
+def test_mutated_archives_are_survived(tmp_path: Path, seed: int):
+    survive_mutations(tmp_path, random.Random(seed), rounds=25)
+
+
+@pytest.mark.soak
+def test_ten_minutes_of_mutated_archives_are_survived(tmp_path: Path):
+    dice, stop = random.Random(0), time.monotonic() + 600
+    while time.monotonic() < stop:
+        survive_mutations(tmp_path, dice, rounds=100)
+
+
+def survive_mutations(folder: Path, dice: random.Random, rounds: int) -> None:
+    """Cut, overwrite and splice archives: each gives its photos, a reason or an error that a user can read."""
+    plain = tar_bytes(NAMES, tarfile.PAX_FORMAT)
+    good = {"x.tar": plain, "x.tar.gz": gzip.compress(plain, 1)}
+    for _ in range(rounds):
+        name = dice.choice(list(good))
+        data = bytearray(good[name])
         at = dice.randrange(len(data))
-        data[at : at + dice.choice([0, 1, 700])] = dice.randbytes(dice.choice([0, 1, 900]))
-        path = tmp_path / f"{number}.tar.gz"
-        path.write_bytes(data)
+        length = dice.choice([0, 1, 700, len(data)])
+        data[at : at + length] = dice.randbytes(dice.choice([0, 1, 900]))
+        (folder / name).write_bytes(data)
         try:
-            with open_archive(path, tmp_path / "cache") as archive:
-                for row in archive.members.to_pylist():
-                    try:
-                        assert len(archive.read(row["offset"], row["size"])) == row["size"]
-                    except ShortRead:
-                        continue
+            with open_archive(folder / name, folder / "cache") as archive:
+                read_or_reason(archive)
         except UserError:
+            continue
+
+
+def read_or_reason(archive: Archive) -> None:
+    for row in archive.members.to_pylist():
+        try:
+            assert len(archive.read(row["offset"], row["size"])) == row["size"]
+        except ShortRead:
             continue

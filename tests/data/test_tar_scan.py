@@ -52,7 +52,7 @@ def test_a_posix_prefix_is_part_of_the_name(scan: Callable[..., Scan]):
 
 
 def test_more_members_than_fit_into_one_part_are_found(scan: Callable[..., Scan], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ndsc.data.tar_scan.ROWS_IN_PART", 7)
+    monkeypatch.setattr("ndsc.data.tar_scan.PAUSE_EVERY", 7)
     wanted = [f"{number}.jpg" for number in range(21)]
     assert names(scan(tar_bytes(wanted))) == wanted
 

@@ -60,14 +60,22 @@ def photos(tmp_path: Path) -> Callable[[int], pd.DataFrame]:
     return make
 
 
+@pytest.fixture(scope="session")
+def networks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exported networks, shared by all tests: an export takes seconds."""
+    return tmp_path_factory.mktemp("networks")
+
+
 @pytest.fixture
-def study(configured: Callable[..., Config], tmp_path: Path) -> Callable[..., Study]:
+def study(configured: Callable[..., Config], tmp_path: Path, networks: Path) -> Callable[..., Study]:
     """A study of the tiny backbone with these overrides, its cache in the test's folder."""
 
     def make(*overrides: str, seed: int = 0) -> Study:
-        # TensorFlow's engine needs no export, which would take seconds a test; the other one has tests of its own.
-        places = (f"cache.root={tmp_path / 'cache'}", "backbone.engine=tensorflow")
-        config = configured(*TINY, *places, *overrides)
+        config = configured(*TINY, f"cache.root={tmp_path / 'cache'}", "backbone.engine=openvino", *overrides)
+        cache = Path(config.cache.root)
+        cache.mkdir(exist_ok=True)
+        if not (cache / "networks").exists():
+            (cache / "networks").symlink_to(networks)
         backbone = build_backbone(config.backbone, Weights("random", "random"), seed)
         choice = choose_engine(config.backbone.engine, config.backbone.precision)
         return Study(config, backbone, choice, Policy(config.augmentation), PhotoReader(Path(config.cache.root)))

@@ -1,0 +1,84 @@
+"""Verdicts on photos, remembered in the cache: whether a content can be used, and what its header says."""
+
+import hashlib
+import logging
+import secrets
+from dataclasses import asdict, dataclass
+from operator import attrgetter
+from pathlib import Path
+
+import pyarrow as pa
+
+from ndsc.data.images import DECODER, Unusable, examine
+from ndsc.data.table_cache import load_table, save_table
+from ndsc.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one content: its header, or the reason why it cannot be used (empty when it can)."""
+
+    content: str
+    reason: str
+    format: str = ""
+    width: int = 0
+    height: int = 0
+    orientation: int = 1
+    alpha: bool = False
+    animated: bool = False
+
+
+SCHEMA = pa.schema(
+    {
+        **dict.fromkeys(("content", "reason", "format"), pa.string()),
+        **dict.fromkeys(("width", "height", "orientation"), pa.int64()),
+        **dict.fromkeys(("alpha", "animated"), pa.bool_()),
+    }
+)
+
+
+class Verdicts:
+    """Verdicts by content, kept as small tables that are added and never changed."""
+
+    def __init__(self, cache_root: Path) -> None:
+        self._folder = cache_root / "verdicts" / hashlib.blake2b(DECODER.encode(), digest_size=8).hexdigest()
+        self._known: dict[str, Verdict] = {}
+        self._new: list[Verdict] = []
+        for path in sorted(self._folder.glob("[!.]*.arrow")):
+            loaded = load_table(path)
+            if loaded is not None:
+                columns = [loaded[0].column(name).to_pylist() for name in SCHEMA.names]
+                self._known.update(zip(columns[0], map(Verdict, *columns), strict=True))
+
+    def of(self, content: str, data: bytes) -> Verdict:
+        """The verdict on these bytes, remembered or made now. Safe to call from several threads."""
+        known = self._known.get(content)
+        if known is None:
+            known = _judge(content, data)
+            self._known[content] = known
+            self._new.append(known)
+        return known
+
+    def save(self) -> None:
+        """Add what is new to the cache. A cache that cannot be written is worth a warning: the run needs it not."""
+        if not self._new:
+            return
+        try:
+            save_table(self._folder / f"{secrets.token_hex(16)}.arrow", verdict_table(self._new), {})
+        except UserError as error:
+            log.warning("The verdicts on %d photos could not be kept. %s", len(self._new), error)
+        self._new = []
+
+
+def verdict_table(verdicts: list[Verdict]) -> pa.Table:
+    """One row a verdict, with the columns of SCHEMA."""
+    return pa.table({name: list(map(attrgetter(name), verdicts)) for name in SCHEMA.names}, schema=SCHEMA)
+
+
+def _judge(content: str, data: bytes) -> Verdict:
+    try:
+        return Verdict(content, "", **asdict(examine(data)))
+    except Unusable as unusable:
+        return Verdict(content, str(unusable))

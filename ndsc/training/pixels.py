@@ -1,0 +1,64 @@
+"""From photos to batches of views, in parallel and in order: read, decode, resize, augment."""
+
+import os
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+import pandas as pd
+import tensorflow as tf
+
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.images import decodable, decode
+from ndsc.training.views import Policy
+
+# What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
+PHOTO = (
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.bool),
+    tf.TensorSpec([None], tf.int32),
+    tf.TensorSpec([None, None, 2], tf.int32),
+)
+
+
+def view_batches(
+    photos: pd.DataFrame,
+    views: np.ndarray,
+    wanted: np.ndarray,
+    policy: Policy,
+    reader: PhotoReader,
+    resize: keras.layers.Resizing,
+    batch: int,
+) -> Iterator[np.ndarray]:
+    """Batches of up to `batch` views (n, size, size, 3) float32, 0 to 255: photo by photo, each decoded once.
+
+    Args:
+        photos: rows with content, archive, offset, size and header, as in a manifest.
+        views: (views,) numbers; 0 is the plain photo.
+        wanted: (photos, views) booleans.
+    """
+
+    def read() -> Iterator[tuple]:
+        for at in np.flatnonzero(wanted.any(axis=1)):
+            photo = photos.iloc[at]
+            data = reader.read(photo["archive"], int(photo["offset"]), int(photo["size"]))
+            data, format = decodable(data, photo["format"], bool(photo["animated"]))
+            mine = views[wanted[at]]
+            seeds = np.stack([policy.seeds(bytes.fromhex(photo["content"]), int(view)) for view in mine])
+            yield data, format, int(photo["orientation"]), bool(photo["alpha"]), mine, seeds
+
+    def make(data, format, orientation, alpha, numbers, seeds):
+        plain = resize(decode(data, format, orientation, alpha))
+
+        def one(view):
+            number, layer_seeds = view
+            return tf.cond(number == 0, lambda: plain, lambda: policy.apply(plain, layer_seeds))
+
+        return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
+
+    dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
+    dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
+    # Two batches ahead: enough for an engine never to wait, and 40 MB.
+    return dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()

@@ -1,0 +1,169 @@
+"""Small real photos for the tests, encoded by Pillow, good and hostile ones, and what Pillow makes of them."""
+
+import io
+import struct
+import zlib
+
+import numpy as np
+from PIL import Image, ImageOps
+
+SIZE = (64, 48)
+
+
+def picture(seed: int = 0, size: tuple[int, int] = SIZE) -> Image.Image:
+    """A smooth, colourful picture; another one for each seed."""
+    coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
+    return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
+
+
+def encoded(image: Image.Image, format: str, **options: object) -> bytes:
+    """The bytes of a file in Pillow's format of that name."""
+    file = io.BytesIO()
+    image.save(file, format, **options)
+    return file.getvalue()
+
+
+def jpeg(seed: int = 0) -> bytes:
+    """A JPEG of 600 bytes or so; another one for each seed."""
+    return encoded(picture(seed, (32, 24)), "JPEG", quality=80)
+
+
+def with_orientation(value: object) -> bytes:
+    """EXIF that says how the camera was held."""
+    exif = Image.Exif()
+    exif[0x0112] = value
+    return exif.tobytes()
+
+
+def _transparent() -> Image.Image:
+    image = picture().convert("RGBA")
+    image.putalpha(Image.linear_gradient("L").resize(SIZE))
+    return image
+
+
+def _grey_transparent() -> Image.Image:
+    return _transparent().convert("LA")
+
+
+def _sixteen_bits() -> Image.Image:
+    return Image.fromarray(np.asarray(picture().convert("L")).astype(np.uint16) * 256 + 77)
+
+
+def _frames() -> dict[str, object]:
+    return {"save_all": True, "append_images": [picture(seed) for seed in (1, 2)]}
+
+
+def _bmp_with_alpha(image: Image.Image) -> bytes:
+    """Pillow writes none: a BMP of version 4, whose masks say which of its 32 bits are the alpha channel."""
+    masks = struct.pack("<IIII", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
+    described = struct.pack("<IiiHHIIiiII", 108, image.width, -image.height, 1, 32, 3, 0, 2835, 2835, 0, 0)
+    header = (described + masks).ljust(108, b"\0")
+    pixels = image.tobytes()
+    return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
+
+
+# By kind: the bytes, and the format that they are.
+GOOD: dict[str, tuple[bytes, str]] = {
+    "JPEG": (encoded(picture(), "JPEG", quality=90), "jpeg"),
+    "JPEG, colours at full size": (encoded(picture(), "JPEG", quality=95, subsampling=0), "jpeg"),
+    "JPEG, progressive": (encoded(picture(), "JPEG", progressive=True), "jpeg"),
+    "JPEG, grey": (encoded(picture().convert("L"), "JPEG"), "jpeg"),
+    "JPEG, CMYK": (encoded(picture().convert("CMYK"), "JPEG"), "jpeg"),
+    "JPEG, more behind it": (encoded(picture(), "MPO", **_frames()), "jpeg"),
+    "PNG": (encoded(picture(), "PNG"), "png"),
+    "PNG, grey": (encoded(picture().convert("L"), "PNG"), "png"),
+    "PNG, black and white": (encoded(picture().convert("1"), "PNG"), "png"),
+    "PNG, 16 bit": (encoded(_sixteen_bits(), "PNG"), "png"),
+    "PNG, palette": (encoded(picture().quantize(16), "PNG"), "png"),
+    "PNG, palette with a transparent colour": (encoded(picture().quantize(16), "PNG", transparency=3), "png"),
+    "PNG, grey with a transparent shade": (encoded(picture().convert("L"), "PNG", transparency=100), "png"),
+    "PNG, grey with alpha": (encoded(_grey_transparent(), "PNG"), "png"),
+    "PNG, alpha": (encoded(_transparent(), "PNG"), "png"),
+    "PNG, animated": (encoded(picture(), "PNG", **_frames()), "png"),
+    "GIF": (encoded(picture(), "GIF"), "gif"),
+    "GIF, transparent": (encoded(picture().quantize(16), "GIF", transparency=3), "gif"),
+    "GIF, animated": (encoded(picture(), "GIF", **_frames()), "gif"),
+    "BMP": (encoded(picture(), "BMP"), "bmp"),
+    "BMP, palette": (encoded(picture().quantize(16), "BMP"), "bmp"),
+    "BMP, grey": (encoded(picture().convert("L"), "BMP"), "bmp"),
+    "BMP, black and white": (encoded(picture().convert("1"), "BMP"), "bmp"),
+    "BMP, 32 bit": (encoded(_transparent(), "BMP"), "bmp"),
+    "BMP, alpha": (_bmp_with_alpha(_transparent()), "bmp"),
+    "WebP": (encoded(picture(), "WEBP", quality=90), "webp"),
+    "WebP, lossless": (encoded(picture(), "WEBP", lossless=True), "webp"),
+    "WebP, alpha": (encoded(_transparent(), "WEBP", lossless=True), "webp"),
+    "WebP, animated": (encoded(picture(), "WEBP", lossless=True, **_frames()), "webp"),
+    "WebP, animated, alpha": (encoded(_transparent(), "WEBP", lossless=True, **_frames()), "webp"),
+}
+
+
+def by_pillow(data: bytes) -> np.ndarray:
+    """The first frame upright and over white, as Pillow decodes it: (height, width, 3) floats, 0 to 255."""
+    with Image.open(io.BytesIO(data)) as image:
+        if image.mode == "I;16":
+            return np.repeat((np.asarray(image) // 256)[..., None], 3, axis=2).astype(float)
+        upright = ImageOps.exif_transpose(image).convert("RGBA")
+    white = Image.new("RGBA", upright.size, "white")
+    white.alpha_composite(upright)
+    return np.asarray(white.convert("RGB")).astype(float)
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of this size that ends where its pixels should begin."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", b"")
+
+
+def png_bomb(side: int) -> bytes:
+    """A whole and valid PNG, black, of `side` squared pixels in next to no bytes."""
+    rows = zlib.compressobj(1)
+    packed = b"".join(rows.compress(bytes(1 + side // 8)) for _ in range(side)) + rows.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+
+
+def gif_bomb(side: int) -> bytes:
+    """A tiny GIF that says that it is `side` squared pixels."""
+    data = bytearray(encoded(picture(), "GIF"))
+    data[6:10] = struct.pack("<HH", side, side)
+    return bytes(data)
+
+
+def bmp_bomb(side: int) -> bytes:
+    """A tiny BMP that says that it is `side` squared pixels."""
+    data = bytearray(encoded(picture(), "BMP"))
+    data[18:26] = struct.pack("<ii", side, side)
+    return bytes(data)
+
+
+def jpeg_bomb(side: int) -> bytes:
+    """A tiny JPEG that says that it is `side` squared pixels."""
+    data = bytearray(encoded(picture(), "JPEG"))
+    frame = data.index(b"\xff\xc0")
+    data[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
+    return bytes(data)
+
+
+def webp_bomb() -> bytes:
+    """A tiny WebP that says that it is as large as WebP can be, 16383 squared pixels."""
+    data = bytearray(encoded(picture(), "WEBP"))
+    data[26:30] = struct.pack("<HH", 16383, 16383)
+    return bytes(data)
+
+
+def many_scans(side: int, scans: int) -> bytes:
+    """A progressive JPEG whose last scan is repeated."""
+    data = encoded(Image.new("L", (side, side)), "JPEG", progressive=True)
+    last = data[data.rindex(b"\xff\xda") : -2]
+    return data[:-2] + last * scans + data[-2:]
+
+
+def many_frames(side: int, frames: int) -> bytes:
+    """A GIF whose only frame is repeated."""
+    data = encoded(Image.new("P", (side, side)), "GIF")
+    frame = data[data.index(b"\x2c") : -1]
+    return data[:-1] + frame * frames + data[-1:]
+
+
+def _chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

@@ -1,0 +1,322 @@
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.manifest import Finished, Manifest, finish, load_manifest
+from ndsc.data.photos import find_usable
+from ndsc.data.sampling import draw
+from ndsc.errors import UserError
+from tests.data.encoded import jpeg
+from tests.data.listings import photo_catalogue, sampling, split
+
+TEST = sampling(test=3).test
+
+
+def content(name: str) -> str:
+    return hashlib.blake2b(name.encode(), digest_size=16).hexdigest()
+
+
+def photos_of(rows: list[tuple[str, str, str]], **columns: object) -> pd.DataFrame:
+    """Usable photos of (what is on it, label, role); what is on it is its content."""
+    shown, labels, roles = zip(*rows, strict=True)
+    table = pd.DataFrame(
+        {
+            "image_path": [f"{number}/{name}.jpg" for number, name in enumerate(shown)],
+            "label": labels,
+            "archive": "photos.tar",
+            "offset": np.arange(len(rows)) * 512,
+            "size": 512,
+            "content": [content(name) for name in shown],
+            "reason": "",
+            "width": 64,
+            "role": roles,
+            "difficulty": pd.Series([None] * len(rows), dtype=object),
+        }
+    )
+    return table.assign(**columns)
+
+
+def many(pool: int = 10, sample: int = 50, labels: str = "ab") -> list[tuple[str, str, str]]:
+    """Different photos of each class."""
+    roles = ["pool"] * pool + ["sample"] * sample
+    return [(f"{label}{number}", label, role) for label in labels for number, role in enumerate(roles)]
+
+
+def random_vectors(photos: pd.DataFrame) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(len(photos), 4)).astype(np.float32)
+
+
+def finished(rows: list[tuple[str, str, str]], test=TEST, seed: int = 0, **settings: str) -> Finished:
+    photos = photos_of(rows)
+    return finish(photos, random_vectors(photos), split(**settings), test, seed)
+
+
+def shown(manifest: Manifest, side: str) -> set[str]:
+    """What is on the photos of a side, with repetitions told apart by their paths."""
+    return set(manifest.of(side)["image_path"].str.removesuffix(".jpg"))
+
+
+def sizes(manifest: Manifest) -> Counter:
+    return Counter(manifest.rows["split"])
+
+
+def reasons(result: Finished) -> Counter:
+    return Counter(result.set_aside["reason"])
+
+
+def test_a_sample_is_divided_by_class():
+    manifest = finished(many()).manifest
+    assert sizes(manifest) == {"train": 80, "validation": 20, "test": 6}
+    assert Counter(manifest.of("validation")["label"]) == {"a": 10, "b": 10}
+
+
+def test_what_is_left_of_the_pool_is_held_out_of_a_random_split():
+    result = finished(many())
+    assert reasons(result) == {"held out to choose test photos from": 14}
+    assert list(result.set_aside.columns) == ["image_path", "label", "reason"]
+
+
+def test_another_seed_is_another_split_and_the_same_seed_the_same():
+    one, again, other = (finished(many(), seed=seed).manifest for seed in (0, 0, 1))
+    assert one.digest() == again.digest() != other.digest()
+    pd.testing.assert_frame_equal(one.rows, again.rows)
+
+
+# Test photos
+
+
+def test_three_test_photos_are_at_the_10th_50th_and_90th_percentile_of_distance_to_their_class():
+    photos = photos_of(many(pool=31))
+    vectors = np.zeros((len(photos), 2))
+    # The sample lies around a point for each class; the pool's photos 0 to 30 units away from it.
+    for label, centre in (("a", 0.0), ("b", 100.0)):
+        mine = (photos["label"] == label).to_numpy()
+        vectors[mine] = centre
+        in_pool = np.flatnonzero(mine & (photos["role"] == "pool").to_numpy())
+        vectors[in_pool, 1] += np.random.default_rng(0).permutation(31)
+    manifest = finish(photos, vectors, split(), TEST, 0).manifest
+    distance = dict(zip(photos["content"], vectors[:, 1] - vectors[:, 0], strict=True))
+    for _, chosen in manifest.of("test").groupby("label"):
+        found = {row.difficulty: distance[row.content] for row in chosen.itertuples()}
+        assert found == {"easy": 3, "medium": 15, "hard": 27}
+
+
+@pytest.mark.parametrize(
+    ("count", "levels"),
+    [
+        (1, {"medium": 1}),
+        (2, {"easy": 1, "hard": 1}),
+        (6, {"easy": 2, "medium": 2, "hard": 2}),
+        (9, {"easy": 3, "medium": 3, "hard": 3}),
+        (30, {"easy": 10, "medium": 10, "hard": 10}),
+    ],
+)
+def test_any_number_of_test_photos_is_found_in_a_pool_that_has_as_many(count: int, levels: dict[str, int]):
+    manifest = finished(many(pool=30), test=sampling(test=count).test).manifest
+    for _, chosen in manifest.of("test").groupby("label"):
+        assert Counter(chosen["difficulty"]) == levels
+
+
+def test_a_pool_that_is_too_small_gives_all_it_has():
+    manifest = finished(many(pool=2)).manifest
+    assert Counter(manifest.of("test")["difficulty"]) == {"easy": 2, "hard": 2}
+
+
+def test_a_photo_that_stands_twice_in_the_pool_is_tested_once():
+    rows = many(pool=0) + [("twin", "a", "pool")] * 2 + [("other", "a", "pool")]
+    result = finished(rows)
+    assert Counter(result.manifest.of("test")["content"]) == {content("twin"): 1, content("other"): 1}
+
+
+def test_listed_test_photos_keep_their_difficulties_and_no_others_are_chosen():
+    photos = photos_of([("x", "a", "test"), ("y", "b", "test"), *many(pool=0)])
+    photos.loc[:1, "difficulty"] = ["hard", "odd"]
+    manifest = finish(photos, random_vectors(photos), split(), TEST, 0).manifest
+    assert manifest.of("test").set_index("content")["difficulty"].to_dict() == {
+        content("x"): "hard",
+        content("y"): "odd",
+    }
+    assert manifest.of("train")["difficulty"].isna().all()
+
+
+def test_without_test_photos_a_run_goes_on():
+    assert sizes(finished(many(pool=0), test=sampling(test=0).test).manifest) == {"train": 80, "validation": 20}
+
+
+# Duplicates
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_copies_are_on_one_side(seed: int):
+    rows = many(pool=0) + many(pool=0) + [("a0", "a", "sample")] * 5
+    result = finished(rows, seed=seed)
+    sides = result.manifest.rows.groupby("content")["split"].agg(set)
+    assert (sides.map(len) == 1).all()
+    assert result.duplicate_groups == 100
+    assert len(result.manifest.rows) == len(rows)
+    assert result.manifest.rows["group"].nunique() == 100
+
+
+def test_copies_of_test_photos_leave_training_and_validation():
+    rows = [("x", "a", "test"), ("x", "a", "sample"), ("x", "a", "sample"), *many(pool=0)]
+    for duplicates in ("exact", "off"):
+        result = finished(rows, duplicates=duplicates)
+        assert shown(result.manifest, "test") == {"0/x"}
+        assert not {"1/x", "2/x"} & set(result.manifest.rows["image_path"].str.removesuffix(".jpg"))
+        assert reasons(result) == {"copy of a test photo": 2}
+
+
+def test_copies_of_chosen_test_photos_leave_training_too():
+    rows = many(pool=3) + [(f"{label}{number}", label, "sample") for label in "ab" for number in range(3)]
+    result = finished(rows)
+    assert sizes(result.manifest)["test"] == 6
+    assert reasons(result) == {"copy of a test photo": 6}
+
+
+@pytest.mark.parametrize("kind", ["column", "group"])
+def test_copies_of_validation_photos_leave_training_where_the_sides_are_fixed(kind: str):
+    rows = [
+        (f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(["train", "validation"] * 5)
+    ]
+    rows += [("a1", "a", "train"), ("b0", "b", "train")]
+    result = finished(rows, kind=kind, by="shop")
+    assert reasons(result) == {"copy of a validation photo": 1}
+    assert sizes(result.manifest) == {"train": 11, "validation": 10}
+    assert not set(result.manifest.of("train")["content"]) & set(result.manifest.of("validation")["content"])
+
+
+def test_without_the_guard_copies_are_photos_like_others():
+    rows = many(pool=0) + [("a0", "a", "sample")] * 40 + [("a0", "b", "sample")]
+    result = finished(rows, duplicates="off")
+    assert result.duplicate_groups == 0
+    assert len(result.set_aside) == 0
+    copies = result.manifest.rows.query(f"content == '{content('a0')}'")
+    assert set(copies["split"]) == {"train", "validation"}
+
+
+def test_a_photo_under_two_labels_is_set_aside_with_all_its_copies():
+    rows = [*many(pool=0), ("x", "a", "sample"), ("x", "b", "sample"), ("x", "a", "sample")]
+    result = finished(rows)
+    assert reasons(result) == {"same photo under two labels": 3}
+    assert sorted(result.set_aside["label"]) == ["a", "a", "b"]
+    assert content("x") not in set(result.manifest.rows["content"])
+
+
+def test_a_photo_under_two_labels_is_no_test_photo():
+    photos = photos_of([*many(pool=0), ("x", "a", "test"), ("x", "b", "sample"), ("y", "a", "test")])
+    photos.loc[photos["role"] == "test", "difficulty"] = "easy"
+    result = finish(photos, random_vectors(photos), split(), TEST, 0)
+    assert result.manifest.of("test")["content"].tolist() == [content("y")]
+
+
+# Fixed sides
+
+
+def test_a_column_s_sides_stay_and_the_rest_of_the_pool_goes_back_to_validation():
+    roles = ["train"] * 10 + ["pool"] * 5 + ["validation"] * 4
+    rows = [(f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(roles)]
+    result = finished(rows, kind="column", by="side")
+    assert sizes(result.manifest) == {"train": 20, "validation": 12, "test": 6}
+    assert len(result.set_aside) == 0
+    trained = {path.split("/")[1] for path in shown(result.manifest, "train")}
+    assert trained == {f"{label}{number}" for label in "ab" for number in range(10)}
+
+
+def test_of_a_group_split_s_pool_the_rest_is_held_out():
+    roles = ["train"] * 10 + ["pool"] * 5 + ["validation"] * 4
+    rows = [(f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(roles)]
+    result = finished(rows, kind="group", by="shop")
+    assert sizes(result.manifest) == {"train": 20, "validation": 8, "test": 6}
+    assert reasons(result) == {"held out to choose test photos from": 4}
+
+
+# Too little
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        (many(labels="a"), "1 classes"),
+        ([*many(), ("x", "rare", "test")], "no photos to train on in rare"),
+        ([("x", "a", "sample"), ("y", "b", "sample")], "0 photos to validate on"),
+    ],
+)
+def test_what_cannot_be_trained_on_is_refused(rows: list[tuple[str, str, str]], told: str):
+    with pytest.raises(UserError, match=told):
+        finished(rows)
+
+
+# The table
+
+
+@pytest.fixture
+def manifest() -> Manifest:
+    return finished(many()).manifest
+
+
+def changed(manifest: Manifest, column: str, value: object, row: int = 0) -> Manifest:
+    rows = manifest.rows.copy()
+    rows.loc[row, column] = value
+    return Manifest(rows, manifest.classes)
+
+
+def test_a_manifest_is_the_same_after_saving_and_loading(tmp_path: Path, manifest: Manifest):
+    manifest.save(tmp_path / "manifest.parquet")
+    loaded = load_manifest(tmp_path / "manifest.parquet")
+    pd.testing.assert_frame_equal(loaded.rows, manifest.rows)
+    assert loaded.classes == manifest.classes == ("a", "b")
+    assert loaded.digest() == manifest.digest()
+
+
+def test_the_digest_does_not_depend_on_order_or_place(manifest: Manifest):
+    shuffled = manifest.rows.sample(frac=1, random_state=0).assign(archive="moved.tar.gz", offset=0, image_path="x.jpg")
+    assert Manifest(shuffled, manifest.classes).digest() == manifest.digest()
+    assert len(manifest.digest()) == 16
+
+
+@pytest.mark.parametrize(
+    ("column", "value"), [("label", "c"), ("split", "nowhere"), ("content", content("new")), ("difficulty", "odd")]
+)
+def test_the_digest_depends_on_photos_labels_sides_and_difficulties(manifest: Manifest, column: str, value: str):
+    assert changed(manifest, column, value).digest() != manifest.digest()
+
+
+def test_the_order_of_rows_follows_from_the_photos_alone():
+    photos = photos_of(many())
+    vectors = random_vectors(photos)
+    order = np.random.default_rng(0).permutation(len(photos))
+    one = finish(photos, vectors, split(), TEST, 0).manifest
+    other = finish(photos.iloc[order], vectors[order], split(), TEST, 0).manifest
+    pd.testing.assert_frame_equal(one.rows, other.rows)
+
+
+def test_labels_are_numbers_in_the_order_of_the_classes(manifest: Manifest):
+    numbers = manifest.labels(manifest.of("train"))
+    assert numbers.dtype == np.int32
+    assert [manifest.classes[number] for number in numbers] == manifest.of("train")["label"].tolist()
+
+
+# All steps
+
+
+def test_no_exact_copy_of_a_test_photo_is_trained_on_or_validated_on(tmp_path: Path):
+    """A leak is planted: most of the photos are listed again under other names."""
+    photos = {f"{label}/{number}.jpg": jpeg(number + 100 * (label == "b")) for label in "ab" for number in range(30)}
+    photos |= {path.replace(".", "-again."): data for path, data in photos.items() if not path.endswith("0.jpg")}
+    catalogue = photo_catalogue(tmp_path, photos, {path: path[0] for path in photos})
+    asked = sampling(per_class=40, test=3, pool=6)
+    for seed in range(3):
+        drawn = draw(catalogue, asked, split(), seed)
+        with PhotoReader(tmp_path) as reader:
+            usable = find_usable(catalogue, drawn, reader, tmp_path, 0.0).photos
+        result = finish(usable, random_vectors(usable), split(), asked.test, seed)
+        content_of = {side: set(result.manifest.of(side)["content"]) for side in ("train", "validation", "test")}
+        assert len(content_of["test"]) == 6
+        assert not content_of["test"] & (content_of["train"] | content_of["validation"])
+        assert not content_of["train"] & content_of["validation"]
+        assert reasons(result)["copy of a test photo"] > 0
