@@ -114,6 +114,7 @@ class TrainingConfig:
     batch_size: int = MISSING
     label_smoothing: float = MISSING
     class_weights: str = MISSING
+    precision: str = MISSING
     finetune: FinetuneConfig | None = None
 
 

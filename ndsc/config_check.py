@@ -63,7 +63,8 @@ def _wrong_choices(config: "Config") -> Iterator[str]:
         "backbone.batch_norm": (config.backbone.batch_norm, ("inference", "training")),
         "backbone.resize": (config.backbone.resize, ("stretch", "crop", "pad")),
         "backbone.engine": (config.backbone.engine, ("auto", "tensorflow", "openvino")),
-        "backbone.precision": (config.backbone.precision, ("auto", "float32", "int8")),
+        "backbone.precision": (config.backbone.precision, ("auto", "float32")),
+        "training.precision": (config.training.precision, ("float32", "mixed_float16", "mixed_bfloat16")),
         "training.class_weights": (config.training.class_weights, ("none", "balanced")),
         "tracking.kind": (config.tracking.kind, ("local", "server", "off")),
         "tracking.model": (config.tracking.model, ("full", "head", "none")),
@@ -152,8 +153,6 @@ def _wrong_combinations(config: "Config") -> Iterator[str]:
             "augmentation.views above 1 needs layers that make the further views differ (augmentation=baseline). "
             f"Received: augmentation.views={config.augmentation.views} and no layers."
         )
-    if backbone.precision == "int8" and backbone.engine == "tensorflow":
-        yield "backbone.precision=int8 needs backbone.engine=openvino. Received: backbone.engine=tensorflow."
     if finetune is not None and (backbone.freeze == "none" or finetune.freeze == "all"):
         yield (
             "training=finetune lowers the freeze line, from backbone.freeze to training.finetune.freeze. "

@@ -62,7 +62,6 @@ REFUSED = {
     "split=column": "split=column needs the column that decides: split.by=<column>",
     "split.by=shop": "split.by is used with split=group and split=column",
     "augmentation=none augmentation.views=2": "augmentation.views above 1 needs layers",
-    "backbone.engine=tensorflow backbone.precision=int8": "backbone.precision=int8 needs backbone.engine=openvino",
     "training=finetune backbone.freeze=none": "training=finetune lowers the freeze line",
     "training=finetune training.finetune.freeze=all": "training=finetune lowers the freeze line",
     # what nothing reads
@@ -94,7 +93,6 @@ ACCEPTED = [
     "head=mlp head.units=1",
     "backbone.freeze=none",
     "backbone.freeze=before:conv5",
-    "backbone.precision=int8",
     "training=finetune backbone.freeze=before:conv5_block1 training.finetune.freeze=none",
     "augmentation=none",
     "split.duplicates=off",

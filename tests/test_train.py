@@ -5,16 +5,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pandas as pd
 import pytest
 from mlflow.entities import Run
 from PIL import Image
 
-from ndsc.config import CONFIG_FOLDER
+from ndsc.config import CONFIG_FOLDER, TrackingConfig
+from ndsc.data.catalogue import PhotoReader
+from ndsc.model.raw import RawClassifier
+from ndsc.tracking.query import fetch_classifier
 from tests.conftest import TINY
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
@@ -36,6 +39,11 @@ class Workspace:
         done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=clean_environment())
         assert done.returncode == code, done.stderr[-3000:]
         return done
+
+    @property
+    def tracking(self) -> TrackingConfig:
+        """Where the runs of this workspace are."""
+        return TrackingConfig(kind="local", root=str(self.folder / "mlruns"))
 
     @property
     def uri(self) -> str:
@@ -71,12 +79,12 @@ def workspace(tmp_path: Path, shared_cache: Path) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, str, list[Run]]]:
+def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str, list[Run]]:
     """The baseline run twice by the same command, the second time from the cache of the first."""
     workspace = Workspace(tmp_path_factory.mktemp("twice"), tmp_path_factory.mktemp("own_cache"))
     workspace.train("+experiment=baseline", *TINY, *FEW)
     shown = workspace.train("+experiment=baseline", *TINY, *FEW).stderr
-    yield workspace, shown, workspace.runs()
+    return workspace, shown, workspace.runs()
 
 
 def test_the_same_command_twice_gives_the_same_manifest_and_the_same_metrics_to_the_last_digit(
@@ -184,7 +192,8 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
         "head.units=16",
         "optimizer=adamw",
         "augmentation=none",
-        "callbacks=plateau",
+        "callbacks=checkpoint",
+        "training.precision=mixed_bfloat16",
         "training=finetune",
         "training.epochs=2",
         "training.finetune.epochs=2",
@@ -198,6 +207,33 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
     history = mlflow.MlflowClient(workspace.uri).get_metric_history(run.info.run_id, "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4]
     assert "head/head.keras" in workspace.artefacts(run, "head")
+    assert (workspace.folder / "outputs" / "best.weights.h5").stat().st_size > 1000
+
+
+def test_the_saved_model_gives_raw_photos_the_probabilities_of_the_evaluation(workspace: Workspace):
+    workspace.train(*TINY, *FEW, "sampling.per_class=30", "backbone.engine=tensorflow", "augmentation=none")
+    (run,) = workspace.runs()
+    assert agreement(workspace, run) < 1e-3
+
+
+def test_it_does_so_across_engines(twice: tuple[Workspace, str, list[Run]]):
+    workspace, _, (_, first) = twice
+    assert agreement(workspace, first) < 0.03
+
+
+def agreement(workspace: Workspace, run: Run) -> float:
+    """The largest difference between a probability in the run's predictions and that of its saved model; the labels
+    are the same."""
+    told = pd.read_csv(workspace.artefact(run, "predictions/validation.csv"))
+    manifest = pd.read_parquet(workspace.artefact(run, "data/manifest.parquet")).set_index("image_path")
+    classifier = RawClassifier(fetch_classifier(run.info.run_id, workspace.tracking, workspace.cache))
+    with PhotoReader(workspace.cache) as reader:
+        rows = manifest.loc[told["image_path"], ["archive", "offset", "size"]].itertuples(index=False, name=None)
+        prepared = [classifier.prepare(reader.read(str(archive), offset, size)) for archive, offset, size in rows]
+    found = classifier.probabilities(prepared)
+    expected = told.filter(regex="^p_").to_numpy()
+    np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
+    return float(np.abs(found - expected).max())
 
 
 def test_without_tracking_nothing_is_written_but_the_cache(workspace: Workspace):
@@ -207,12 +243,13 @@ def test_without_tracking_nothing_is_written_but_the_cache(workspace: Workspace)
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """root/class/image, with a class folder that holds no images."""
+    """root/class/image, with a class folder that holds no images, and a table of the two that there are."""
     root = tmp_path / "folders"
     for label in ("cat", "dog"):
         (root / label).mkdir(parents=True)
-        Image.new("RGB", (40, 30), label == "cat" and "white" or "black").save(root / label / "one.jpg")
+        Image.new("RGB", (40, 30), "white" if label == "cat" else "black").save(root / label / "one.jpg")
     (root / "empty").mkdir()
+    (root / "photos.csv").write_text("image_path,label\ncat/one.jpg,cat\ndog/one.jpg,dog\n")
     return root
 
 
@@ -224,7 +261,8 @@ BAD = {
     "a negative number": (["sampling.per_class=-1"], "sampling.per_class must be at least 2"),
     "a missing root": (["data=ndsc"], "data.root=<folder>"),
     "a missing folder": (["data=ndsc", "data.root=nowhere"], "nowhere"),
-    "a missing column": (["split=group", "split.by=shop", "data=folder", "data.root={folders}"], "shop"),
+    "a missing column": (["split=group", "split.by=shop", "data=table", "data.table={folders}/photos.csv"], "shop"),
+    "a missing test list": (["sampling.test.list=nowhere.csv"], "nowhere.csv"),
     "a class folder without images": (["data=folder", "data.root={folders}"], "empty"),
 }
 

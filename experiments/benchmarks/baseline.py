@@ -1,5 +1,5 @@
-"""The whole baseline, whole processes: ours from a cold and from a warm cache, a sweep of 20 heads from a cold cache, and
-the same recipe in plain Keras (two epochs timed, the second one taken for all; the first also traces the graph).
+"""The whole baseline, whole processes: ours from a cold and from a warm cache, a sweep of 20 heads, and
+the same recipe in plain Keras (two epochs timed, the second taken for all; the first also traces the graph).
 
     python -m experiments.benchmarks.baseline [--per-class 1150] [--backbone resnet50] [--epochs 15]
 

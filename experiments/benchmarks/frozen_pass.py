@@ -1,5 +1,5 @@
-"""The frozen pass, decoding included on both sides: ours against `model.predict`, and against two limits: a bare OpenVINO
-loop on one resident batch, and the machine's own matrix multiplication.
+"""The frozen pass, decoding included on both sides: ours against `model.predict`, and against two limits: a bare loop
+of OpenVINO on one resident batch, and the machine's own matrix multiplication.
 
     python -m experiments.benchmarks.frozen_pass [--photos 192] [--backbone resnet50]
 """

@@ -49,8 +49,10 @@ def commit() -> str:
 
 
 def in_turn(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of each contender's figure over so many rounds, in which they take turns (A B C A B C …), so that
-    a machine that gets slower is slower for all."""
+    """The median of each contender's figure over so many rounds.
+
+    They take turns (A B C A B C …), so that a machine that gets slower is slower for all.
+    """
     figures: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
         for name, measure in contenders.items():
@@ -59,7 +61,7 @@ def in_turn(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[
 
 
 def arguments(description: str | None, more: Sequence[tuple[str, dict]] = ()) -> argparse.Namespace:
-    """`--root` (a folder in NDSC's layout; the sample data where it is not given), `--json`, and the benchmark's own."""
+    """`--root` (a folder in NDSC's layout; without it the sample data), `--json`, and the benchmark's own."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default=os.environ.get("NDSC_ROOT"), help="a folder in NDSC's layout")
     parser.add_argument("--json", help="where to write the results")

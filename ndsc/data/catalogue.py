@@ -89,6 +89,9 @@ def check_data(config: "Config") -> None:
         further = column_names(extra, "data.extra")
         require_columns(further, ["image_path"], "data.extra")
         names.extend(names_beside(names, [name for name in further if name != "image_path"], "extra").values())
+    if config.sampling.test.list is not None:
+        further = column_names(Path(config.sampling.test.list), "sampling.test.list")
+        require_columns(further, ["image_path", "difficulty"], "sampling.test.list")
     # The sample's columns are not known before it is rendered, which takes longer than a check may.
     if config.split.by is not None and data.source != "sample":
         require_columns(names, [config.split.by], "For split.by the data")

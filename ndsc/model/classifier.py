@@ -26,13 +26,16 @@ def build_head(config: HeadConfig, features: int, classes: int, seed: int) -> ke
     return keras.Sequential(layers, name="head")
 
 
-def build_trainable(cut: Cut, head: keras.Sequential, batch_norm: str) -> keras.Model:
+def build_trainable(cut: Cut, head: keras.Sequential, batch_norm: str, precision: str) -> keras.Model:
     """What `fit` sees: from what crosses the line to probabilities.
 
     Args:
         batch_norm: `inference` keeps batch normalization (and the backbone's own dropout) as it was pretrained, as is
             advised when few layers are tuned; `training` lets it follow the new data.
+        precision: Keras' dtype policy for the backbone's layers above the line. Weights and head stay in float32.
     """
+    for layer in cut.trainable.layers if cut.trainable else []:
+        layer.dtype_policy = keras.DTypePolicy(precision)
     crossing = keras.Input(cut.frozen.output_shape[1:], name="crossing")
     if cut.trainable is None:
         return keras.Model(crossing, head(crossing), name="trainable")

@@ -1,9 +1,9 @@
 """What runs the frozen part: OpenVINO on CPUs, TensorFlow with XLA on GPUs.
 
 An engine runs batches of one size only; the last one is padded. With OpenVINO a feature then depends neither on its
-neighbours nor on its place, and a run out of a half-filled cache equals a run out of none to the bit. TensorFlow on a CPU
-keeps that to the last digits only: how it shares a batch out among threads shows in them (measured: 7 of 41,000 float16
-values differ).
+neighbours nor on its place, and a run out of a half-filled cache equals a run out of none to the bit. TensorFlow on a
+CPU keeps that to the last digits only: how it shares a batch out among threads shows in them (measured: 7 of 41,000
+float16 values differ).
 """
 
 import hashlib

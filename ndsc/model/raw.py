@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import keras
 import numpy as np
@@ -60,7 +61,7 @@ class RawClassifier:
 
 def _load(path: Path) -> keras.Model:
     try:
-        model = keras.models.load_model(path, compile=False)
+        model = cast(keras.Model, keras.models.load_model(path, compile=False))
     except (ValueError, OSError) as error:
         raise UserError(
             f"A classifier.keras as ndsc.train saves it was expected. Received: {path}, which Keras cannot load: "

@@ -44,6 +44,8 @@ def _send(run: Run, file: Path, names: Path, classes: Sequence[str]) -> None:
     with warnings.catch_warnings():
         # An example would be a photo of the data, which may not be ours to show; the signature is given instead.
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+        # MLflow's own, of its own code, when `mlflow.pyfunc` is imported.
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "tracking" / "served.py"),

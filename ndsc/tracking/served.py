@@ -22,7 +22,9 @@ class ListingClassifier(mlflow.pyfunc.PythonModel):
         """Load the classifier and the names of its classes."""
         self._classifier = RawClassifier(Path(context.artifacts["classifier"]))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
+    def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  (MLflow's own has no body)
+        self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
         """One row a photo. A photo that cannot be read is refused, with the reason, and with it the request."""
         prepared = []
         for number, data in enumerate(model_input["image"]):

@@ -208,7 +208,8 @@ def _contents(photos: pd.DataFrame) -> np.ndarray:
 
 def _rounded(features: np.ndarray, dtype: str) -> np.ndarray:
     """Features in the cache's type."""
-    rows = features.astype(dtype)
+    with np.errstate(over="ignore"):  # what overflows is refused below, in words
+        rows = features.astype(dtype)
     if not np.isfinite(rows).all():
         raise UserError(
             f"Features were expected to fit {dtype}, but some are not finite (largest before rounding: "

@@ -64,8 +64,10 @@ def fit(
     """
     classes = model.output_shape[-1]
     steps = math.ceil(len(train.labels) / training.batch_size)
+    built = build(optimizer, "optimizer")
     model.compile(
-        optimizer=build(optimizer, "optimizer"),
+        # Small gradients vanish in float16 unless the loss is scaled up.
+        optimizer=keras.optimizers.LossScaleOptimizer(built) if training.precision == "mixed_float16" else built,
         loss=_loss(training.label_smoothing),
         metrics=["accuracy"],
         # All steps of an epoch in one call: in a linear head the way in and out costs more than the work.

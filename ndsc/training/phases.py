@@ -139,7 +139,7 @@ def _fit_phase(
     config = study.config
     part = study.frozen_part(phase.freeze)
     sides = {split: _side(part, manifest, split) for split in ("train", "validation", "test")}
-    model = build_trainable(part.cut, head, config.backbone.batch_norm)
+    model = build_trainable(part.cut, head, config.backbone.batch_norm, phase.training.precision)
     started = time.perf_counter()
     fitted = fit(
         model,

@@ -124,7 +124,7 @@ def test_a_step_of_training_changes_what_lies_above_the_line_and_no_bit_below_it
     assert parts.trainable is not None
     assert statistics(parts.frozen)
     below, above, normalized = digest_of(parts.frozen), parts.trainable.get_weights(), statistics(parts.trainable)
-    train_one_step(build_trainable(parts, head_of(backbone), batch_norm))
+    train_one_step(build_trainable(parts, head_of(backbone), batch_norm, "float32"))
     assert digest_of(parts.frozen) == below
     for weight, before in zip(parts.trainable.trainable_weights, _trainable(parts.trainable, above), strict=True):
         assert not np.array_equal(weight.numpy(), before), weight.path
@@ -141,7 +141,7 @@ def _trainable(model: keras.Model, values: list[np.ndarray]) -> list[np.ndarray]
 def test_at_the_last_line_only_the_head_is_trained(backbone: Backbone):
     head, before = head_of(backbone), digest_of(backbone.network)
     untrained = digest_of(head)
-    trainable = build_trainable(cut(backbone, "all"), head, "training")
+    trainable = build_trainable(cut(backbone, "all"), head, "training", "float32")
     train_one_step(trainable)
     assert digest_of(backbone.network) == before
     assert digest_of(head) != untrained
@@ -152,7 +152,7 @@ def test_what_was_trained_above_the_line_is_in_the_assembled_classifier():
     backbone = tiny_backbone()
     head = head_of(backbone)
     parts = cut(backbone, "before:conv_pw_12")
-    trainable = build_trainable(parts, head, "training")
+    trainable = build_trainable(parts, head, "training", "float32")
     train_one_step(trainable)
     given = photo(32, 32)
     expected = trainable(parts.frozen(given, training=False), training=False)

@@ -53,7 +53,7 @@ def test_photos_of_all_sizes_and_kinds_share_a_batch_and_get_what_the_whole_mode
     classifier = RawClassifier(path)
     prepared = [classifier.prepare(photo) for photo in photos]
     assert {(photo.shape, str(photo.dtype)) for photo in prepared} == {((32, 32, 3), "float32")}
-    whole = keras.models.load_model(path)
+    whole: keras.Model = keras.models.load_model(path)
     expected = np.concatenate([whole(read_pixels(photo)[None]) for photo in photos])
     assert len(np.unique(expected.round(3), axis=0)) == len(photos)
     np.testing.assert_allclose(classifier.probabilities(prepared), expected, atol=1e-6)

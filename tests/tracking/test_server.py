@@ -10,10 +10,13 @@ import urllib.request
 from contextlib import contextmanager
 from urllib.error import URLError
 
+import keras
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from ndsc.tracking.model import log_classifier
+from ndsc.tracking.query import fetch_classifier
 from ndsc.tracking.run import start_run
 
 
@@ -64,6 +67,10 @@ def server(tmp_path, store_root, monkeypatch):
         yield process
 
 
+def small_classifier():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
 # One test, because a server takes seconds to start.
 def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings, tmp_path, caplog):
     root = tmp_path / "mlruns"
@@ -72,6 +79,13 @@ def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings
     with start_run(tracking, "whole", {}) as whole:
         whole.log_params({"seed": 0})
         whole.log_text("sent", "notes/a.txt")
+        log_classifier(whole, small_classifier(), ("one", "two"))
+    classifier = fetch_classifier(whole.id, tracking, tmp_path / "cache")
+    assert classifier.is_relative_to(tmp_path / "cache")
+    assert json.loads((classifier.parent / "classes.json").read_text()) == ["one", "two"]
+    modified = classifier.stat().st_mtime_ns
+    assert fetch_classifier(whole.id, tracking, tmp_path / "cache").stat().st_mtime_ns == modified
+    assert [path.name for path in (tmp_path / "cache" / "classifiers").iterdir()] == [classifier.parent.name]
     recorded = client.get_run(whole.id)
     assert (recorded.info.status, recorded.data.params) == ("FINISHED", {"seed": "0"})
     assert "system/peak_memory_megabytes" in recorded.data.metrics
