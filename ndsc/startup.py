@@ -27,6 +27,9 @@ def start_tensorflow() -> None:
     else:
         with _standard_error_held_back():
             import tensorflow as tf
+
+            # The first pipeline with a Python generator says, once, that it has set an option of malloc.
+            next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)

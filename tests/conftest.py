@@ -4,13 +4,14 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, open_dict
 
 from ndsc.config import CONFIG_FOLDER, Config, register, typed
 from ndsc.data.rendered import render_sample
@@ -29,15 +30,21 @@ TINY = (
 
 
 @pytest.fixture
-def composed() -> Callable[..., DictConfig]:
-    """Composes `conf/train.yaml` with these overrides."""
+def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
+    """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is the test's."""
 
     def with_overrides(*overrides: str) -> DictConfig:
         register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            return compose("train", overrides=list(overrides))
+            places = [*overrides, f"hydra.runtime.output_dir={tmp_path}"]
+            config = compose("train", overrides=places, return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        with open_dict(config):
+            del config["hydra"]
+        return config
 
-    return with_overrides
+    yield with_overrides
+    HydraConfig.instance().cfg = None
 
 
 @pytest.fixture

@@ -303,19 +303,18 @@ def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Worksp
 def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signal.Signals, code: int):
     # So slow a training that the signal finds it at work.
     overrides = [*TINY, "sampling.per_class=12", "training.epochs=100000", "callbacks=none", "tracking.model=none"]
-    process = subprocess.Popen(
-        workspace.command(*overrides), stderr=subprocess.PIPE, text=True, env=clean_environment()
-    )
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:
-        said += line
-        if line.startswith("manifest "):
-            break
-    time.sleep(1)
-    process.send_signal(number)
-    said += process.stderr.read()
-    assert process.wait() in (code, -number), said[-3000:]
+    command = workspace.command(*overrides)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
+        assert process.stderr is not None
+        said = ""
+        for line in process.stderr:
+            said += line
+            if line.startswith("manifest "):
+                break
+        time.sleep(1)
+        process.send_signal(number)
+        said += process.stderr.read()
+    assert process.returncode in (code, -number), said[-3000:]
     assert [run.info.status for run in workspace.runs()] == ["KILLED"]
 
 

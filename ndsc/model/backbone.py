@@ -80,18 +80,13 @@ def _settle(network: keras.Model, preprocess: Any, seed: int) -> None:
     """
     norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]
+    height, width = network.input_shape[1:3]
+    blotches = np.random.default_rng(seed).uniform(0, 255, (8, 8, 8, 3)).astype(np.float32)
     for layer in norms:
         layer.momentum = 0.0
-    network(preprocess(_pink_noise(network.input_shape[1], np.random.default_rng(seed))), training=True)
+    network(preprocess(keras.ops.image.resize(blotches, (height, width))), training=True)
     for layer, momentum in zip(norms, momenta, strict=True):
         layer.momentum = momentum
-
-
-def _pink_noise(size: int, random: np.random.Generator) -> np.ndarray:
-    """(8, size, size, 3) grey levels with structure at every scale, as photos have; plain noise has it at one only."""
-    scales = [8, 16, 32, 64, size]
-    layers = [random.uniform(0, 255, (8, scale, scale, 3)).astype(np.float32) for scale in scales]
-    return np.mean([keras.ops.image.resize(layer, (size, size)) for layer in layers], axis=0)
 
 
 def _load(network: keras.Model, path: Path) -> None:

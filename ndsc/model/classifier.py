@@ -59,8 +59,11 @@ def assemble(backbone: Backbone, head: keras.Sequential, resize: str) -> keras.M
     """The whole: photos (n, height, width, 3) of any size with values 0 to 255 in, probabilities (n, classes) out.
 
     Resizing and preprocessing are inside, augmentation is not. It is made of Keras' own layers only, so that
-    `keras.models.load_model` reads it where this package is not installed.
+    `keras.models.load_model` reads it where this package is not installed. It computes in float32, whatever precision
+    it was trained at: not every machine that it comes to has another (OpenVINO refuses the bfloat16 of Keras).
     """
+    for layer in backbone.network.layers:
+        layer.dtype_policy = keras.DTypePolicy("float32")
     photo = keras.Input((None, None, 3), name="image")
     resized = resizer(backbone.size, resize)(photo)
     pooled = backbone.network(backbone.preprocess(resized), training=False)

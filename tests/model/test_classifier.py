@@ -157,3 +157,21 @@ def test_what_was_trained_above_the_line_is_in_the_assembled_classifier():
     given = photo(32, 32)
     expected = trainable(parts.frozen(given, training=False), training=False)
     np.testing.assert_allclose(assemble(backbone, head, "stretch")(given), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_a_classifier_trained_at_a_mixed_precision_computes_in_float32_and_says_nearly_the_same(
+    precision: str, tmp_path: Path
+):
+    backbone = tiny_backbone()
+    head, parts = head_of(backbone), cut(backbone, "before:conv_pw_12")
+    trainable = build_trainable(parts, head, "inference", precision)
+    given = photo(32, 32)
+    trained = trainable(parts.frozen(given, training=False), training=False)
+    assert {weight.dtype for weight in trainable.weights} == {"float32"}
+    classifier = assemble(backbone, head, "stretch")
+    np.testing.assert_allclose(classifier(given), trained, atol=0.03)
+    assert not np.array_equal(classifier(given), trained)
+    classifier.save(tmp_path / "classifier.keras")
+    saved: keras.Model = keras.models.load_model(tmp_path / "classifier.keras")
+    assert {layer.compute_dtype for layer in saved._flatten_layers()} == {"float32"}
