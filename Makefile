@@ -8,7 +8,7 @@ CHECK = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak lint ui benchmark lock clean
+.PHONY: help train test soak lint ui lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -44,9 +44,6 @@ lint: .venv/dev  ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
-
-benchmark: .venv/dev .venv/xception  ## all benchmarks, side by side, within 20 minutes on 2 cores
-	$(BIN)/python -m experiments.benchmarks
 
 lock:  ## resolve the hashed requirements anew (needs uv)
 	for group in base dev; do \
