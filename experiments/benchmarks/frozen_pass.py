@@ -56,7 +56,7 @@ def run(config: Config, count: int) -> Report:
     drawn = draw(catalogue, config.sampling, config.split, config.seed)
     with PhotoReader(cache) as reader:
         photos = find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos.head(count)
-        weights = locate_weights(config.backbone, random_will_do=False)
+        weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
         backbone = build_backbone(config.backbone, weights, config.seed)
         choice = choose_engine(config.backbone.engine, config.backbone.precision)
         part = Study(config, backbone, choice, Policy(config.augmentation), reader).frozen_part("all")
