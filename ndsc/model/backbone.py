@@ -1,7 +1,6 @@
 """A pretrained network, and the line at which it is cut into a frozen and a trainable part."""
 
 import hashlib
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,8 +13,6 @@ from ndsc.config import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights
 from ndsc.seeds import derive
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)

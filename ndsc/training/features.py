@@ -1,6 +1,5 @@
 """The frozen part over views of photos: what the cache does not hold is computed, once, and put there."""
 
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -23,8 +22,6 @@ from ndsc.terminal import progress
 from ndsc.training.pixels import view_batches
 from ndsc.training.store import FeatureRows, FeatureStore
 from ndsc.training.views import Policy
-
-log = logging.getLogger(__name__)
 
 
 @dataclass

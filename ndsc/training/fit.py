@@ -1,6 +1,5 @@
 """Training what lies above the freeze line, on features."""
 
-import logging
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,8 +15,6 @@ from ndsc.library import build
 from ndsc.terminal import progress
 from ndsc.training.callbacks import KeepBest, Report
 from ndsc.training.features import ViewedFeatures
-
-log = logging.getLogger(__name__)
 
 # Pooled features are a few kB each and are held in memory; feature maps are read from the cache batch by batch.
 IN_MEMORY_BYTES = 512 * 2**20
