@@ -53,7 +53,7 @@ def test_of_one_pair_it_is_mcnemars_test():
 def test_equal_configurations_are_found_different_no_more_often_than_the_level_says():
     random = np.random.default_rng(0)
     by_photo, added_up = [], []
-    for _ in range(200):
+    for _ in range(100):
         # Two configurations that know 80 of 100 photos, not the same ones, and know them with every seed.
         first, second = (pd.Series(random.random(100) < 0.8).astype(float) for _ in range(2))
         by_photo.append(mcnemar_by_photo([(first, second)] * 3).p_value < 0.05)
