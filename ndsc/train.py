@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 from ndsc.config import CONFIG_FOLDER, Config, register, typed
 from ndsc.errors import shown_to_user
 from ndsc.invocation import Invocation
+from ndsc.run_key import run_key
 from ndsc.startup import start_tensorflow
 
 
@@ -29,6 +30,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     weights = locate_weights(
         config.backbone, config.data.source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
     )
+    key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow()
     from ndsc.data.manifest import finish
@@ -42,7 +44,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.training.phases import Study, train_phases
     from ndsc.training.views import Policy
 
-    with start_run(config.tracking, invocation.name(), {}) as run, PhotoReader(cache) as reader:
+    with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:
         story = Story(run, config, invocation, weights)
         catalogue = story.indexed(load_catalogue(config.data, cache))
         drawn = draw(catalogue, config.sampling, config.split, config.seed)
@@ -64,8 +66,9 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def command(composed: DictConfig) -> float:
     """Hydra's way in; a sweeper is given the best validation accuracy."""
-    with shown_to_user():
-        return main(typed(composed), Invocation.of(composed))["best/val_accuracy"]
+    invocation = Invocation.of(composed)
+    with shown_to_user(invocation.in_sweep):
+        return main(typed(composed), invocation)["best/val_accuracy"]
 
 
 if __name__ == "__main__":

@@ -31,13 +31,26 @@ def file_signature(path: Path) -> str:
     Raises:
         UserError: the file cannot be read.
     """
+    return _signature(path, lambda status: f"{status.st_size} {status.st_mtime_ns}")
+
+
+def content_signature(path: Path) -> str:
+    """As `file_signature`, but the same for a copy made at another time.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    return _signature(path, lambda status: str(status.st_size))
+
+
+def _signature(path: Path, describe: Callable[[os.stat_result], str]) -> str:
     digest = hashlib.blake2b(digest_size=16)
     if not path.is_file():
         raise UserError(f"A file was expected. Received: {path}, which does not exist or is none. Mend the path.")
     try:
         with path.open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
-            digest.update(f"{status.st_size} {status.st_mtime_ns}".encode())
+            digest.update(describe(status).encode())
             for sample in range(SAMPLES):
                 file.seek(max(0, status.st_size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
                 digest.update(file.read(SAMPLE_BYTES))

@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from ndsc.config import TrackingConfig
 from ndsc.tracking.hardware import HardwareMonitor
 from ndsc.tracking.mlflow_run import MlflowRun
+from ndsc.tracking.processes import end_dead_runs, process_tags
 from ndsc.tracking.record import NoRun, Run
 from ndsc.tracking.signals import Terminated, signals_held_off, sigterm_raises
 from ndsc.tracking.store import Store, local_root, open_store
@@ -18,48 +19,48 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def start_run(
-    tracking: TrackingConfig, name: str, tags: Mapping[str, str], parent_id: str | None = None
-) -> Iterator[Run]:
+def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     """Record what happens in the block as one MLflow run, with the hardware's utilisation.
 
     The run ends FINISHED; after an exception FAILED, with `error/traceback.txt`; after Ctrl-C or SIGTERM KILLED
     (SIGTERM leaves the process with exit code 143). Exceptions pass through. Within the block the run is MLflow's
     active one, so that `mlflow.log_…` of a callback lands in it; afterwards MLflow is as it was before.
 
-    `tracking.run_name` comes before `name`. `parent_id` is the run of a sweep. Raises `UserError` where the store
-    cannot be opened; a store that fails later fails no run (see `Run.unsent`).
+    `tracking.run_name` comes before `name`. `tracking.parent` is the run of a sweep that this one belongs to, and
+    `tracking.into` a run that is there already and goes on. Runs of this experiment that died on this host are marked
+    KILLED. Raises `UserError` where the store cannot be opened; a store that fails later fails no run (see
+    `Run.unsent`).
     """
     if tracking.kind == "off":
         yield NoRun()
         return
     with sigterm_raises(), open_store(tracking) as store, ExitStack() as ending:
+        end_dead_runs(store.client, store.experiment_id)
         # A signal between the creation of the run and the promise to end it would leave it RUNNING.
         with signals_held_off():
-            run = _create(store, tracking, tracking.run_name or name, tags, parent_id)
+            run = _create(store, tracking, tracking.run_name or name, tags)
             hardware = HardwareMonitor(tracking.sampling_seconds, run.log_points)
             ending.push(lambda _kind, error, _trace: _close(run, hardware, error))
         hardware.start()
         yield run
 
 
-def _create(
-    store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str, str], parent_id: str | None
-) -> MlflowRun:
+def _create(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> MlflowRun:
     import mlflow
 
     active = mlflow.start_run(
+        run_id=tracking.into,
         experiment_id=store.experiment_id,
-        run_name=name,
+        run_name=None if tracking.into else name,
         # A sweep's own run may be active in this process.
         nested=True,
-        parent_run_id=parent_id,
-        tags=dict(tags),
+        parent_run_id=tracking.parent,
+        tags={**tags, **process_tags()},
         # MLflow's monitor first logs after its first interval, and shows every GPU of the host: ours replaces it.
         log_system_metrics=False,
     )
     logger.info("MLflow run %s in %s", active.info.run_id, store.uri)
-    return MlflowRun(mlflow.MlflowClient(store.uri), active.info.run_id, local_root(tracking))
+    return MlflowRun(store.client, active.info.run_id, local_root(tracking))
 
 
 def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | None) -> None:

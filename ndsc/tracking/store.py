@@ -15,6 +15,7 @@ from ndsc.errors import UserError
 from ndsc.tracking.mlflow_settings import environment, impatient, patient, quiet_mlflow
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import Experiment
 
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
@@ -37,6 +38,7 @@ class Store:
 
     uri: str
     experiment_id: str
+    client: "MlflowClient"
 
 
 @contextmanager
@@ -48,7 +50,8 @@ def open_store(tracking: TrackingConfig) -> Iterator[Store]:
     uri = store_uri(tracking)
     create_store(tracking)
     with _current(uri):
-        store = Store(uri, _experiment_id(uri, tracking))
+        client = _client(uri)
+        store = Store(uri, _experiment_id(client, uri, tracking), client)
         with patient():
             yield store
 
@@ -147,13 +150,19 @@ def _current(uri: str) -> Iterator[None]:
             mlflow.set_tracking_uri(None)  # pyright: ignore[reportArgumentType]
 
 
-def _experiment_id(uri: str, tracking: TrackingConfig) -> str:
+def _client(uri: str) -> "MlflowClient":
+    from mlflow import MlflowClient
+
+    return MlflowClient(uri)
+
+
+def _experiment_id(client: "MlflowClient", uri: str, tracking: TrackingConfig) -> str:
     """Find the experiment by its name, or create it. The first request of all: it shows whether the store answers."""
     from mlflow.exceptions import MlflowException
 
     try:
         with impatient():
-            experiment = _find_or_create(uri, tracking)
+            experiment = _find_or_create(client, tracking)
     except MlflowException as error:
         raise UserError(
             f"tracking={tracking.kind} expects an MLflow store that answers. Received from {uri}: {error} "
@@ -168,11 +177,9 @@ def _experiment_id(uri: str, tracking: TrackingConfig) -> str:
     return experiment.experiment_id
 
 
-def _find_or_create(uri: str, tracking: TrackingConfig) -> "Experiment":
-    from mlflow import MlflowClient
+def _find_or_create(client: "MlflowClient", tracking: TrackingConfig) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
-    client = MlflowClient(uri)
     artifacts = str(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
     if client.get_experiment_by_name(tracking.experiment) is None:
         try:

@@ -1,3 +1,4 @@
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +19,8 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    # urllib reads the proxies once a process: what was read before must not count here, nor this afterwards.
+    monkeypatch.setattr(urllib.request, "_opener", None)
     return tmp_path
 
 

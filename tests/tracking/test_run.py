@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -18,7 +19,7 @@ from ndsc.config import TrackingConfig
 from ndsc.tracking.run import start_run
 
 assert "mlflow" not in sys.modules, "mlflow is imported before a run starts"
-settings = TrackingConfig("local", "processes", sys.argv[1], "none", False, None, 0.2)
+settings = TrackingConfig("local", "processes", sys.argv[1], "none", False, sampling_seconds=0.2)
 with start_run(settings, "worker", {}) as run:
     print(run.id, os.environ["MLFLOW_DISABLE_TELEMETRY"], flush=True)
     time.sleep(60)
@@ -152,7 +153,7 @@ def test_a_run_in_another_thread_works_without_signal_handlers(tracking, client)
 
 def test_jobs_of_a_sweep_are_children_of_its_run(tracking, client):
     with start_run(tracking, "sweep", {}) as parent:
-        with start_run(tracking, "job", {}, parent_id=parent.id) as child:
+        with start_run(replace(tracking, parent=parent.id), "job", {}) as child:
             pass
         assert status_of(client, parent) == "RUNNING"
     assert client.get_run(child.id).data.tags["mlflow.parentRunId"] == parent.id

@@ -1,0 +1,43 @@
+"""Which data a configuration names, wherever it lies: so that a run can be recognized without indexing anything."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ndsc.data.catalogue import load_catalogue
+from ndsc.data.ndsc_listings import files_of
+from ndsc.data.rendered.sample import RENDERER_VERSION
+from ndsc.data.table_cache import content_signature
+
+if TYPE_CHECKING:
+    from ndsc.config import Config
+
+
+def data_digest(config: "Config") -> str:
+    """32 hex digits that change with the data, but not with the folder that it lies in.
+
+    Of archives and tables size and sampled blocks count; of photos in plain files name, label, size and time of the
+    last change; of the sample the renderer's version.
+
+    Raises:
+        UserError: the data is not there.
+    """
+    data = config.data
+    if data.source == "sample":
+        parts = [f"rendered by version {RENDERER_VERSION}"]
+    elif data.source == "ndsc":
+        parts = [f"{path.name} {content_signature(path)}" for path in files_of(Path(data.root or ".").expanduser())]
+    else:
+        parts = _plain_files(config)
+    for table in (data.extra, config.sampling.test.list):
+        parts.append("none" if table is None else content_signature(Path(table).expanduser()))
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _plain_files(config: "Config") -> list[str]:
+    rows = load_catalogue(config.data, Path(config.cache.root)).rows.select(["image_path", "label", "archive", "size"])
+    return [f"{row['image_path']} {row['label']} {_state(row['archive'], row['size'])}" for row in rows.to_pylist()]
+
+
+def _state(path: str, size: int | None) -> str:
+    return "absent" if size is None else f"{size} {Path(path).stat().st_mtime_ns}"

@@ -1,0 +1,47 @@
+"""What makes two runs the same run: all that shapes its numbers, and nothing else."""
+
+import hashlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ndsc.data.identity import data_digest
+from ndsc.data.table_cache import content_signature
+
+if TYPE_CHECKING:
+    from ndsc.config import Config
+
+PACKAGE = Path(__file__).parent
+
+
+def run_key(config: "Config") -> str:
+    """32 hex digits of the configuration without tracking and places, of the data, and of this package's own source.
+
+    Raises:
+        UserError: the data is not there.
+    """
+    settings = asdict(config)
+    del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun"]
+    # Whatever these name is in the data's digest, wherever it lies.
+    del (
+        settings["data"]["root"],
+        settings["data"]["extra"],
+        settings["data"]["table"],
+        settings["sampling"]["test"]["list"],
+    )
+    weights = Path(config.backbone.weights).expanduser()
+    if weights.is_file():
+        settings["backbone"]["weights"] = content_signature(weights)
+    parts = {"settings": settings, "data": data_digest(config), "source": source_digest()}
+    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def source_digest() -> str:
+    """32 hex digits of the package's Python files, names and contents."""
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted(PACKAGE.rglob("*.py")):
+        content = path.read_bytes()
+        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
+        digest.update(content)
+    return digest.hexdigest()

@@ -1,0 +1,1 @@
+"""Many runs at once: combinations, skipping what is done, and one parent run that says what came of it."""

@@ -1,0 +1,152 @@
+"""Sweeps by the real command line, against real MLflow stores."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+from mlflow.entities import Run
+
+from ndsc.data.rendered import render_sample
+from tests.conftest import TINY
+
+# What takes seconds and is tested elsewhere is left out: OpenVINO's export.
+QUICK = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=2", "backbone.engine=tensorflow")
+
+
+class SweepPlace:
+    """A folder to run sweeps in, and what MLflow has of them afterwards."""
+
+    def __init__(self, folder: Path, data: Path) -> None:
+        self.folder, self.data = folder, data
+
+    def command(self, *overrides: str) -> list[str]:
+        places = (
+            f"data.root={self.data}",
+            f"tracking.root={self.folder / 'mlruns'}",
+            f"cache.root={self.folder / 'cache'}",
+        )
+        settings = (*TINY, *QUICK, "data=ndsc", *places, f"hydra.sweep.dir={self.folder / 'outputs'}")
+        return [sys.executable, "-m", "ndsc.train", "-m", *settings, *overrides]
+
+    def sweep(self, *overrides: str, code: int = 0) -> str:
+        """Runs a sweep to its end and gives what it said."""
+        done = subprocess.run(self.command(*overrides), capture_output=True, text=True)
+        assert done.returncode == code, done.stderr[-3000:]
+        return done.stderr + done.stdout
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        return mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
+
+    def runs(self) -> tuple[list[Run], list[Run]]:
+        """Sweeps' own runs, and all others."""
+        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
+        runs = self.client.search_runs(experiments)
+        return [run for run in runs if "ndsc.kind" in run.data.tags], [
+            run for run in runs if "ndsc.kind" not in run.data.tags
+        ]
+
+    def artefacts(self, run: Run, below: str = "") -> set[str]:
+        return {entry.path for entry in self.client.list_artifacts(run.info.run_id, below)}
+
+    def table(self, run: Run) -> pd.DataFrame:
+        return pd.read_csv(self.client.download_artifacts(run.info.run_id, "sweep/runs.csv", str(self.folder)))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_sample(tmp_path_factory.mktemp("data"), photos_per_class=20)
+
+
+@pytest.fixture
+def place(tmp_path: Path, data: Path) -> SweepPlace:
+    return SweepPlace(tmp_path, data)
+
+
+def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_again_runs_nothing(place: SweepPlace):
+    swept = ("head=linear,mlp", "optimizer.learning_rate=1e-3,1e-2")
+    place.sweep(*swept)
+    (parent,), children = place.runs()
+    assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
+    assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
+    assert {run.info.run_name for run in children} == {
+        f"head={head} learning_rate={rate}" for head in ("linear", "mlp") for rate in ("0.001", "0.01")
+    }
+    for child in children:
+        assert child.data.params["head"] in child.info.run_name
+        assert place.artefacts(child) == {"config", "data", "environment", "head", "predictions", "reports"}
+
+    table = place.table(parent).set_index("name")["best/val_accuracy"].to_dict()
+    assert table == {run.info.run_name: pytest.approx(run.data.metrics["best/val_accuracy"]) for run in children}
+    best = max(children, key=lambda run: run.data.metrics["best/val_accuracy"])
+    assert parent.data.metrics["best/val_accuracy"] == best.data.metrics["best/val_accuracy"]
+    assert place.artefacts(parent) >= {"figures", "sweep"}
+    assert place.artefacts(parent, "sweep") == {
+        f"sweep/{name}" for name in ("runs.csv", "curves.png", "parallel_coordinates.png")
+    }
+    assert parent.outputs.model_outputs  # the whole model
+    assert not any(child.outputs and child.outputs.model_outputs for child in children)
+
+    said = place.sweep(*swept)
+    assert "4 are done, 0 to do" in said
+    (again,), unchanged = place.runs()
+    assert again.info.run_id == parent.info.run_id
+    assert {run.info.run_id for run in unchanged} == {run.info.run_id for run in children}
+
+    # Another sweep that holds two of them runs what it does not hold.
+    place.sweep("head=linear", "optimizer.learning_rate=1e-3,1e-1,1e-2")
+    parents, more = place.runs()
+    assert len(parents) == 2
+    assert len(more) == 5
+
+
+def test_a_run_that_fails_is_failed_and_the_others_go_on(place: SweepPlace):
+    said = place.sweep("backbone.freeze=all,before:no_such_layer", "seed=0,1", code=1)
+    (parent,), children = place.runs()
+    assert parent.info.status == "FAILED"
+    status = {run.info.run_name: run.info.status for run in children}
+    assert status == {
+        "freeze=all seed=0": "FINISHED",
+        "freeze=all seed=1": "FINISHED",
+        "freeze=before:no_such_layer seed=0": "FAILED",
+        "freeze=before:no_such_layer seed=1": "FAILED",
+    }
+    assert "2 of 4 finished" in said
+    assert place.table(parent)["best/val_accuracy"].isna().tolist() == [False, False, True, True]
+
+
+def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
+    said = place.sweep("training.epochs=1,-1", code=1)
+    assert "training.epochs must be at least 1. Received: training.epochs=-1." in said
+    assert not (place.folder / "mlruns").exists()
+    said = place.sweep("tracking.experiment=one,two", code=1)
+    assert "Received: a sweep over tracking." in said
+    said = place.sweep("optimizer.learning_rate=interval(0.1,0.2)", code=1)
+    assert "hydra/sweeper=optuna" in said
+
+
+def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
+    swept = ("seed=0,1,2", "head.dropout=0.0,0.5")
+    process = subprocess.Popen(place.command(*swept), stderr=subprocess.DEVNULL, start_new_session=True)
+    while not (place.folder / "mlruns" / "mlflow.db").exists() or len(place.runs()[1]) < 3:
+        assert process.poll() is None
+        time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = {run.info.run_id for run in place.runs()[1] if run.info.status == "FINISHED"}
+    assert 2 <= len(before) < 6
+
+    place.sweep(*swept)
+    (parent,), children = place.runs()
+    assert parent.info.status == "FINISHED"
+    finished = [run for run in children if run.info.status == "FINISHED"]
+    assert len(finished) == 6
+    assert len({run.info.run_name for run in finished}) == 6
+    assert before < {run.info.run_id for run in finished}
+    assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}

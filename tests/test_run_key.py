@@ -1,0 +1,80 @@
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ndsc import run_key as module
+from ndsc.config import Config
+from ndsc.data.rendered import render_sample
+from ndsc.run_key import run_key
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return render_sample(tmp_path_factory.mktemp("data"), photos_per_class=10)
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["seed=1", "augmentation=strong", "optimizer.learning_rate=0.1", "cache.dtype=float32", "callbacks=none"],
+)
+def test_what_shapes_the_numbers_is_in_the_key(configured: Callable[..., Config], override: str):
+    assert run_key(configured(override)) != run_key(configured())
+
+
+@pytest.mark.parametrize(
+    "override",
+    ["tracking=off", "tracking.run_name=mine", "cache.root=elsewhere", "threads=1", "rerun=true"],
+)
+def test_places_and_tracking_are_not(configured: Callable[..., Config], override: str):
+    assert run_key(configured(override)) == run_key(configured())
+
+
+def test_the_data_counts_and_not_where_it_lies(configured: Callable[..., Config], data: Path, tmp_path: Path):
+    moved = Path(shutil.copytree(data, tmp_path / "moved", copy_function=shutil.copy))
+    key = run_key(configured("data=ndsc", f"data.root={data}"))
+    assert run_key(configured("data=ndsc", f"data.root={moved}")) == key
+    with (moved / "train.csv").open("a") as listings:
+        listings.write("1,title,3,beauty_image/none.jpg\n")
+    assert run_key(configured("data=ndsc", f"data.root={moved}")) != key
+
+
+def test_a_photo_that_changed_in_a_folder_counts(configured: Callable[..., Config], tmp_path: Path):
+    for name in ("one", "two"):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        (tmp_path / "data" / name / "a.jpg").write_bytes(b"photo")
+    config = configured("data=folder", f"data.root={tmp_path / 'data'}", f"cache.root={tmp_path / 'cache'}")
+    key = run_key(config)
+    assert run_key(config) == key
+    (tmp_path / "data" / "two" / "a.jpg").write_bytes(b"other")
+    assert run_key(config) != key
+
+
+def test_a_list_of_test_photos_counts_by_its_content(configured: Callable[..., Config], tmp_path: Path):
+    keys = []
+    for name, content in {"a.csv": "x", "b.csv": "x", "c.csv": "y"}.items():
+        (tmp_path / name).write_text(content)
+        keys.append(run_key(configured(f"sampling.test.list={tmp_path / name}")))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_weights_in_a_file_count_by_their_content(configured: Callable[..., Config], tmp_path: Path):
+    keys = []
+    for name, content in {"a.weights.h5": "x", "b.weights.h5": "x", "c.weights.h5": "y"}.items():
+        (tmp_path / name).write_text(content)
+        keys.append(run_key(configured(f"backbone.weights={tmp_path / name}")))
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_the_packages_own_source_counts(
+    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    config = configured()
+    copied = Path(shutil.copytree(module.PACKAGE, tmp_path / "ndsc"))
+    key = run_key(config)
+    monkeypatch.setattr(module, "PACKAGE", copied)
+    assert run_key(config) == key
+    with (copied / "seeds.py").open("a") as source:
+        source.write("# changed\n")
+    assert run_key(config) != key
