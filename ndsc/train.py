@@ -36,9 +36,9 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.data.manifest import finish
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
-    from ndsc.model.backbone import build_backbone
     from ndsc.model.classifier import assemble
     from ndsc.model.engine import choose_engine
+    from ndsc.model.kept import obtain_backbone
     from ndsc.story import Story
     from ndsc.tracking.run import start_run
     from ndsc.training.phases import Study, train_phases
@@ -49,7 +49,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         catalogue = story.indexed(load_catalogue(config.data, cache))
         drawn = draw(catalogue, config.sampling, config.split, config.seed)
         usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
-        backbone = build_backbone(config.backbone, weights, config.seed)
+        backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]

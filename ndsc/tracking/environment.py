@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -74,6 +75,7 @@ def environment_report() -> dict[str, Any]:
     }
 
 
+@lru_cache  # half a second, and a process does not see what is installed meanwhile
 def package_list() -> str:
     """List every installed package as `name==version`, one a line, sorted; pip need not be there."""
     packages = {f"{package.name}=={package.version}" for package in metadata.distributions()}

@@ -19,6 +19,8 @@ from ndsc.training.features import ViewedFeatures
 # Pooled features are a few kB each and are held in memory; feature maps are read from the cache batch by batch.
 IN_MEMORY_BYTES = 512 * 2**20
 
+JUDGED_AT_ONCE = 512
+
 History = dict[str, list[float]]
 
 
@@ -104,7 +106,7 @@ def fit(
 
 def predict(model: keras.Model, features: ViewedFeatures, batch_size: int) -> np.ndarray:
     """(n, classes) float32 probabilities of the plain photos."""
-    count = features.shape[0]
+    count, batch_size = features.shape[0], _judged_at_once(features, batch_size)
     batches = [np.arange(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
     zero = [np.zeros(len(batch), int) for batch in batches]
     found = [
@@ -143,8 +145,15 @@ def _epochs(train: Side, training: TrainingConfig, classes: int, seed: int) -> t
 def _plain(side: Side, training: TrainingConfig, classes: int) -> tf.data.Dataset:
     """One pass over the plain photos."""
     photos = np.arange(len(side.labels), dtype=np.int32)
-    batches = tf.data.Dataset.from_tensor_slices((photos, np.zeros_like(photos))).batch(training.batch_size)
+    at_once = _judged_at_once(side.features, training.batch_size)
+    batches = tf.data.Dataset.from_tensor_slices((photos, np.zeros_like(photos))).batch(at_once)
     return _gathered(batches, side, training, classes)
+
+
+def _judged_at_once(features: ViewedFeatures, batch_size: int) -> int:
+    """How many photos are judged in one step: no weights move, so it is a question of time only, and of memory where
+    features are maps."""
+    return max(batch_size, JUDGED_AT_ONCE) if len(features.shape) == 2 else batch_size
 
 
 def _gathered(batches: tf.data.Dataset, side: Side, training: TrainingConfig, classes: int) -> tf.data.Dataset:
