@@ -1,5 +1,6 @@
 """What the types of a configuration cannot say: ranges, illegal combinations, targets outside the whitelist."""
 
+import importlib.util
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ def check(config: "Config") -> None:
         *_wrong_rates(config),
         *_wrong_data(config),
         *_wrong_combinations(config),
+        *_wrong_quantization(config),
         *_wrong_targets(config),
     ]
     if faults:
@@ -63,7 +65,7 @@ def _wrong_choices(config: "Config") -> Iterator[str]:
         "backbone.batch_norm": (config.backbone.batch_norm, ("inference", "training")),
         "backbone.resize": (config.backbone.resize, ("stretch", "crop", "pad")),
         "backbone.engine": (config.backbone.engine, ("auto", "tensorflow", "openvino")),
-        "backbone.precision": (config.backbone.precision, ("auto", "float32")),
+        "backbone.precision": (config.backbone.precision, ("auto", "float32", "int8")),
         "training.precision": (config.training.precision, ("float32", "mixed_float16", "mixed_bfloat16")),
         "training.class_weights": (config.training.class_weights, ("none", "balanced")),
         "tracking.kind": (config.tracking.kind, ("local", "server", "off")),
@@ -157,6 +159,28 @@ def _wrong_combinations(config: "Config") -> Iterator[str]:
         yield (
             "training=finetune lowers the freeze line, from backbone.freeze to training.finetune.freeze. "
             f"Received: backbone.freeze={backbone.freeze} training.finetune.freeze={finetune.freeze}."
+        )
+
+
+def _wrong_quantization(config: "Config") -> Iterator[str]:
+    backbone, finetune = config.backbone, config.training.finetune
+    if backbone.precision != "int8":
+        return
+    if backbone.engine == "tensorflow":
+        yield (
+            "backbone.precision=int8 runs in OpenVINO only; say backbone.engine=auto. "
+            "Received: backbone.precision=int8 backbone.engine=tensorflow."
+        )
+    if "none" in (backbone.freeze, finetune and finetune.freeze):
+        yield (
+            "backbone.precision=int8 is of the frozen part, and without one only the photos would be made coarser. "
+            "Received: backbone.precision=int8 and a freeze line of none."
+        )
+    if importlib.util.find_spec("nncf") is None:
+        yield (
+            "backbone.precision=int8 needs the package nncf, which is not installed. Say backbone.precision=auto, or "
+            "install it with: python -m pip install --no-deps --require-hashes -r requirements/int8.txt . "
+            "Received: backbone.precision=int8."
         )
 
 

@@ -62,6 +62,9 @@ REFUSED = {
     "split=column": "split=column needs the column that decides: split.by=<column>",
     "split.by=shop": "split.by is used with split=group and split=column",
     "augmentation=none augmentation.views=2": "augmentation.views above 1 needs layers",
+    "backbone.precision=int8 backbone.engine=tensorflow": "backbone.precision=int8 runs in OpenVINO only",
+    "backbone.precision=int8 backbone.freeze=none": "backbone.precision=int8 is of the frozen part",
+    "backbone.precision=int8 training=finetune training.finetune.freeze=none": "backbone.precision=int8 is of",
     "training=finetune backbone.freeze=none": "training=finetune lowers the freeze line",
     "training=finetune training.finetune.freeze=all": "training=finetune lowers the freeze line",
     # what nothing reads
@@ -93,6 +96,7 @@ ACCEPTED = [
     "head=mlp head.units=1",
     "backbone.freeze=none",
     "backbone.freeze=before:conv5",
+    "backbone.precision=int8 backbone.engine=openvino training=finetune",
     "training=finetune backbone.freeze=before:conv5_block1 training.finetune.freeze=none",
     "augmentation=none",
     "split.duplicates=off",

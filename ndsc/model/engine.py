@@ -6,14 +6,8 @@ CPU keeps that to the last digits only: how it shares a batch out among threads 
 float16 values differ).
 """
 
-import hashlib
 import importlib.util
-import json
-import logging
 import os
-import shutil
-import time
-import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -26,8 +20,7 @@ import tensorflow as tf
 
 from ndsc.errors import UserError
 from ndsc.model.backbone import Cut
-
-log = logging.getLogger(__name__)
+from ndsc.model.networks import Network, exported
 
 BATCH = 32
 
@@ -58,20 +51,22 @@ def choose_engine(engine: str, precision: str) -> Choice:
     """
     gpus = tf.config.list_physical_devices("GPU")
     has_openvino = importlib.util.find_spec("openvino") is not None
+    if engine != "auto":
+        reason = "as configured"
+    elif precision == "int8":
+        engine, reason = "openvino", "int8 is made for it"
+    elif gpus:
+        engine, reason = "tensorflow", f"{len(gpus)} GPU(s) found"
+    elif has_openvino:
+        engine, reason = "openvino", "no GPU, and OpenVINO is installed"
+    else:
+        engine, reason = "tensorflow", "no GPU, and OpenVINO is not installed"
     if engine == "openvino" and not has_openvino:
         raise UserError(
-            "backbone.engine=openvino needs the package openvino, which is not installed (there are no wheels for some "
-            "machines). Install it, or say backbone.engine=auto. Received: backbone.engine=openvino."
+            "The engine openvino, and with it the precision int8, needs the package openvino, which is not installed "
+            "(there are no wheels for some machines). Install it, or say backbone.engine=auto backbone.precision=auto. "
+            f"Received: the engine {engine} and backbone.precision={precision}."
         )
-    if engine == "auto":
-        if gpus:
-            engine, reason = "tensorflow", f"{len(gpus)} GPU(s) found"
-        elif has_openvino:
-            engine, reason = "openvino", "no GPU, and OpenVINO is installed"
-        else:
-            engine, reason = "tensorflow", "no GPU, and OpenVINO is not installed"
-    else:
-        reason = "as configured"
     return Choice(engine, _precision(engine, precision, bool(gpus)), reason)
 
 
@@ -87,11 +82,17 @@ def _precision(engine: str, asked: str, gpu: bool) -> str:
     return "bfloat16" if capable else "float32"
 
 
-def build_engine(cut: Cut, digest: str, choice: Choice, cache_root: Path) -> Engine:
-    """Make the chosen engine ready for the frozen part of a cut backbone, whose weights have this digest."""
-    if choice.engine == "openvino":
-        return OpenVINOEngine(cut, digest, choice.precision, cache_root)
-    return TensorFlowEngine(cut, choice.precision)
+def build_engine(cut: Cut, digest: str, choice: Choice, cache_root: Path, quantized: Network | None = None) -> Engine:
+    """Make the chosen engine ready for the frozen part of a cut backbone, whose weights have this digest.
+
+    Args:
+        quantized: at the precision int8, the network that `ndsc.model.int8` made of the frozen part.
+    """
+    if choice.engine == "tensorflow":
+        return TensorFlowEngine(cut, choice.precision)
+    network = exported(cut, digest, cache_root) if choice.precision != "int8" else quantized
+    assert network is not None, "int8 needs a network that was quantized"
+    return OpenVINOEngine(network, cut.frozen.input_shape[1:], choice.precision)
 
 
 class TensorFlowEngine:
@@ -132,15 +133,16 @@ def _with_policy(model: keras.Model, policy: str) -> keras.Model:
 
 
 class OpenVINOEngine:
-    """OpenVINO's compiled network, exported by Keras once per weights, line and size, and kept in the cache."""
+    """OpenVINO's compilation of a network that is kept in the cache."""
 
-    def __init__(self, cut: Cut, digest: str, precision: str, cache_root: Path) -> None:
+    def __init__(self, kept: Network, photo: tuple[int, int, int], precision: str) -> None:
         import openvino
 
-        network = openvino.Core().read_model(_exported(cut, digest, cache_root))
-        network.reshape([BATCH, *cut.frozen.input_shape[1:]])
+        network = openvino.Core().read_model(kept.path)
+        network.reshape([BATCH, *photo])
         hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
-        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32"}[precision]
+        # Of a quantized network the few operations that stay floats: in float32, as when their signals were measured.
+        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[precision]
         # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
         hints["INFERENCE_NUM_THREADS"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
         self._compiled = openvino.Core().compile_model(network, "CPU", hints)
@@ -165,29 +167,3 @@ class OpenVINOEngine:
         features = np.array(request.get_output_tensor().data, copy=True)
         free.append(request)
         yield features
-
-
-def _exported(cut: Cut, digest: str, cache_root: Path) -> Path:
-    """The network as OpenVINO's files, from the cache or exported now and put there in one piece."""
-    import openvino
-
-    described = {
-        **cut.identity,
-        "weights": digest,
-        "keras": keras.__version__,
-        "openvino": openvino.__version__,
-    }
-    name = hashlib.blake2b(json.dumps(described, sort_keys=True).encode(), digest_size=16).hexdigest()
-    folder = cache_root / "networks" / name
-    if not folder.exists():
-        started = time.perf_counter()
-        building = folder.with_name(f".{name}-{uuid.uuid4().hex}")
-        building.mkdir(parents=True)
-        cut.frozen.export(str(building / "network.xml"), format="openvino", verbose=False)
-        (building / "network.json").write_text(json.dumps(described, indent=2))
-        try:
-            building.rename(folder)
-        except OSError:  # another process was first; its files are the same
-            shutil.rmtree(building)
-        log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
-    return folder / "network.xml"

@@ -18,6 +18,8 @@ from ndsc.data.images import DECODER, resizer
 from ndsc.errors import UserError
 from ndsc.model.backbone import Backbone, Cut, digest_of
 from ndsc.model.engine import BATCH, Choice, Engine, build_engine
+from ndsc.model.int8 import CALIBRATION_BATCH, calibration_photos, quantized
+from ndsc.model.networks import Network
 from ndsc.terminal import progress
 from ndsc.training.pixels import view_batches
 from ndsc.training.store import FeatureRows, FeatureStore
@@ -93,6 +95,7 @@ class FrozenPart:
     config: Config
     reader: PhotoReader
     cost: Cost
+    _quantized: Network | None = None
 
     @cached_property
     def digest(self) -> str:
@@ -102,7 +105,7 @@ class FrozenPart:
     @cached_property
     def engine(self) -> Engine:
         """Built when something has to be computed: a run out of a full cache needs none."""
-        return build_engine(self.cut, self.digest, self.choice, Path(self.config.cache.root))
+        return build_engine(self.cut, self.digest, self.choice, Path(self.config.cache.root), self._quantized)
 
     def features(self, photos: pd.DataFrame, views: Sequence[int]) -> ViewedFeatures:
         """Features of every photo in each of these views.
@@ -116,6 +119,7 @@ class FrozenPart:
         """
         started = time.perf_counter()
         contents = _contents(photos)
+        self.calibrate(photos)
         with ExitStack() as stack:
             plain, augmented = self._open(stack, False), self._open(stack, True)
             stores = {view: plain if view == 0 else augmented for view in views}
@@ -133,9 +137,22 @@ class FrozenPart:
         self.cost.seconds += time.perf_counter() - started
         return ViewedFeatures(found)
 
+    def calibrate(self, photos: pd.DataFrame) -> None:
+        """At the precision int8, settle the quantized network: the kept one, or one measured now on plain views of the
+        photos with the lowest content hashes. Later calls, and those at other precisions, change nothing."""
+        if self.choice.precision != "int8" or self._quantized is not None:
+            return
+        chosen = photos.iloc[calibration_photos(_contents(photos))]
+
+        def plain() -> Iterator[np.ndarray]:
+            return self._views(chosen, np.array([0]), np.ones((len(chosen), 1), bool), CALIBRATION_BATCH)
+
+        self._quantized = quantized(self.cut, self.digest, Path(self.config.cache.root), len(chosen), plain)
+
     def fingerprint(self, augmented: bool) -> dict[str, object]:
         """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by
-        all policies."""
+        all policies. At the precision int8 it is known once `calibrate` or `features` was called."""
+        calibration = {"calibration": self._quantized.digest} if self._quantized is not None else {}
         return {
             **self.cut.identity,
             "weights": self.digest,
@@ -144,6 +161,7 @@ class FrozenPart:
             "augmentation": f"keras-{keras.__version__} {self.policy.described}" if augmented else "none",
             "engine": f"{self.choice.engine} {_engine_version(self.choice.engine)}",
             "precision": self.choice.precision,
+            **calibration,
             "batch": BATCH,
         }
 
@@ -152,8 +170,7 @@ class FrozenPart:
 
         See `ndsc.training.pixels.view_batches`.
         """
-        size, resize = self.backbone.size, self.config.backbone.resize
-        for batch in view_batches(photos, views, wanted, self.policy, self.reader, resizer(size, resize), BATCH):
+        for batch in self._views(photos, views, wanted, BATCH):
             yield np.pad(batch, [(0, BATCH - len(batch)), (0, 0), (0, 0), (0, 0)])
 
     def pixels(self, photos: pd.DataFrame) -> np.ndarray:
@@ -162,6 +179,10 @@ class FrozenPart:
         every = np.ones((len(photos), len(views)), bool)
         shown = np.concatenate(list(self.batches(photos, views, every)))[: every.size]
         return shown.reshape(len(photos), len(views), *shown.shape[1:])
+
+    def _views(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+        resize = resizer(self.backbone.size, self.config.backbone.resize)
+        return view_batches(photos, views, wanted, self.policy, self.reader, resize, batch)
 
     def _open(self, stack: ExitStack, augmented: bool) -> FeatureStore:
         cache = self.config.cache

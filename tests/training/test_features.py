@@ -1,4 +1,5 @@
 import logging
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,12 +15,17 @@ from tests.training.conftest import write_photo
 Photos = Callable[[int], pd.DataFrame]
 Studies = Callable[..., Study]
 VIEWS = range(4)
+INT8 = "backbone.precision=int8"
 
 
 def everything(study: Study, photos: pd.DataFrame, freeze: str = "all") -> np.ndarray:
     """(photos, views, features)."""
     found = study.frozen_part(freeze).features(photos, VIEWS)
     return np.stack([found.rows[view][:] for view in VIEWS], axis=1)
+
+
+def fingerprint(study: Study) -> dict[str, object]:
+    return study.frozen_part("all").fingerprint(augmented=False)
 
 
 def cost(study: Study) -> tuple[int, int]:
@@ -125,6 +131,28 @@ def test_cached_features_are_those_of_keras(study: Studies, photos: Photos, resi
     expected = np.asarray(part.cut.frozen(part.pixels(photos(8))[:, 0], training=False))
     found = part.features(photos(8), [0]).rows[0][:]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+def test_int8_features_are_found_again_in_any_order_and_never_taken_for_those_of_another_calibration(
+    study: Studies, photos: Photos, networks: Path, tmp_path: Path
+):
+    everything(study(), photos(17))
+    shutil.copytree(networks, tmp_path / "other" / "networks")
+    first, again = study(INT8), study(INT8)
+    computed = everything(first, photos(17))
+    np.testing.assert_array_equal(everything(again, photos(17)[::-1])[::-1], computed)
+    assert (cost(first), cost(again)) == ((0, 68), (68, 0))
+    other = study(INT8, f"cache.root={tmp_path / 'other'}")
+    everything(other, photos(34)[17:])
+    assert fingerprint(other) != fingerprint(first)
+
+
+def test_what_is_asked_for_later_does_not_change_the_calibration(study: Studies, photos: Photos):
+    one = study(INT8)
+    everything(one, photos(17))
+    before = fingerprint(one)
+    everything(one, photos(20)[17:])
+    assert fingerprint(one) == before
 
 
 def test_gathering_mixes_photos_and_views_as_asked(study: Studies, photos: Photos):

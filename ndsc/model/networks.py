@@ -1,0 +1,101 @@
+"""Networks in OpenVINO's files, kept in the cache: each is made once, put there in one piece, and held against its
+digest whenever it is taken out."""
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from ndsc.model.backbone import Cut
+
+log = logging.getLogger(__name__)
+
+FILE_NAMES = ("network.xml", "network.bin")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A kept network: its folder, and the 32 hex digits of its files."""
+
+    folder: Path
+    digest: str
+
+    @property
+    def path(self) -> Path:
+        """What OpenVINO reads."""
+        return self.folder / "network.xml"
+
+
+def describe(cut: Cut, digest: str) -> dict[str, str | int]:
+    """What tells the exported frozen part of a cut backbone from all others, given the digest of its weights."""
+    import openvino
+
+    versions = {"keras": keras.__version__, "openvino": openvino.__version__}
+    return {**cut.identity, "weights": digest, **versions}
+
+
+def exported(cut: Cut, digest: str, cache_root: Path) -> Network:
+    """The frozen part of a cut backbone, whose weights have this digest, as Keras exports it for OpenVINO."""
+
+    def export(path: Path) -> None:
+        started = time.perf_counter()
+        cut.frozen.export(str(path), format="openvino", verbose=False)
+        log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
+
+    return kept(describe(cut, digest), cache_root, export)
+
+
+def kept(description: Mapping[str, str | int], cache_root: Path, make: Callable[[Path], None]) -> Network:
+    """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
+
+    Of several processes that make the same one at once the first puts it there, and all use that one.
+    """
+    text = json.dumps(description, sort_keys=True)
+    folder = cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    if _found(folder) is None:
+        building = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
+        building.mkdir(parents=True)
+        try:
+            make(building / "network.xml")
+            record = {**description, "digest": _digest(building)}
+            (building / "network.json").write_text(json.dumps(record, indent=2))
+            _put(building, folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)  # there no more if it was put into its place
+    network = _found(folder)
+    assert network is not None, f"{folder} was put there in one piece"
+    return network
+
+
+def _put(building: Path, folder: Path) -> None:
+    if _found(folder) is None:
+        shutil.rmtree(folder, ignore_errors=True)  # what is damaged would be in the way
+    try:
+        building.rename(folder)
+    except OSError:
+        if _found(folder) is None:
+            raise
+        # Otherwise another process was first, and what it made is used by both.
+
+
+def _found(folder: Path) -> Network | None:
+    """The network in a folder; None where there is none, or its files are not those that were put there."""
+    try:
+        digest = json.loads((folder / "network.json").read_bytes())["digest"]
+        return Network(folder, digest) if digest == _digest(folder) else None
+    except (OSError, ValueError, LookupError):
+        return None
+
+
+def _digest(folder: Path) -> str:
+    digest = hashlib.blake2b(digest_size=16)
+    for name in FILE_NAMES:
+        digest.update((folder / name).read_bytes())
+    return digest.hexdigest()
