@@ -8,7 +8,7 @@ CHECK = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak lint ui lock clean
+.PHONY: help train test soak benchmark lint ui lock clean
 
 help:  ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -43,6 +43,9 @@ test: .venv/dev .venv/xception .venv/int8  ## all tests but the long repetitions
 
 soak: .venv/dev .venv/xception .venv/int8  ## the long repetitions; results belong in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
+
+benchmark: .venv/base .venv/xception .venv/int8  ## all benchmarks, sized to end in 20 minutes (NDSC_ROOT=<photos>; ARGUMENTS=--full for the sizes that are asked)
+	$(BIN)/python -m experiments.benchmarks --json outputs/benchmarks.json $(ARGUMENTS)
 
 lint: .venv/dev  ## ruff and pyright
 	$(BIN)/ruff check .

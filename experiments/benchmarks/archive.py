@@ -22,7 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from experiments.benchmarks.report import Report, arguments
+from experiments.benchmarks.command_line import parser
+from experiments.benchmarks.processes import measured
+from experiments.benchmarks.report import Report
 from ndsc.config import DataConfig
 from ndsc.data.archive import open_archive
 from ndsc.data.catalogue import PhotoReader, load_catalogue
@@ -36,10 +38,11 @@ PAD = 512
 
 def main() -> None:
     """Measure and show."""
-    hidden = {"help": argparse.SUPPRESS}
-    given = arguments(
-        __doc__, [("--members", {"type": int, "default": MEMBERS}), ("--measure", hidden), ("--folder", hidden)]
-    )
+    known = parser(__doc__)
+    known.add_argument("--members", type=int, default=MEMBERS)
+    for name in ("--measure", "--folder"):
+        known.add_argument(name, help=argparse.SUPPRESS)
+    given = known.parse_args()
     if given.measure:
         start = time.process_time()
         result = MEASUREMENTS[given.measure](Path(given.folder))
@@ -57,7 +60,7 @@ def run(folder: Path, members: int = MEMBERS) -> Report:
     total = make_archives(folder, members)
     some = min(TARFILE_MEMBERS, members)
     write_sparse_tar(folder / "some.tar", [f"beauty_image/{n:032x}.jpg" for n in range(some)], np.full(some, 100_000))
-    results = {name: measured(name, folder) for name in MEASUREMENTS}
+    results = {name: measure(name, folder) for name in MEASUREMENTS}
     tarfile_seconds, tarfile_processor = (results["tarfile"][key] * members / some for key in ("seconds", "processor"))
     unpacking = measure_unpacking(folder, members)
     ours = results["catalogue, first time"]["seconds"] + results["draw and read"]["seconds"]
@@ -157,18 +160,11 @@ MEASUREMENTS: dict[str, Callable[[Path], dict]] = {
 }
 
 
-def measured(name: str, folder: Path) -> dict:
-    """Do one measurement in a process of its own; adds the peak of its anonymous memory, 0 where no system tells."""
+def measure(name: str, folder: Path) -> dict:
+    """Do one measurement in a process of its own; adds the peak of its anonymous memory."""
     command = [sys.executable, "-m", __spec__.name, "--measure", name, "--folder", str(folder)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        status, peak = Path(f"/proc/{process.pid}/status"), 0
-        while process.poll() is None:
-            peak = max(peak, _anonymous_kilobytes(status))
-            time.sleep(0.01)
-        output = process.communicate()[0]
-    if process.returncode:
-        raise SystemExit(f"the measurement {name!r} failed")
-    return json.loads(output) | {"megabytes": peak / 1024}
+    finished = measured(command)
+    return json.loads(finished.output) | {"megabytes": finished.megabytes}
 
 
 def measure_unpacking(folder: Path, members: int) -> float:
@@ -194,15 +190,6 @@ def measure_unpacking(folder: Path, members: int) -> float:
 
 def _data(folder: Path) -> DataConfig:
     return DataConfig(source="ndsc", root=str(folder), labels="domain")
-
-
-def _anonymous_kilobytes(status: Path) -> int:
-    try:
-        lines = status.read_text().splitlines()
-    except OSError:
-        # The process has just ended, or this is not Linux.
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith("RssAnon")), 0)
 
 
 if __name__ == "__main__":

@@ -1,37 +1,73 @@
-"""How a benchmark shows what it measured: ratios first, then figures, and the same as JSON."""
+"""How a benchmark shows what it measured: ratios first, then figures, then what was asked; and the same as JSON."""
 
-import argparse
 import json
 import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class Row:
+    """A line of the table of what is asked. `reached` is None where it is asked of another size or another machine."""
+
+    what: str
+    measured: str
+    asked: str
+    reached: bool | None
+
+
+def at_least(what: str, figure: float, asked: float, unit: str = " x", but: str = "", digits: int = 2) -> Row:
+    """A row for a figure that should be large. `but` says in words what was not as asked: the size, or the machine."""
+    verdict = None if but else figure >= asked
+    return Row(what, _noted(f"{figure:.{digits}f}{unit}", but), f"at least {asked:g}{unit}", verdict)
+
+
+def at_most(what: str, figure: float, asked: float, unit: str = " x", but: str = "") -> Row:
+    """A row for a figure that should be small."""
+    return Row(what, _noted(f"{figure:.2f}{unit}", but), f"at most {asked:g}{unit}", None if but else figure <= asked)
+
+
 @dataclass
 class Report:
-    """One benchmark's results: ratios (each name says what is divided by what), and figures with their units."""
+    """One benchmark's results: ratios (each name says what is divided by what), figures with their units, and rows."""
 
     name: str
     setting: str
     ratios: dict[str, float] = field(default_factory=dict)
     figures: dict[str, str] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
 
     def show(self) -> None:
-        """Print the table."""
-        print(f"\n{self.name}: {self.setting}\n{machine()}, commit {commit()}")
+        """Print the tables."""
+        print(f"\n{self.name}: {self.setting}\n{machine()}, load {load()}, commit {commit()}")
         for name, ratio in self.ratios.items():
             print(f"{ratio:>12.2f} x  {name}")
         for name, figure in self.figures.items():
             print(f"{figure:>14}  {name}")
+        show_rows(self.rows)
 
     def save(self, path: str | None) -> None:
-        """Write the results, the machine and the commit as JSON, if a path is given."""
+        """Write the results, the machine, its load and the commit as JSON, if a path is given."""
         if path is not None:
-            Path(path).write_text(json.dumps({**asdict(self), "machine": machine(), "commit": commit()}, indent=2))
+            save_json(path, asdict(self))
+
+
+def show_rows(rows: Iterable[Row]) -> None:
+    """Print what was asked beside what was measured."""
+    for row in rows:
+        verdict = {True: "reached", False: "NOT reached", None: "not comparable"}[row.reached]
+        print(f"{verdict:>14}  {row.what}: {row.measured}, asked {row.asked}", flush=True)
+
+
+def save_json(path: str, results: Mapping[str, object]) -> None:
+    """Write results together with the machine, its load and the commit."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    stated = {**results, "machine": machine(), "load": load(), "commit": commit()}
+    Path(path).write_text(json.dumps(stated, indent=2))
 
 
 def machine() -> str:
@@ -40,6 +76,11 @@ def machine() -> str:
     model = next((line.partition(":")[2].strip() for line in flags.splitlines() if "model name" in line), "")
     capable = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if flag in flags.split()]
     return f"{model or platform.processor()}, {os.cpu_count()} cores, {' '.join(capable)}"
+
+
+def load() -> str:
+    """How many processes wanted a core in the last 1, 5 and 15 minutes: what was measured beside others counts less."""
+    return " ".join(f"{average:.1f}" for average in os.getloadavg())
 
 
 def commit() -> str:
@@ -60,16 +101,5 @@ def in_turn(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
-def arguments(description: str | None, more: Sequence[tuple[str, dict]] = ()) -> argparse.Namespace:
-    """`--root` (a folder in NDSC's layout; without it the sample data), `--json`, and the benchmark's own."""
-    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--root", default=os.environ.get("NDSC_ROOT"), help="a folder in NDSC's layout")
-    parser.add_argument("--json", help="where to write the results")
-    for name, options in more:
-        parser.add_argument(name, **options)
-    return parser.parse_args()
-
-
-def data_overrides(root: str | None) -> list[str]:
-    """The overrides that choose the data."""
-    return [] if root is None else ["data=ndsc", f"data.root={root}"]
+def _noted(measured: str, but: str) -> str:
+    return f"{measured} ({but})" if but else measured

@@ -1,0 +1,158 @@
+"""Whether what is fast is also right: our features and accuracies against float32 Keras without a cache, on the same
+views of the same photos; and what a second run with another sampling seed computes.
+
+    python -m experiments.benchmarks.fidelity [--per-class 350] [--seeds 3] [--backbone xception]
+    python -m experiments.benchmarks.fidelity backbone.precision=int8
+
+The photos of all seeds are drawn from a quarter more than are used, so that a new seed meets old photos and new ones.
+Needs ImageNet's weights: where accuracy is a matter of chance, so are differences of it. Time, with n photos a class
+and a backbone that passes 15 photos a second: 1.7 n seconds, and a minute.
+"""
+
+import tempfile
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from experiments.benchmarks.command_line import baseline, configured, data_name, training_parser
+from experiments.benchmarks.report import Report, Row, at_least, at_most
+from experiments.benchmarks.uncached import UncachedStudy
+from ndsc.config import Config
+from ndsc.data.catalogue import Catalogue, PhotoReader, load_catalogue
+from ndsc.data.manifest import Manifest, finish
+from ndsc.data.photos import find_usable
+from ndsc.data.sampling import draw
+from ndsc.model.backbone import build_backbone
+from ndsc.model.engine import choose_engine
+from ndsc.model.weights import locate_weights
+from ndsc.training.phases import Study, train_phases
+from ndsc.training.views import Policy
+
+DRAWN_FROM = 1.25  # times the photos that one seed uses
+PHOTOS = 1000
+COSINE = 0.9995
+SEEDS = 3
+
+
+@dataclass
+class Found:
+    """What all seeds gave: the worst cosine of so many photos, accuracies of ours and of Keras, and for each seed the
+    views that were computed and those of them that no seed before had seen."""
+
+    cosine: float = 1.0
+    photos: set[str] = field(default_factory=set)
+    ours: list[float] = field(default_factory=list)
+    keras: list[float] = field(default_factory=list)
+    computed: list[int] = field(default_factory=list)
+    unseen: list[int] = field(default_factory=list)
+
+
+def main() -> None:
+    """Measure and show."""
+    parser = training_parser(__doc__)
+    parser.add_argument("--per-class", type=int, default=350)
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--backbone", default="xception")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ndsc-fidelity-") as cache:
+        settings = [f"backbone={given.backbone}", f"cache.root={cache}"]
+        settings += ["sampling.test.per_class=0", "sampling.test.pool=0"]
+        config = configured(baseline(given, given.per_class, settings))
+        report = run(config, given.seeds, data_name(given))
+    report.show()
+    report.save(given.json)
+
+
+def run(config: Config, seeds: int, data: str) -> Report:
+    """All seeds, one after the other, out of one cache. The backbone is that of the configuration's own seed: random
+    weights would change with it."""
+    cache, per_class = Path(config.cache.root), config.sampling.per_class
+    assert per_class is not None
+    catalogue = some_of(load_catalogue(config.data, cache), round(DRAWN_FROM * per_class))
+    weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
+    backbone = build_backbone(config.backbone, weights, config.seed)
+    choice = choose_engine(config.backbone.engine, config.backbone.precision)
+    found, seen, known = Found(), set(), {}
+    with PhotoReader(cache) as reader:
+        for seed in range(seeds):
+            seeded = replace(config, seed=seed)
+            shared = (seeded, backbone, choice, Policy(config.augmentation), reader)
+            study, uncached = Study(*shared), UncachedStudy(*shared, known=known)
+            photos = find_usable(catalogue, draw(catalogue, config.sampling, config.split, seed), reader, cache, 1.0)
+            vectors = study.frozen_part("all").features(photos.photos, [0]).rows[0][:]
+            manifest = finish(photos.photos, vectors, config.split, config.sampling.test, seed).manifest
+            found.ours.append(accuracy(study, manifest))
+            found.keras.append(accuracy(uncached, manifest))
+            compare_features(study, uncached, manifest, found)
+            needed = views_of(photos.photos, manifest, config.augmentation.views)
+            found.computed.append(study.cost.misses)
+            found.unseen.append(len(needed - seen))
+            seen |= needed
+    setting = f"{config.backbone.name} ({weights.origin}), {per_class} a class of {data}, {seeds} seeds"
+    return reported(Report("fidelity", f"{setting}, {choice.engine}"), found, choice.precision)
+
+
+def some_of(catalogue: Catalogue, per_class: int) -> Catalogue:
+    """At most so many listings of each class, at random."""
+    labels = catalogue.rows.column("label").to_numpy()
+    random = np.random.default_rng(0)
+    kept = [random.permutation(np.flatnonzero(labels == label))[:per_class] for label in catalogue.classes]
+    return replace(catalogue, rows=catalogue.rows.take(np.sort(np.concatenate(kept))))
+
+
+def accuracy(study: Study, manifest: Manifest) -> float:
+    """Validation accuracy of the recipe's head, of its best epoch."""
+    trained = train_phases(study, manifest, lambda epoch, metrics: None)
+    predicted = trained.probabilities["validation"].argmax(axis=1)
+    return float((predicted == manifest.labels(manifest.of("validation"))).mean())
+
+
+def compare_features(study: Study, uncached: UncachedStudy, manifest: Manifest, found: Found) -> None:
+    """The cosine between ours, as they are cached, and Keras', over all views that are trained and judged on."""
+    line, every = study.config.backbone.freeze, range(study.config.augmentation.views)
+    for split, views in (("train", every), ("validation", [0])):
+        rows = manifest.of(split)
+        ours, keras = (part.features(rows, views) for part in (study.frozen_part(line), uncached.frozen_part(line)))
+        for view in views:
+            one, other = (np.asarray(part.rows[view][:], np.float64).reshape(len(rows), -1) for part in (ours, keras))
+            norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+            found.cosine = min(found.cosine, float(((one * other).sum(axis=1) / norms).min()))
+        found.photos |= set(rows["content"])
+
+
+def views_of(photos: pd.DataFrame, manifest: Manifest, views: int) -> set[tuple[str, int]]:
+    """(content, view) of all that a run needs: every photo plain, and those to train on in all views."""
+    plain = {(content, 0) for content in photos["content"]}
+    return plain | {(content, view) for content in manifest.of("train")["content"] for view in range(views)}
+
+
+def reported(report: Report, found: Found, precision: str) -> Report:
+    """The figures, and the rows that are asked."""
+    ours, keras = (100 * float(np.mean(accuracies)) for accuracies in (found.ours, found.keras))
+    apart = [100 * abs(one - other) for one, other in zip(found.ours, found.keras, strict=True)]
+    report.figures = {
+        f"cosine to float32 Keras, worst of all views of {len(found.photos):,} photos": f"{found.cosine:.6f}",
+        "validation accuracy, ours, mean of the seeds": f"{ours:.2f} %",
+        "validation accuracy, float32 Keras without a cache": f"{keras:.2f} %",
+        "largest difference of one seed, in points": f"{max(apart):.2f}",
+    }
+    for seed, (computed, unseen) in enumerate(zip(found.computed, found.unseen, strict=True)):
+        report.figures[f"seed {seed}: views computed, of {unseen:,} that no seed before had seen"] = f"{computed:,}"
+    but = "" if len(found.photos) >= PHOTOS else f"{len(found.photos):,} photos"
+    computed, unseen = sum(found.computed[1:]), sum(found.unseen[1:])
+    report.rows = [
+        at_most(
+            f"validation accuracy, {precision} and float32 Keras, uncached", abs(ours - keras), 0.3, " points", but
+        ),
+        Row("views computed by runs with further seeds", f"{computed:,}", f"{unseen:,} unseen", computed == unseen),
+    ]
+    if precision != "int8":
+        what = f"cosine of features, {precision} and float32 Keras, worst of {PHOTOS:,} photos"
+        report.rows.append(at_least(what, found.cosine, COSINE, "", but, digits=6))
+    return report
+
+
+if __name__ == "__main__":
+    main()
