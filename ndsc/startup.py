@@ -15,24 +15,37 @@ from pathlib import Path
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
 
 
-def start_tensorflow() -> None:
+def start_tensorflow(threads: int | None = None) -> None:
     """Import TensorFlow, and let GPUs give memory as it is needed rather than all at once.
 
+    `threads` is how many it may use at a time, for workers that share a machine; None: as many as there are cores.
     Where there is an NVIDIA driver, everything TensorFlow has to say is shown: it may be why the GPU is not used.
     """
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")
     if has_driver:
         import tensorflow as tf
+
+        _limit(threads)
     else:
         with _standard_error_held_back():
             import tensorflow as tf
 
+            _limit(threads)
             # The first pipeline with a Python generator says, once, that it has set an option of malloc.
             next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _limit(threads: int | None) -> None:
+    """Before TensorFlow does anything: later it refuses other numbers."""
+    import tensorflow as tf
+
+    if threads is not None:
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+        tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 @contextmanager

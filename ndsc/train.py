@@ -32,7 +32,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     )
     key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
-    start_tensorflow()
+    start_tensorflow(config.threads)
     from ndsc.data.manifest import finish
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
@@ -50,7 +50,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         drawn = draw(catalogue, config.sampling, config.split, config.seed)
         usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         backbone = obtain_backbone(config, weights)
-        choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision))
+        choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
         finished = finish(usable.photos, vectors, config.split, config.sampling.test, config.seed)

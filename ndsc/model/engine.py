@@ -27,11 +27,12 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Choice:
-    """Which engine, at which precision, and why, in words for the log."""
+    """Which engine, at which precision, and why, in words for the log; with how many threads (None: all cores)."""
 
     engine: str
     precision: str
     reason: str
+    threads: int | None = None
 
 
 class Engine(Protocol):
@@ -43,8 +44,8 @@ class Engine(Protocol):
         ...
 
 
-def choose_engine(engine: str, precision: str) -> Choice:
-    """Say which engine `auto` stands for on this machine, and why.
+def choose_engine(engine: str, precision: str, threads: int | None = None) -> Choice:
+    """Say which engine `auto` stands for on this machine, and why. `threads` is passed on.
 
     Raises:
         UserError: the engine that was asked for cannot run here.
@@ -67,7 +68,7 @@ def choose_engine(engine: str, precision: str) -> Choice:
             "(there are no wheels for some machines). Install it, or say backbone.engine=auto backbone.precision=auto. "
             f"Received: the engine {engine} and backbone.precision={precision}."
         )
-    return Choice(engine, _precision(engine, precision, bool(gpus)), reason)
+    return Choice(engine, _precision(engine, precision, bool(gpus)), reason, threads)
 
 
 def _precision(engine: str, asked: str, gpu: bool) -> str:
@@ -92,7 +93,7 @@ def build_engine(cut: Cut, digest: str, choice: Choice, cache_root: Path, quanti
         return TensorFlowEngine(cut, choice.precision)
     network = exported(cut, digest, cache_root) if choice.precision != "int8" else quantized
     assert network is not None, "int8 needs a network that was quantized"
-    return OpenVINOEngine(network, cut.frozen.input_shape[1:], choice.precision)
+    return OpenVINOEngine(network, cut.frozen.input_shape[1:], choice)
 
 
 class TensorFlowEngine:
@@ -135,16 +136,17 @@ def _with_policy(model: keras.Model, policy: str) -> keras.Model:
 class OpenVINOEngine:
     """OpenVINO's compilation of a network that is kept in the cache."""
 
-    def __init__(self, kept: Network, photo: tuple[int, int, int], precision: str) -> None:
+    def __init__(self, kept: Network, photo: tuple[int, int, int], choice: Choice) -> None:
         import openvino
 
         network = openvino.Core().read_model(kept.path)
         network.reshape([BATCH, *photo])
         hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         # Of a quantized network the few operations that stay floats: in float32, as when their signals were measured.
-        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[precision]
+        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[choice.precision]
         # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
-        hints["INFERENCE_NUM_THREADS"] = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+        hints["INFERENCE_NUM_THREADS"] = choice.threads or allowed
         self._compiled = openvino.Core().compile_model(network, "CPU", hints)
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import os
 import shlex
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +31,7 @@ class Sweep:
     """The jobs of one sweep under one parent run; the same command goes on with the same parent."""
 
     def __init__(self, launcher: Launcher, config: DictConfig, arguments: Sequence[str]) -> None:
-        self._launcher = launcher
+        self._launcher, self._config = launcher, config
         self._launched = 0
         self._said = {argument.lstrip("+").partition("=")[0] for argument in arguments}
         self._command = shlex.join(["python", "-m", "ndsc.train", "-m", *arguments])
@@ -81,7 +82,8 @@ class Sweep:
     def _launch(self, jobs: Sequence[Job], parent: Run) -> Sequence[JobReturn]:
         if not jobs:
             return []
-        defaults = [f"{key}={value}" for key, value in CHILD_DEFAULTS.items() if key not in self._said]
+        said = CHILD_DEFAULTS | {"threads": self._threads(len(jobs))}
+        defaults = [f"{key}={value}" for key, value in said.items() if key not in self._said]
         batch = [
             [*job.overrides, *defaults, f"tracking.parent={parent.id or 'null'}", f"tracking.run_name={_quoted(job.name)}"]
             for job in jobs
@@ -89,6 +91,14 @@ class Sweep:
         results = self._launcher.launch(batch, initial_job_idx=self._launched)
         self._launched += len(batch)
         return results
+
+    def _threads(self, jobs: int) -> str:
+        """Workers on one machine share its cores out among them."""
+        workers = self._config.hydra.launcher.get("n_jobs")
+        if workers is None:
+            return "null"
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return str(max(1, cores // min(cores if workers < 0 else workers, jobs)))
 
     def _summarize(self, jobs: Sequence[Job], done: dict[str, RecordedRun], runs: SweepRuns, parent: Run) -> None:
         """The table of all children, and the pictures."""

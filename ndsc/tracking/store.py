@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
 DATABASE = "mlflow.db"
 ARTIFACTS = "artifacts"
+# MLflow's page otherwise opens as one for language models.
+KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +185,7 @@ def _find_or_create(client: "MlflowClient", tracking: TrackingConfig) -> "Experi
     artifacts = str(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
     if client.get_experiment_by_name(tracking.experiment) is None:
         try:
-            client.create_experiment(tracking.experiment, artifact_location=artifacts)
+            client.create_experiment(tracking.experiment, artifact_location=artifacts, tags=KIND_OF_EXPERIMENT)
         except MlflowException as error:
             # Another process was faster between the two calls.
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
