@@ -22,6 +22,10 @@ class JobFailed(Exception):
     """A run of a sweep failed; the reason is text, since not every exception can travel between processes."""
 
 
+class JobPruned(JobFailed):
+    """A run of a search was given up: others were further at the same epoch."""
+
+
 @contextmanager
 def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
     """Turn a UserError into a paragraph and exit code 1; write any other exception to the log before it goes on.
@@ -39,6 +43,9 @@ def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
             raise JobFailed(str(error)) from None
         print(textwrap.fill(f"ndsc: {error}", 120, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         sys.exit(1)
+    except JobPruned as pruned:
+        log.info("given up: %s", pruned)
+        raise
     except Exception as error:
         log.exception("the run failed")
         if in_sweep:

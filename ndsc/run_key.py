@@ -30,6 +30,8 @@ def run_key(config: "Config") -> str:
         settings["data"]["table"],
         settings["sampling"]["test"]["list"],
     )
+    # It gives runs up, and changes nothing in those that finish.
+    settings["callbacks"].pop("pruning", None)
     weights = Path(config.backbone.weights).expanduser()
     if weights.is_file():
         settings["backbone"]["weights"] = content_signature(weights)

@@ -4,6 +4,7 @@ Late, since it takes seconds; and quiet, since on a machine without a GPU it say
 level of its own switches off.
 """
 
+import logging
 import os
 import shutil
 import sys
@@ -34,6 +35,8 @@ def start_tensorflow(threads: int | None = None) -> None:
             _limit(threads)
             # The first pipeline with a Python generator says, once, that it has set an option of malloc.
             next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
+    # In a sweep it warns that the function of each training is traced anew, which is as it must be.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)

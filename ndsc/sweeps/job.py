@@ -9,12 +9,13 @@ from ndsc.config import Config
 @dataclass(frozen=True)
 class Job:
     """`overrides` as Hydra takes them, `differs` what is swept of them (`optimizer.learning_rate`: `0.001`), and the
-    key that all runs of this configuration share."""
+    key that all runs of this configuration share. `once` are overrides that only the run of the sweep itself gets."""
 
     overrides: Sequence[str]
     differs: Mapping[str, str]
     config: Config
     key: str
+    once: Sequence[str] = ()
 
     @property
     def name(self) -> str:

@@ -1,18 +1,18 @@
 """A sweep's life: what is done is not done again, what fails does not stop the rest, and one run tells of them all."""
 
-import hashlib
 import logging
 import os
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
 from ndsc.config import TrackingConfig
-from ndsc.errors import UserError
+from ndsc.errors import JobPruned, UserError
 from ndsc.evaluation.recorded_run import RecordedRun
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
@@ -27,6 +27,14 @@ CHILD_DEFAULTS = {"tracking.model": "head", "tracking.figures": "false"}
 METRIC = "best/val_accuracy"
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job: its validation accuracy if it finished, and else whether it was given up as hopeless."""
+
+    accuracy: float | None
+    pruned: bool = False
+
+
 class Sweep:
     """The jobs of one sweep under one parent run; the same command goes on with the same parent."""
 
@@ -35,62 +43,70 @@ class Sweep:
         self._launched = 0
         self._said = {argument.lstrip("+").partition("=")[0] for argument in arguments}
         self._command = shlex.join(["python", "-m", "ndsc.train", "-m", *arguments])
-        self._name = str(config.tracking.run_name or "")
+        self._jobs: dict[str, Job] = {}  # by key, as the outcomes: two jobs of one configuration are one
+        self._outcomes: dict[str, Outcome] = {}
+        self._parent: Run = NoRun()
+        self._runs: SweepRuns | None = None
+        self._rerun = False
 
-    def run(self, jobs: Sequence[Job]) -> list[Job]:
-        """Run what is missing and summarize everything; returns the jobs that failed.
+    @property
+    def failed(self) -> list[Job]:
+        """The jobs that neither finished nor were given up."""
+        outcomes = self._outcomes.items()
+        return [self._jobs[key] for key, outcome in outcomes if outcome.accuracy is None and not outcome.pruned]
+
+    @contextmanager
+    def tracked(self, key: str, name: str, first: Job) -> Iterator[None]:
+        """Record what is launched in the block below one run, and summarize it there at the end.
+
+        Args:
+            key: what makes two sweeps the same.
+            name: of the run, unless `tracking.run_name` gives one.
+            first: a job, for what all jobs have in common.
 
         Raises:
-            UserError: tracking itself is swept, the store cannot be opened, or the same sweep is running now.
+            UserError: the store cannot be opened, or the same sweep is running now.
         """
-        tracking = _shared_tracking(jobs)
+        tracking, self._rerun = first.config.tracking, first.config.rerun
         if tracking.kind == "off":
-            return self._untracked(jobs)
-        with SweepRuns.opened(tracking) as runs:
-            sweep_key = hashlib.blake2b(
-                " ".join(sorted({job.key for job in jobs})).encode(), digest_size=16
-            ).hexdigest()
-            again = jobs[0].config.rerun
-            parent_id = None if again else self._unfinished(runs, sweep_key)
-            done = {} if again else runs.finished(job.key for job in jobs)
-            with start_run(
-                replace(tracking, into=parent_id, run_name=None),
-                self._name or _parent_name(jobs),
-                {KIND: "sweep", SWEEP: sweep_key, "command": self._command},
-            ) as parent:
-                missing = list({job.key: job for job in jobs if job.key not in done}.values())
-                log.info("a sweep of %d runs: %d are done, %d to do", len(jobs), len(jobs) - len(missing), len(missing))
-                self._launch(missing, parent)
-                done = runs.finished(job.key for job in jobs)
-                self._summarize(jobs, done, runs, parent)
-            failed = [job for job in jobs if job.key not in done]
-            self._close(jobs, done, failed, runs, parent)
-        return failed
+            yield
+            self._tell_all()
+            return
+        with SweepRuns.opened(tracking) as self._runs:
+            into = None if self._rerun else _goes_on(self._runs.sweep(key))
+            tags = {KIND: "sweep", SWEEP: key, "command": self._command}
+            named = replace(tracking, into=into, run_name=None)
+            with start_run(named, tracking.run_name or name, tags) as self._parent:
+                yield
+                self._summarize(self._runs)
+            self._close(self._runs)
 
-    def _unfinished(self, runs: SweepRuns, sweep_key: str) -> str | None:
-        """The run of the same sweep that was started before."""
-        before = runs.sweep(sweep_key)
-        if before is None:
-            return None
-        if before.status == "RUNNING":
-            raise UserError(
-                f"A sweep that is not running yet was expected. Received: the sweep of run {before.id}, which another "
-                "process is working at. Wait for it, or stop it; then this command goes on with what is missing."
-            )
-        return before.id
+    def launch(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Run these jobs, without those that are FINISHED already; gives what became of each."""
+        for job in jobs:
+            self._jobs.setdefault(job.key, job)
+        if self._runs is not None and not self._rerun:
+            done = self._runs.finished(job.key for job in jobs)
+            self._outcomes |= {key: Outcome(run.metrics[METRIC]) for key, run in done.items()}
+        missing = [key for key in dict.fromkeys(job.key for job in jobs) if key not in self._outcomes]
+        log.info("a sweep of %d runs: %d are done, %d to do", len(jobs), len(jobs) - len(missing), len(missing))
+        self._outcomes |= zip(missing, self._launch([self._jobs[key] for key in missing]), strict=True)
+        return [self._outcomes[job.key] for job in jobs]
 
-    def _launch(self, jobs: Sequence[Job], parent: Run) -> Sequence[JobReturn]:
+    def _launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         if not jobs:
             return []
-        said = CHILD_DEFAULTS | {"threads": self._threads(len(jobs))}
+        said = CHILD_DEFAULTS | {"threads": self._threads(len(jobs)), "tracking.parent": self._parent.id or "null"}
         defaults = [f"{key}={value}" for key, value in said.items() if key not in self._said]
-        batch = [
-            [*job.overrides, *defaults, f"tracking.parent={parent.id or 'null'}", f"tracking.run_name={_quoted(job.name)}"]
-            for job in jobs
-        ]
+        batch = [[*job.overrides, *job.once, *defaults, f"tracking.run_name={_quoted(job.name)}"] for job in jobs]
         results = self._launcher.launch(batch, initial_job_idx=self._launched)
         self._launched += len(batch)
-        return results
+        return [
+            Outcome(result.return_value)
+            if result.status is JobStatus.COMPLETED
+            else Outcome(None, pruned=isinstance(result._return_value, JobPruned))
+            for result in results
+        ]
 
     def _threads(self, jobs: int) -> str:
         """Workers on one machine share its cores out among them."""
@@ -100,59 +116,70 @@ class Sweep:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return str(max(1, cores // min(cores if workers < 0 else workers, jobs)))
 
-    def _summarize(self, jobs: Sequence[Job], done: dict[str, RecordedRun], runs: SweepRuns, parent: Run) -> None:
+    def _summarize(self, runs: SweepRuns) -> None:
         """The table of all children, and the pictures."""
+        jobs = list(self._jobs.values())
+        done = runs.finished(self._jobs)
         summary = table(jobs, done)
-        parent.log_table(summary, "sweep/runs.csv")
+        self._parent.log_table(summary, "sweep/runs.csv")
         curves = {job.name: runs.curve(done[job.key], "val/accuracy") for job in jobs if job.key in done}
         for path, figure in figures(summary, list(jobs[0].differs), curves):
-            parent.log_figure(figure, path)
+            self._parent.log_figure(figure, path)
 
-    def _close(
-        self,
-        jobs: Sequence[Job],
-        done: dict[str, RecordedRun],
-        failed: Sequence[Job],
-        runs: SweepRuns,
-        parent: Run,
-    ) -> None:
+    def _close(self, runs: SweepRuns) -> None:
         """Give the parent the best child's model and figures, then its end; tell the person."""
-        assert parent.id is not None
-        rows = {"runs": f"{len(jobs) - len(failed)} of {len(jobs)} finished", "sweep": parent.id}
+        assert self._parent.id is not None
+        finished = runs.finished(self._jobs)
+        pruned = sum(outcome.pruned for outcome in self._outcomes.values())
+        counted = {"finished": len(finished), "pruned": pruned, "failed": len(self.failed)}
+        rows = {"runs": ", ".join(f"{count} {state}" for state, count in counted.items() if count)}
         tags: dict[str, str] = {}
-        metrics = {"sweep/finished": float(len(jobs) - len(failed)), "sweep/failed": float(len(failed))}
-        if finished := [job for job in jobs if job.key in done]:
-            best = max(finished, key=lambda job: done[job.key].metrics[METRIC])
-            found = done[best.key]
+        if finished:
+            found = max(finished.values(), key=lambda run: run.metrics[METRIC])
+            best = next(self._jobs[key] for key, run in finished.items() if run is found)
             tags |= {"best.run": found.id, "best.name": best.name, "command": self._command}
             rows |= {"best": best.name, "validation accuracy": f"{found.metrics[METRIC]:.2%}", "best run": found.id}
-            self._make_best_whole(best, parent)
-        runs.close(parent.id, tags, metrics, "FAILED" if failed else "FINISHED")
-        if failed:
-            rows["failed"] = ", ".join(job.name for job in failed)
-        closing_table(rows)
+            self._make_best_whole(best)
+        metrics = {f"sweep/{state}": float(count) for state, count in counted.items()}
+        runs.close(self._parent.id, tags, metrics, "FAILED" if self.failed else "FINISHED")
+        if self.failed:
+            rows["failed"] = ", ".join(job.name for job in self.failed)
+        closing_table(rows | {"sweep": self._parent.id})
 
-    def _make_best_whole(self, best: Job, parent: Run) -> None:
+    def _make_best_whole(self, best: Job) -> None:
         """Run the best job once more, out of the cache, into the parent: with its figures and its whole model."""
-        overrides = [*best.overrides, f"tracking.into={parent.id}"]
+        overrides = [*best.overrides, f"tracking.into={self._parent.id}"]
         (result,) = self._launcher.launch([overrides], initial_job_idx=self._launched)
         self._launched += 1
         _ = result.return_value  # raises what the job raised
 
-    def _untracked(self, jobs: Sequence[Job]) -> list[Job]:
-        """Run all jobs; the closing table is all that is left of them."""
-        results = self._launch(jobs, NoRun())
-        done = [result.status is JobStatus.COMPLETED for result in results]
-        closing_table(
-            {
-                job.name: f"{result.return_value:.2%}" if well else "failed"
-                for job, result, well in zip(jobs, results, done, strict=True)
-            }
+    def _tell_all(self) -> None:
+        """Without tracking, the closing table is all that is left of a sweep."""
+        told = {
+            self._jobs[key].name: "failed" if outcome.accuracy is None else f"{outcome.accuracy:.2%}"
+            for key, outcome in self._outcomes.items()
+        }
+        closing_table(told)
+
+
+def _goes_on(before: RecordedRun | None) -> str | None:
+    """The run of the same sweep that was started before."""
+    if before is None:
+        return None
+    if before.status == "RUNNING":
+        raise UserError(
+            f"A sweep that is not running yet was expected. Received: the sweep of run {before.id}, which another "
+            "process is working at. Wait for it, or stop it; then this command goes on with what is missing."
         )
-        return [job for job, well in zip(jobs, done, strict=True) if not well]
+    return before.id
 
 
-def _shared_tracking(jobs: Sequence[Job]) -> TrackingConfig:
+def shared_tracking(jobs: Sequence[Job]) -> TrackingConfig:
+    """Where all these jobs are recorded.
+
+    Raises:
+        UserError: not all in one place.
+    """
     tracking = jobs[0].config.tracking
     if any(job.config.tracking != tracking for job in jobs):
         raise UserError(
@@ -160,11 +187,6 @@ def _shared_tracking(jobs: Sequence[Job]) -> TrackingConfig:
             "sweep for each."
         )
     return tracking
-
-
-def _parent_name(jobs: Sequence[Job]) -> str:
-    swept = ", ".join(key.rpartition(".")[2] for key in jobs[0].differs)
-    return f"{len(jobs)} runs: {swept}" if swept else "sweep of one run"
 
 
 def _quoted(text: str) -> str:

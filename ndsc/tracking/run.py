@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
 from ndsc.config import TrackingConfig
+from ndsc.errors import JobPruned
 from ndsc.tracking.hardware import HardwareMonitor
 from ndsc.tracking.mlflow_run import MlflowRun
 from ndsc.tracking.processes import end_dead_runs, process_tags
@@ -22,9 +23,10 @@ logger = logging.getLogger(__name__)
 def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
     """Record what happens in the block as one MLflow run, with the hardware's utilisation.
 
-    The run ends FINISHED; after an exception FAILED, with `error/traceback.txt`; after Ctrl-C or SIGTERM KILLED
-    (SIGTERM leaves the process with exit code 143). Exceptions pass through. Within the block the run is MLflow's
-    active one, so that `mlflow.log_…` of a callback lands in it; afterwards MLflow is as it was before.
+    The run ends FINISHED; after an exception FAILED, with `error/traceback.txt`; after Ctrl-C or SIGTERM, or when
+    a search gave it up, KILLED (SIGTERM leaves the process with exit code 143). Exceptions pass through. Within the
+    block the run is MLflow's active one, so that `mlflow.log_…` of a callback lands in it; afterwards MLflow is as it
+    was before.
 
     `tracking.run_name` comes before `name`. `tracking.parent` is the run of a sweep that this one belongs to, and
     `tracking.into` a run that is there already and goes on. Runs of this experiment that died on this host are marked
@@ -77,4 +79,4 @@ def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | Non
 def _status(error: BaseException | None) -> str:
     if error is None:
         return "FINISHED"
-    return "KILLED" if isinstance(error, (KeyboardInterrupt, Terminated)) else "FAILED"
+    return "KILLED" if isinstance(error, (KeyboardInterrupt, Terminated, JobPruned)) else "FAILED"

@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from ndsc.errors import JobPruned
+
 
 class KeepBest(keras.callbacks.Callback):
     """Remembers the weights of the epoch with the lowest `val_loss`.
@@ -41,6 +43,43 @@ class KeepBest(keras.callbacks.Callback):
         if self._weights is None:
             raise ValueError("no epoch had a finite validation loss")
         self._trained.set_weights(self._weights)
+
+
+class PruneTrial(keras.callbacks.Callback):
+    """Gives a run of a search up when others were further at the same epoch. Added by the search itself.
+
+    It asks after 1, 2, 4, 8, … epochs only: each question costs more than an epoch of a linear head.
+
+    Args:
+        storage: the address of Optuna's database.
+        study, trial: the name of the study and the number of the trial in it.
+    """
+
+    def __init__(self, storage: str, study: str, trial: int) -> None:
+        super().__init__()
+        self._place = storage, study, trial
+        self._best = -math.inf
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Report the best validation accuracy so far.
+
+        Raises:
+            JobPruned: it is hopeless.
+        """
+        done = epoch + 1
+        self._best = max(self._best, float((logs or {})["val_accuracy"]))
+        if done & (done - 1) == 0:
+            self._report(done)
+
+    def _report(self, epochs: int) -> None:
+        import optuna
+
+        storage, name, number = self._place
+        study = optuna.load_study(study_name=name, storage=storage)
+        trial = optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
+        trial.report(self._best, epochs)
+        if trial.should_prune():
+            raise JobPruned(f"validation accuracy {self._best:.2%} after {epochs} epochs")
 
 
 class Report(keras.callbacks.Callback):
