@@ -11,7 +11,6 @@ from omegaconf import DictConfig
 from ndsc.config import CONFIG_FOLDER, Config, register, typed
 from ndsc.errors import shown_to_user
 from ndsc.invocation import Invocation
-from ndsc.run_key import run_key
 from ndsc.startup import start_tensorflow
 
 
@@ -23,6 +22,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     """
     from ndsc.data.catalogue import PhotoReader, check_data, load_catalogue
     from ndsc.model.weights import locate_weights
+    from ndsc.run_key import run_key
     from ndsc.tracking.query import fetch_classifier
 
     check_data(config)

@@ -21,6 +21,15 @@ from ndsc.tracking.query import fetch_classifier
 from tests.conftest import TINY
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
+# Of the experiments that sweep: two runs of the many. TINY's layers are MobileNet's.
+SMALL = {
+    "backbones": ("backbone=resnet50", "head=linear,mlp", "seed=0"),
+    "freeze_line": ("backbone.freeze=all,'before:conv_pw_13'", "seed=0"),
+    "head": ("head=linear,mlp", "head.dropout=0.5", "seed=0"),
+    "leakage": ("split=random,source", "split.duplicates=exact", "seed=0"),
+    "sample_size": ("sampling.per_class=8,12", "seed=0"),
+    "views": ("augmentation.views=1,2", "seed=0"),
+}
 FEW = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=3")
 CHANGING = ("time/", "throughput/", "cache/", "system/", "gpu/")
 
@@ -178,9 +187,12 @@ def test_figures_are_pictures(twice: tuple[Workspace, str, list[Run]]):
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_runs(workspace: Workspace, experiment: str):
-    workspace.train(f"+experiment={experiment}", *TINY, *FEW, "tracking.model=none", "tracking.figures=false")
-    (run,) = workspace.runs()
-    assert run.info.status == "FINISHED"
+    small = (*SMALL.get(experiment, ()), f"hydra.sweep.dir={workspace.folder / 'sweep'}")
+    quick = ("backbone.engine=tensorflow", "tracking.model=none", "tracking.figures=false")
+    workspace.train(f"+experiment={experiment}", *TINY, *FEW, *quick, *small)
+    runs = workspace.runs()
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert len(runs) == (3 if experiment in SMALL else 1)
 
 
 def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):

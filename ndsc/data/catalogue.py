@@ -62,7 +62,8 @@ def load_catalogue(data: "DataConfig", cache_root: Path) -> Catalogue:
     elif data.source == "ndsc":
         catalogue = _load_ndsc(_root(data), data.labels, extra, cache_root)
     else:
-        catalogue = _load_ndsc(render_sample(cache_root / "sample"), data.labels, extra, cache_root)
+        sample = render_sample(cache_root / "sample")
+        catalogue = _load_ndsc(sample, data.labels, extra or sample / "sources.csv", cache_root)
     log.info("%s", _summary(catalogue))
     return catalogue
 

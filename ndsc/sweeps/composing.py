@@ -10,7 +10,6 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 
 from ndsc.config import typed
-from ndsc.run_key import run_key
 from ndsc.sweeps.job import Job
 
 
@@ -44,6 +43,9 @@ class ComposingSweeper(Sweeper):
         Raises:
             UserError: the configuration is wrong, or its data is not there.
         """
+        # Hydra imports this file at every start; what this needs takes a while.
+        from ndsc.run_key import run_key
+
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(composed):
             del composed["hydra"]

@@ -34,6 +34,11 @@ class KeepBest(keras.callbacks.Callback):
         if loss < self.loss:
             self.epoch, self.loss, self._weights = epoch, loss, self._trained.get_weights()
 
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The weights of the best epoch; none before there was one."""
+        return self._weights or []
+
     def restore(self) -> None:
         """Give the model the weights of the best epoch.
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,6 +16,7 @@ from ndsc.library import build
 from ndsc.terminal import progress
 from ndsc.training.callbacks import KeepBest, Report
 from ndsc.training.features import ViewedFeatures
+from ndsc.training.unfinished import Unfinished
 
 # Pooled features are a few kB each and are held in memory; feature maps are read from the cache batch by batch.
 IN_MEMORY_BYTES = 512 * 2**20
@@ -49,6 +51,7 @@ def fit(
     callbacks: Mapping[str, Any],
     seed: int,
     report: Callable[[int, dict[str, float]], None],
+    unfinished: Path | None = None,
 ) -> Fitted:
     """Train the model in place and leave it with the weights of its best epoch by validation loss.
 
@@ -57,6 +60,7 @@ def fit(
         train: in all views; an epoch shows each photo once, in a view that changes from epoch to epoch.
         validation: judged in view 0.
         report: called with each epoch's number and metrics.
+        unfinished: a file to keep the state in after each epoch, and to go on from if it is there.
 
     Raises:
         UserError: the loss became infinite or not a number.
@@ -73,6 +77,7 @@ def fit(
         steps_per_execution=steps,
     )
     best = KeepBest()
+    kept = Unfinished(unfinished, best) if unfinished is not None else None
     history: History = {}
     with progress("fit", total=training.epochs, unit="epochs") as advance:
 
@@ -84,12 +89,18 @@ def fit(
             advance(1)
 
         given = [build(described, f"callbacks.{name}") for name, described in callbacks.items()]
+        shown = [best, *given, Report(on_epoch)]  # the report last: others add to the logs
+        first = 0
+        if kept is not None:
+            kept.show_to(shown)
+            first = training.epochs if kept.stopped else kept.epochs
         model.fit(
-            _epochs(train, training, classes, seed),
+            _epochs(train, training, classes, seed, first),
             epochs=training.epochs,
+            initial_epoch=first,
             steps_per_epoch=steps,
             validation_data=_plain(validation, training, classes),
-            callbacks=[best, *given, Report(on_epoch)],  # the report last: others add to the logs
+            callbacks=shown if kept is None else [*shown, kept],
             class_weight=_class_weights(train.labels, training.class_weights),
             shuffle=False,  # the batches come shuffled
             verbose=0,
@@ -101,6 +112,8 @@ def fit(
             f"a finite number. Lower optimizer.learning_rate. Received: {dict(optimizer)}."
         )
     best.restore()
+    if kept is not None:
+        kept.forget()
     return Fitted(history, best.epoch)
 
 
@@ -127,8 +140,8 @@ def _logged(name: str) -> str:
     return f"val/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}"
 
 
-def _epochs(train: Side, training: TrainingConfig, classes: int, seed: int) -> tf.data.Dataset:
-    """Batches of all epochs, one after the other."""
+def _epochs(train: Side, training: TrainingConfig, classes: int, seed: int, start: int = 0) -> tf.data.Dataset:
+    """Batches of all epochs from number `start` on, one after the other."""
     random = np.random.default_rng(seed)
     views = np.array(train.features.views)
     count = len(train.labels)
@@ -136,7 +149,7 @@ def _epochs(train: Side, training: TrainingConfig, classes: int, seed: int) -> t
     order = np.stack([random.permutation(count) for _ in range(training.epochs)]).astype(np.int32)
     turn = np.arange(training.epochs)[:, None]
     shown = views[(first[order] + turn) % len(views)].astype(np.int32)
-    batches = tf.data.Dataset.from_tensor_slices((order, shown)).flat_map(
+    batches = tf.data.Dataset.from_tensor_slices((order[start:], shown[start:])).flat_map(
         lambda photos, views: tf.data.Dataset.from_tensor_slices((photos, views)).batch(training.batch_size)
     )
     return _gathered(batches, train, training, classes)

@@ -70,16 +70,14 @@ def place(tmp_path: Path, data: Path) -> SweepPlace:
 
 
 def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_again_runs_nothing(place: SweepPlace):
-    swept = ("head=linear,mlp", "optimizer.learning_rate=1e-3,1e-2")
+    swept = ("head=linear,mlp", "optimizer.learning_rate=1e-3")
     place.sweep(*swept)
     (parent,), children = place.runs()
     assert {run.info.status for run in (parent, *children)} == {"FINISHED"}
     assert {run.data.tags["mlflow.parentRunId"] for run in children} == {parent.info.run_id}
-    assert {run.info.run_name for run in children} == {
-        f"head={head} learning_rate={rate}" for head in ("linear", "mlp") for rate in ("0.001", "0.01")
-    }
+    assert {run.info.run_name for run in children} == {"head=linear", "head=mlp"}
     for child in children:
-        assert child.data.params["head"] in child.info.run_name
+        assert child.info.run_name == f"head={child.data.params['head']}"
         assert place.artefacts(child) == {"config", "data", "environment", "head", "predictions", "reports"}
 
     table = place.table(parent).set_index("name")["best/val_accuracy"].to_dict()
@@ -94,31 +92,29 @@ def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_agai
     assert not any(child.outputs and child.outputs.model_outputs for child in children)
 
     said = place.sweep(*swept)
-    assert "4 are done, 0 to do" in said
+    assert "2 are done, 0 to do" in said
     (again,), unchanged = place.runs()
     assert again.info.run_id == parent.info.run_id
     assert {run.info.run_id for run in unchanged} == {run.info.run_id for run in children}
 
     # Another sweep that holds two of them runs what it does not hold.
-    place.sweep("head=linear", "optimizer.learning_rate=1e-3,1e-1,1e-2")
+    place.sweep("head=linear", "optimizer.learning_rate=1e-3,1e-1")
     parents, more = place.runs()
     assert len(parents) == 2
-    assert len(more) == 5
+    assert len(more) == 3
 
 
 def test_a_run_that_fails_is_failed_and_the_others_go_on(place: SweepPlace):
-    said = place.sweep("backbone.freeze=all,before:no_such_layer", "seed=0,1", code=1)
+    said = place.sweep("backbone.freeze=before:no_such_layer,all", code=1)
     (parent,), children = place.runs()
     assert parent.info.status == "FAILED"
     status = {run.info.run_name: run.info.status for run in children}
     assert status == {
-        "freeze=all seed=0": "FINISHED",
-        "freeze=all seed=1": "FINISHED",
-        "freeze=before:no_such_layer seed=0": "FAILED",
-        "freeze=before:no_such_layer seed=1": "FAILED",
+        "freeze=all": "FINISHED",
+        "freeze=before:no_such_layer": "FAILED",
     }
-    assert "2 of 4 finished" in said
-    assert place.table(parent)["best/val_accuracy"].isna().tolist() == [False, False, True, True]
+    assert "1 finished, 1 failed" in said
+    assert place.table(parent)["best/val_accuracy"].isna().tolist() == [True, False]
 
 
 def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
@@ -132,7 +128,7 @@ def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
 
 
 def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
-    swept = ("seed=0,1,2", "head.dropout=0.0,0.5")
+    swept = ("seed=0,1", "head.dropout=0.0,0.5")
     process = subprocess.Popen(place.command(*swept), stderr=subprocess.DEVNULL, start_new_session=True)
     while not (place.folder / "mlruns" / "mlflow.db").exists() or len(place.runs()[1]) < 3:
         assert process.poll() is None
@@ -140,13 +136,13 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
     before = {run.info.run_id for run in place.runs()[1] if run.info.status == "FINISHED"}
-    assert 2 <= len(before) < 6
+    assert 2 <= len(before) < 4
 
     place.sweep(*swept)
     (parent,), children = place.runs()
     assert parent.info.status == "FINISHED"
     finished = [run for run in children if run.info.status == "FINISHED"]
-    assert len(finished) == 6
-    assert len({run.info.run_name for run in finished}) == 6
+    assert len(finished) == 4
+    assert len({run.info.run_name for run in finished}) == 4
     assert before < {run.info.run_id for run in finished}
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
