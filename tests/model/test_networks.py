@@ -1,0 +1,23 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from ndsc.model.networks import kept
+
+
+def test_making_a_network_tells_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    telemetry = pytest.importorskip("openvino.tools.ovc.telemetry_utils")
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("NNCF_CI", "mine")
+    consents = []
+
+    def make(path: Path) -> None:
+        consents.append(telemetry.init_ovc_telemetry("a test of ndsc").consent)
+        path.write_text("network")
+        path.with_suffix(".bin").write_bytes(b"weights")
+
+    kept({"name": "a"}, tmp_path, make)
+    assert consents == [False]
+    assert "CI" not in os.environ
+    assert os.environ["NNCF_CI"] == "mine"
