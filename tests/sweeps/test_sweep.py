@@ -3,70 +3,11 @@
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
-import mlflow
-import pandas as pd
 import pytest
-from mlflow.entities import Run
 
-from ndsc.data.rendered import render_sample
-from tests.conftest import TINY
-
-# What takes seconds and is tested elsewhere is left out: OpenVINO's export.
-QUICK = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=2", "backbone.engine=tensorflow")
-
-
-class SweepPlace:
-    """A folder to run sweeps in, and what MLflow has of them afterwards."""
-
-    def __init__(self, folder: Path, data: Path) -> None:
-        self.folder, self.data = folder, data
-
-    def command(self, *overrides: str) -> list[str]:
-        places = (
-            f"data.root={self.data}",
-            f"tracking.root={self.folder / 'mlruns'}",
-            f"cache.root={self.folder / 'cache'}",
-        )
-        settings = (*TINY, *QUICK, "data=ndsc", *places, f"hydra.sweep.dir={self.folder / 'outputs'}")
-        return [sys.executable, "-m", "ndsc.train", "-m", *settings, *overrides]
-
-    def sweep(self, *overrides: str, code: int = 0) -> str:
-        """Runs a sweep to its end and gives what it said."""
-        done = subprocess.run(self.command(*overrides), capture_output=True, text=True)
-        assert done.returncode == code, done.stderr[-3000:]
-        return done.stderr + done.stdout
-
-    @property
-    def client(self) -> mlflow.MlflowClient:
-        return mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
-
-    def runs(self) -> tuple[list[Run], list[Run]]:
-        """Sweeps' own runs, and all others."""
-        experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        runs = self.client.search_runs(experiments)
-        return [run for run in runs if "ndsc.kind" in run.data.tags], [
-            run for run in runs if "ndsc.kind" not in run.data.tags
-        ]
-
-    def artefacts(self, run: Run, below: str = "") -> set[str]:
-        return {entry.path for entry in self.client.list_artifacts(run.info.run_id, below)}
-
-    def table(self, run: Run) -> pd.DataFrame:
-        return pd.read_csv(self.client.download_artifacts(run.info.run_id, "sweep/runs.csv", str(self.folder)))
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return render_sample(tmp_path_factory.mktemp("data"), photos_per_class=20)
-
-
-@pytest.fixture
-def place(tmp_path: Path, data: Path) -> SweepPlace:
-    return SweepPlace(tmp_path, data)
+from tests.sweeps.conftest import SweepPlace
 
 
 def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_again_runs_nothing(place: SweepPlace):
