@@ -21,11 +21,11 @@ from ndsc.evaluation.results import figures, summarize, tables
 from ndsc.invocation import Invocation
 from ndsc.model.engine import Choice
 from ndsc.model.weights import Weights
+from ndsc.run_key import source_digest
 from ndsc.terminal import closing_table
 from ndsc.tracking.environment import log_environment
 from ndsc.tracking.model import log_classifier, log_head
 from ndsc.tracking.run import Run
-from ndsc.training.features import Cost
 from ndsc.training.phases import Study, Trained
 
 log = logging.getLogger(__name__)
@@ -48,14 +48,14 @@ class Story:
         if weights.warning:
             log.warning(weights.warning)
         run.log_text(invocation.yaml, "config/config.yaml")
-        run.log_json(
-            {"overrides": list(invocation.overrides), "choices": dict(invocation.choices)}, "config/invocation.json"
-        )
+        asked = {"overrides": invocation.overrides, "choices": invocation.choices, "folder": str(invocation.folder)}
+        run.log_json(asked, "config/invocation.json")
         if config.tracking.into is None:  # a sweep's own run has no params: it stands for many
             run.log_params(invocation.params())
         run.set_tags(
             {
                 "command": invocation.command,
+                "source": source_digest(),
                 "weights": weights.origin,
                 "data.root": config.data.root or "rendered",
                 "cache.root": str(Path(config.cache.root).absolute()),
@@ -97,18 +97,21 @@ class Story:
 
     def finished(self, finished: Finished) -> Manifest:
         """The manifest, and what was set aside for it."""
-        manifest = finished.manifest
+        log.info("%d duplicate groups, %d photos set aside", finished.duplicate_groups, len(finished.set_aside))
+        self._metrics["data/duplicate_groups"] = finished.duplicate_groups
+        self._run.log_table(finished.set_aside, "data/set_aside.csv")
+        return self.found_again(finished.manifest)
+
+    def found_again(self, manifest: Manifest) -> Manifest:
+        """A manifest for which nothing was drawn now."""
         sizes = manifest.rows["split"].value_counts()
         log.info(
-            "manifest %s: %d to train on, %d to validate, %d to test, in %d classes; %d duplicate groups",
+            "manifest %s: %d to train on, %d to validate, %d to test, in %d classes",
             manifest.digest(),
             *(int(sizes.get(split, 0)) for split in ("train", "validation", "test")),
             len(manifest.classes),
-            finished.duplicate_groups,
         )
-        self._metrics["data/duplicate_groups"] = finished.duplicate_groups
         self._run.set_tags({"manifest": manifest.digest()})
-        self._run.log_table(finished.set_aside, "data/set_aside.csv")
         self._run.log_json(list(manifest.classes), "data/classes.json")
         self._log_manifest(manifest)
         return manifest
@@ -135,9 +138,12 @@ class Story:
             self._waiting = {}
         self._sent_at = time.perf_counter()
 
-    def trained(self, trained: Trained, cost: Cost) -> Trained:
-        """The curves, and what features cost."""
+    def trained(self, trained: Trained, study: Study) -> Trained:
+        """The curves, and what the features are and cost."""
         self._send_epochs()
+        features = study.frozen_part(self._config.backbone.freeze).fingerprint(augmented=False)
+        self._run.log_json(features, "environment/features.json")
+        cost = study.cost
         self._metrics |= {
             "time/features_seconds": cost.seconds,
             "time/fit_seconds": trained.fit_seconds,
@@ -194,13 +200,14 @@ class Story:
 
     def _summary(self, metrics: dict[str, float]) -> dict[str, str]:
         low, high = metrics["best/val_accuracy_low"], metrics["best/val_accuracy_high"]
+        steps = {"reading": "time/read_seconds", "features": "time/features_seconds", "fit": "time/fit_seconds"}
+        seconds = [f"{step} {metrics[name]:.1f}" for step, name in steps.items() if name in metrics]
         summary = {
             "validation accuracy": f"{metrics['best/val_accuracy']:.2%}  (95 % interval {low:.1%} to {high:.1%})",
             "training accuracy": f"{metrics['best/train_accuracy']:.2%}",
             "best epoch": f"{metrics['best/epoch']:.0f}",
             "features": f"{metrics['cache/hits']:,.0f} from the cache, {metrics['cache/misses']:,.0f} computed",
-            "seconds": f"{metrics['time/total_seconds']:.1f}: reading {metrics['time/read_seconds']:.1f}, features "
-            f"{metrics['time/features_seconds']:.1f}, fit {metrics['time/fit_seconds']:.1f}",
+            "seconds": f"{metrics['time/total_seconds']:.1f}: {', '.join(seconds)}",
             "weights": self._weights.origin,
         }
         if "test/accuracy" in metrics:

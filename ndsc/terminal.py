@@ -2,13 +2,14 @@
 
 import copy
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 console = Console(stderr=True)
 
@@ -38,6 +39,17 @@ def closing_table(rows: Mapping[str, str]) -> None:
     table = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
     for name, value in rows.items():
         table.add_row(name, value)
+    console.print(table)
+
+
+def side_by_side(headings: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print what is compared, a line each; where the two values differ, it stands out."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
+    for what, one, other in rows:
+        # As they are: rich would take square brackets for its own.
+        table.add_row(*map(Text, (what, one, other)), style="yellow" if one != other else None)
     console.print(table)
 
 

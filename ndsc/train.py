@@ -4,6 +4,7 @@
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -12,6 +13,11 @@ from ndsc.config import CONFIG_FOLDER, Config, register, typed
 from ndsc.errors import shown_to_user
 from ndsc.invocation import Invocation
 from ndsc.startup import start_tensorflow
+
+if TYPE_CHECKING:
+    from ndsc.data.manifest import Manifest
+    from ndsc.story import Story
+    from ndsc.training.phases import Study, Trained
 
 
 def main(config: Config, invocation: Invocation) -> dict[str, float]:
@@ -36,12 +42,11 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.data.manifest import finish
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
-    from ndsc.model.classifier import assemble
     from ndsc.model.engine import choose_engine
     from ndsc.model.kept import obtain_backbone
     from ndsc.story import Story
     from ndsc.tracking.run import start_run
-    from ndsc.training.phases import Study, train_phases
+    from ndsc.training.phases import Study
     from ndsc.training.views import Policy
 
     with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:
@@ -54,13 +59,24 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
         finished = finish(usable.photos, vectors, config.split, config.sampling.test, config.seed)
-        manifest = story.finished(finished)
-        trained = story.trained(train_phases(study, manifest, story.epoch), study.cost)
-        classifier = assemble(backbone, trained.head, config.backbone.resize)
-        metrics = story.evaluated(trained, manifest, study)
-        story.saved(classifier, trained.head, manifest.classes)
-        story.closed(metrics)
-    return metrics
+        return learn(study, story.finished(finished), story)[1]
+
+
+def learn(study: "Study", manifest: "Manifest", story: "Story") -> "tuple[Trained, dict[str, float]]":
+    """Train on a manifest, judge, save and tell: what a run and its repetition share. Gives the run's metrics too.
+
+    Raises:
+        UserError: no such freeze line, or the training diverged.
+    """
+    from ndsc.model.classifier import assemble
+    from ndsc.training.phases import train_phases
+
+    trained = story.trained(train_phases(study, manifest, story.epoch), study)
+    classifier = assemble(study.backbone, trained.head, study.config.backbone.resize)
+    metrics = story.evaluated(trained, manifest, study)
+    story.saved(classifier, trained.head, manifest.classes)
+    story.closed(metrics)
+    return trained, metrics
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,14 +30,21 @@ TINY = (
 )
 
 
-@pytest.fixture
-def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
-    """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is the test's."""
+@pytest.fixture(scope="session")
+def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a cache has in its folder `sample`: the built-in sample data, rendered once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    return render_sample((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rendered").parent
+
+
+@contextmanager
+def composing(folder: Path) -> Iterator[Callable[..., DictConfig]]:
+    """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is this one."""
 
     def with_overrides(*overrides: str) -> DictConfig:
         register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            places = [*overrides, f"hydra.runtime.output_dir={tmp_path}"]
+            places = [*overrides, f"hydra.runtime.output_dir={folder}"]
             config = compose("train", overrides=places, return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):
@@ -45,6 +53,13 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 
     yield with_overrides
     HydraConfig.instance().cfg = None
+
+
+@pytest.fixture
+def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
+    """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is the test's."""
+    with composing(tmp_path) as with_overrides:
+        yield with_overrides
 
 
 @pytest.fixture

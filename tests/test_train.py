@@ -78,8 +78,10 @@ def clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory, rendered_sample: Path) -> Path:
+    cache = tmp_path_factory.mktemp("cache")
+    (cache / "sample").symlink_to(rendered_sample)
+    return cache
 
 
 @pytest.fixture
@@ -88,9 +90,10 @@ def workspace(tmp_path: Path, shared_cache: Path) -> Workspace:
 
 
 @pytest.fixture(scope="module")
-def twice(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, str, list[Run]]:
+def twice(tmp_path_factory: pytest.TempPathFactory, rendered_sample: Path) -> tuple[Workspace, str, list[Run]]:
     """The baseline run twice by the same command, the second time from the cache of the first."""
     workspace = Workspace(tmp_path_factory.mktemp("twice"), tmp_path_factory.mktemp("own_cache"))
+    (workspace.cache / "sample").symlink_to(rendered_sample)
     workspace.train("+experiment=baseline", *TINY, *FEW)
     shown = workspace.train("+experiment=baseline", *TINY, *FEW).stderr
     return workspace, shown, workspace.runs()

@@ -1,4 +1,5 @@
-"""Which data a configuration names, wherever it lies: so that a run can be recognized without indexing anything."""
+"""What data is, wherever it lies: a photo by its bytes; all that a configuration names without indexing anything, so
+that a run can be recognized."""
 
 import hashlib
 from pathlib import Path
@@ -11,6 +12,11 @@ from ndsc.data.table_cache import content_signature
 
 if TYPE_CHECKING:
     from ndsc.config import Config
+
+
+def content_hash(data: bytes) -> str:
+    """32 hex digits of a photo's bytes: its identity everywhere."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def data_digest(config: "Config") -> str:

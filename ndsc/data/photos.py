@@ -4,7 +4,6 @@ The verdict on a content is remembered in the cache, so that a photo is decoded 
 bytes are read and hashed in every run, since the hash is its identity everywhere.
 """
 
-import hashlib
 import logging
 import os
 import warnings
@@ -19,6 +18,7 @@ import pyarrow as pa
 
 from ndsc.data.archive import ShortRead
 from ndsc.data.catalogue import Catalogue, PhotoReader
+from ndsc.data.identity import content_hash
 from ndsc.data.sampling import Draw, Queue
 from ndsc.data.tables import names_beside
 from ndsc.data.verdicts import SCHEMA, Verdict, Verdicts, verdict_table
@@ -94,7 +94,7 @@ class _Judge:
             data = self._reader.read(archive, offset, size)
         except ShortRead as error:
             return Verdict("", str(error))
-        return self._verdicts.of(hashlib.blake2b(data, digest_size=16).hexdigest(), data)
+        return self._verdicts.of(content_hash(data), data)
 
 
 @dataclass

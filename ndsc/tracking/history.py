@@ -54,13 +54,38 @@ class History:
                 found[run.info.run_id] = recorded(run)
         return self._completed(found.values())
 
+    def run(self, run_id: str) -> RecordedRun:
+        """One run by its id, also a sweep's own.
+
+        Raises:
+            UserError: the store does not answer or has no such run.
+        """
+        return recorded(find_run(self._client, run_id, self._uri))
+
+    def experiment(self, run_id: str) -> str:
+        """The name of the experiment that a run belongs to."""
+        run = find_run(self._client, run_id, self._uri)
+        return self._client.get_experiment(run.info.experiment_id).name
+
+    def curve(self, run_id: str, metric: str) -> list[float]:
+        """A metric's values by step."""
+        points = self._client.get_metric_history(run_id, metric)
+        return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
+
     def text(self, run_id: str, path: str) -> str | None:
         """An artefact as text; None where the run has none of this path."""
+        with self.file(run_id, path) as found:
+            return None if found is None else found.read_text(encoding="utf-8")
+
+    @contextmanager
+    def file(self, run_id: str, path: str) -> Iterator[Path | None]:
+        """An artefact as a file, for as long as the block lasts; None where the run has none of this path."""
         folder = str(PurePosixPath(path).parent)
         if path not in [entry.path for entry in self._client.list_artifacts(run_id, folder)]:
-            return None
+            yield None
+            return
         with tempfile.TemporaryDirectory() as temporary:
-            return Path(self._client.download_artifacts(run_id, path, temporary)).read_text(encoding="utf-8")
+            yield Path(self._client.download_artifacts(run_id, path, temporary))
 
     def _of_run(self, run_id: str) -> "list[Run]":
         run = find_run(self._client, run_id, self._uri)

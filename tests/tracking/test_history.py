@@ -111,6 +111,20 @@ def test_a_server_that_does_not_answer_is_told(settings, tmp_path, monkeypatch: 
         History(settings(tmp_path, kind="server")).find(["ndsc"])
 
 
+def test_a_run_is_found_by_its_id_with_its_experiment_its_curves_and_its_files(tracking):
+    with start_run(tracking, "sweep", {"ndsc.kind": "sweep"}) as run:
+        run.log_history({"val/loss": [0.5, 0.25]})
+        run.log_text("a", "notes/a.txt")
+    history = History(tracking)
+    assert history.run(str(run.id)).name == "sweep"
+    assert history.experiment(str(run.id)) == tracking.experiment
+    assert history.curve(str(run.id), "val/loss") == [0.5, 0.25]
+    with history.file(str(run.id), "notes/a.txt") as found, history.file(str(run.id), "notes/b.txt") as missing:
+        assert found is not None
+        assert found.read_text() == "a"
+        assert missing is None
+
+
 def test_the_store_is_not_changed(tracking, store_root):
     with start_run(tracking, "run", {}) as run:
         run.log_text("a", "a.txt")

@@ -1,0 +1,80 @@
+"""The photos of an earlier run's manifest: found where they lie now, and held against their content hashes."""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from ndsc.data.archive import ShortRead, is_archive
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.identity import content_hash
+from ndsc.data.manifest import Manifest
+from ndsc.data.rendered import render_sample
+from ndsc.errors import UserError
+from ndsc.terminal import progress
+
+OTHER_BYTES = "it has other bytes"
+
+
+def find_again(manifest: Manifest, source: str, root: Path | None, cache_root: Path) -> Manifest:
+    """The manifest with the places where archives and plain files lie now.
+
+    Args:
+        source: `data.source` of the run. The sample is rendered into the cache if it is not where it was.
+        root: the folder that holds the archives now, or that the image paths of plain files begin in; None: all is
+            where it was.
+
+    Raises:
+        UserError: a file is not there.
+    """
+    before = manifest.rows["archive"].astype(str)
+    if root is None and source == "sample" and not all(map(os.path.isfile, before.unique())):
+        root = render_sample(cache_root / "sample")
+    if root is not None:
+        folder = Path(os.path.abspath(root))
+        places = zip(before, manifest.rows["image_path"], strict=True)
+        moved = [str(folder / (Path(old).name if is_archive(old) else path)) for old, path in places]
+        manifest = replace(manifest, rows=manifest.rows.assign(archive=moved))
+    missing = [path for path in manifest.rows["archive"].unique() if not os.path.isfile(path)]
+    if missing:
+        raise UserError(
+            f"The files that the run read its photos from were expected. Received: {len(missing)} that are not there, "
+            f"the first {missing[0]}. If the data moved, say where it is: data.root=<the folder that holds the "
+            "archives, or that the paths of single photos begin in>."
+        )
+    return manifest
+
+
+def check_contents(manifest: Manifest, reader: PhotoReader) -> None:
+    """Read all photos and compare their hashes with the manifest's.
+
+    Raises:
+        UserError: a photo has other bytes than the run read, or none.
+    """
+    rows = manifest.rows[["archive", "offset", "size", "content"]].itertuples(index=False, name=None)
+    with progress("reading", total=len(manifest.rows)) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
+        faults = list(threads.map(lambda row: _fault(reader, advance, *row), rows))
+    differing = [at for at, fault in enumerate(faults) if fault]
+    if differing:
+        first = manifest.rows.iloc[differing[0]]
+        raise UserError(
+            f"The photos that the run read were expected, byte for byte. Received: {len(differing)} of "
+            f"{len(faults)} that differ, the first {first['image_path']} in {first['archive']}: "
+            f"{faults[differing[0]]}. Put the files of then back, or say where they are (data.root=<folder>); rendered "
+            "sample data comes back with the run's own commit and packages. With the data as it is now, "
+            "python -m ndsc.train does a run of its own."
+        )
+
+
+def _fault(
+    reader: PhotoReader, advance: Callable[[int], None], archive: str, offset: float, size: float, content: str
+) -> str:
+    """Why a photo is not the one it was; empty if it is."""
+    try:
+        data = reader.read(archive, int(offset), int(size))
+    except ShortRead as error:
+        return str(error)
+    finally:
+        advance(1)
+    return "" if content_hash(data) == content else OTHER_BYTES

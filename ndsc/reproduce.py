@@ -1,0 +1,198 @@
+"""An earlier run once more, from what it logged alone: `python -m ndsc.reproduce run=<run id>`.
+
+Configuration and manifest are the run's own; nothing is drawn again. Everything from the features on is done anew, and
+recorded like any run.
+"""
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import MISSING, DictConfig
+
+from ndsc import config as schema
+from ndsc.config import CONFIG_FOLDER, as_schema
+from ndsc.errors import UserError, shown_to_user
+from ndsc.predict import CacheFolderConfig, StoreConfig
+from ndsc.recipe import Recipe, read_recipe
+from ndsc.startup import start_tensorflow
+from ndsc.terminal import side_by_side
+from ndsc.train import learn
+
+if TYPE_CHECKING:
+    from ndsc.data.catalogue import PhotoReader
+    from ndsc.data.manifest import Manifest
+    from ndsc.evaluation.recorded_run import RecordedRun
+    from ndsc.evaluation.side_by_side import Row
+    from ndsc.model.weights import Weights
+    from ndsc.tracking.history import History
+
+log = logging.getLogger(__name__)
+
+TABLE = "reproduce/comparison.csv"
+
+
+@dataclass
+class DataPlaceConfig:
+    """Where the photos lie now."""
+
+    root: str | None = None
+
+
+@dataclass
+class ReproduceConfig:
+    """Everything that `python -m ndsc.reproduce` needs to know."""
+
+    run: str | None = None
+    data: DataPlaceConfig = MISSING
+    tracking: StoreConfig = MISSING
+    cache: CacheFolderConfig = MISSING
+
+
+def main(config: ReproduceConfig, folder: Path) -> str | None:
+    """Repeat the run, record that, and print both side by side.
+
+    Args:
+        folder: Hydra's, for the files that callbacks write.
+
+    Returns:
+        The first difference, in words; None where all numbers are the same.
+
+    Raises:
+        UserError: something only the user can mend.
+    """
+    from ndsc.data.catalogue import PhotoReader
+    from ndsc.data.found_again import check_contents, find_again
+    from ndsc.evaluation.side_by_side import first_difference
+    from ndsc.model.weights import locate_weights
+    from ndsc.tracking.history import History
+    from ndsc.tracking.query import fetch_classifier
+
+    check(config)
+    history, cache = History(config.tracking), Path(config.cache.root)
+    old = history.run(str(config.run))
+    check_repeatable(old)
+    places = {
+        "tracking.kind": config.tracking.kind,
+        "tracking.root": config.tracking.root,
+        "cache.root": config.cache.root,
+        **({} if config.data.root is None else {"data.root": config.data.root}),
+    }
+    recipe = read_recipe(history, old.id, places, folder)
+    source, root = recipe.config.data.source, config.data.root
+    manifest = find_again(_manifest(history, old.id), source, None if root is None else Path(root).expanduser(), cache)
+    weights = locate_weights(
+        recipe.config.backbone, source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+    )
+    with PhotoReader(cache) as reader:
+        check_contents(manifest, reader)
+        rows, name = _repeat(recipe, manifest, weights, reader, history, old)
+    side_by_side(("", f"run {old.id[:8]}", name), [(row.what, row.old, row.new) for row in rows])
+    difference = first_difference(rows)
+    log.info("identical" if difference is None else f"the first difference: {difference}")
+    return difference
+
+
+def _repeat(
+    recipe: Recipe,
+    manifest: "Manifest",
+    weights: "Weights",
+    reader: "PhotoReader",
+    history: "History",
+    old: "RecordedRun",
+) -> "tuple[list[Row], str]":
+    """Do the run again from its manifest on; gives both runs row by row, and what the new one is called."""
+    # It takes seconds: whatever needs TensorFlow is imported here, and nowhere above.
+    start_tensorflow(recipe.config.threads)
+    from ndsc.accounts import present_account, recorded_account
+    from ndsc.evaluation.side_by_side import as_table, compare_accounts
+    from ndsc.model.engine import choose_engine
+    from ndsc.model.kept import obtain_backbone
+    from ndsc.story import Story
+    from ndsc.tracking.run import start_run
+    from ndsc.training.phases import Study
+    from ndsc.training.views import Policy
+
+    config = recipe.config
+    with start_run(config.tracking, f"reproduce {old.name}", {"ndsc.reproduces": old.id}) as run:
+        story = Story(run, config, recipe.invocation, weights)
+        backbone = obtain_backbone(config, weights)
+        choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
+        study = Study(config, backbone, choice, Policy(config.augmentation), reader)
+        trained, metrics = learn(study, story.found_again(manifest), story)
+        now = present_account(study, manifest, trained, metrics, recipe.added)
+        rows = compare_accounts(recorded_account(history, old), now)
+        run.log_table(as_table(rows), TABLE)
+    return rows, f"run {run.id[:8]}" if run.id else "now"
+
+
+def check(config: ReproduceConfig) -> None:
+    """Say what types cannot.
+
+    Raises:
+        UserError: no run is named, or no such kind of tracking.
+    """
+    if config.run is None:
+        raise UserError(
+            "run=<run id> must say which run to repeat. Received: run=null. The id of a run is in the last lines that "
+            "it printed and at the top of its page (make ui)."
+        )
+    kinds = ("local", "server", "off")
+    if config.tracking.kind not in kinds:
+        raise UserError(f"tracking must be one of {', '.join(kinds)}. Received: {config.tracking.kind}.")
+
+
+def check_repeatable(run: "RecordedRun") -> None:
+    """Refuse what has no numbers of its own to come to again.
+
+    Raises:
+        UserError: it is a sweep's own run, or did not finish.
+    """
+    if run.tags.get("ndsc.kind") == "sweep":
+        best = run.tags.get("best.run")
+        advice = f"The best of them is run={best}." if best else "None of them has finished."
+        raise UserError(
+            f"A single run was expected. Received: run={run.id}, which is a sweep and stands for many. {advice}"
+        )
+    if run.status != "FINISHED":
+        raise UserError(
+            f"A run that finished was expected, for there is something to compare with. Received: run={run.id}, which "
+            f"is {run.status}. Its tag `command` starts it anew."
+        )
+
+
+def _manifest(history: "History", run_id: str) -> "Manifest":
+    from ndsc.data.manifest import load_manifest
+
+    with history.file(run_id, "data/manifest.parquet") as found:
+        if found is None:
+            raise UserError(
+                f"A run that kept its manifest (the artefact data/manifest.parquet) was expected. Received: "
+                f"run={run_id}, which has none: the store failed while it ran. Name another run."
+            )
+        return load_manifest(found)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="reproduce")
+def command(composed: DictConfig) -> None:
+    """Hydra's way in."""
+    with shown_to_user():
+        difference = main(as_schema(composed, ReproduceConfig), Path(HydraConfig.get().runtime.output_dir))
+    if difference is not None:
+        sys.exit(1)
+
+
+def register() -> None:
+    """Make the schemas known to Hydra under the names that `conf/reproduce.yaml` and `conf/train.yaml` begin with."""
+    schema.register()
+    ConfigStore.instance().store(name="reproduce_schema", node=ReproduceConfig)
+
+
+if __name__ == "__main__":
+    register()
+    command()
