@@ -21,21 +21,22 @@ def run_key(config: "Config") -> str:
     Raises:
         UserError: the data is not there.
     """
+    return training_key(config, data_digest(config))
+
+
+def training_key(config: "Config", photos: str) -> str:
+    """As `run_key`, with another name for the photos: the digest of a manifest."""
     settings = asdict(config)
     del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun"]
     # Whatever these name is in the data's digest, wherever it lies.
-    del (
-        settings["data"]["root"],
-        settings["data"]["extra"],
-        settings["data"]["table"],
-        settings["sampling"]["test"]["list"],
-    )
+    del settings["data"]["root"], settings["data"]["extra"], settings["data"]["table"]
+    del settings["sampling"]["test"]["list"]
     # It gives runs up, and changes nothing in those that finish.
     settings["callbacks"].pop("pruning", None)
     weights = Path(config.backbone.weights).expanduser()
     if weights.is_file():
         settings["backbone"]["weights"] = content_signature(weights)
-    parts = {"settings": settings, "data": data_digest(config), "source": source_digest()}
+    parts = {"settings": settings, "photos": photos, "source": source_digest()}
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

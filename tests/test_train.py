@@ -335,5 +335,5 @@ def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signa
 
 def test_help_lists_groups_and_choices(workspace: Workspace):
     shown = workspace.train("--help").stdout
-    for told in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: baseline"):
+    for told in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: ", "sample_size"):
         assert told in shown

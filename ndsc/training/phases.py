@@ -14,7 +14,7 @@ from ndsc.data.manifest import Manifest
 from ndsc.model.backbone import Backbone, cut
 from ndsc.model.classifier import build_head, build_trainable
 from ndsc.model.engine import Choice
-from ndsc.run_key import run_key
+from ndsc.run_key import training_key
 from ndsc.seeds import derive
 from ndsc.training.features import Cost, FrozenPart
 from ndsc.training.fit import Fitted, History, Side, fit, predict
@@ -153,15 +153,15 @@ def _fit_phase(
         derive(config.seed, f"shuffling, {phase.name} phase"),
         report,
         # A head is trained in seconds; what takes longer goes on where it was killed.
-        None if part.cut.trainable is None else _unfinished(config, phase.name),
+        None if part.cut.trainable is None else _unfinished(config, manifest, phase.name),
     )
     seconds = time.perf_counter() - started
     batch = phase.training.batch_size
     return _Done(fitted, {split: predict(model, side.features, batch) for split, side in sides.items()}, seconds)
 
 
-def _unfinished(config: Config, phase: str) -> Path:
-    return Path(config.cache.root) / "unfinished" / f"{run_key(config)}-{phase}.npz"
+def _unfinished(config: Config, manifest: Manifest, phase: str) -> Path:
+    return Path(config.cache.root) / "unfinished" / f"{training_key(config, manifest.digest())}-{phase}.npz"
 
 
 def _side(part: FrozenPart, manifest: Manifest, split: str) -> Side:
