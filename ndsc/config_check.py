@@ -40,6 +40,7 @@ def check(config: "Config") -> None:
         *_wrong_data(config),
         *_wrong_combinations(config),
         *_wrong_quantization(config),
+        *_wrong_labels(config),
         *_wrong_targets(config),
     ]
     if faults:
@@ -160,6 +161,15 @@ def _wrong_combinations(config: "Config") -> Iterator[str]:
         yield (
             "training=finetune lowers the freeze line, from backbone.freeze to training.finetune.freeze. "
             f"Received: backbone.freeze={backbone.freeze} training.finetune.freeze={finetune.freeze}."
+        )
+
+
+def _wrong_labels(config: "Config") -> Iterator[str]:
+    data = config.data
+    if data.labels == "category" and data.source in ("folder", "table"):
+        yield (
+            "data.labels=category is for data in NDSC's layout; a folder's classes are its folders, and a table names "
+            f"its column: data.label_column=category. Received: data.labels=category and data={data.source}."
         )
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 log = logging.getLogger(__name__)
 
+INTERRUPTED = 130  # 128 + 2: what a shell reports for a process that Ctrl-C ended
+
 
 class UserError(Exception):
     """Something only the user can mend: a wrong setting, missing data, missing weights.
@@ -43,6 +45,11 @@ def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
             raise JobFailed(str(error)) from None
         print(textwrap.fill(f"ndsc: {error}", 120, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
         sys.exit(1)
+    except KeyboardInterrupt:
+        if in_sweep or os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        print("ndsc: stopped by Ctrl-C.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
     except JobPruned as pruned:
         log.info("given up: %s", pruned)
         raise

@@ -1,6 +1,7 @@
 """How a run was asked for: what Hydra knows of the command line, in plain values."""
 
 import shlex
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,6 +50,7 @@ PLACES = (
     "cache",
     "hydra",
 )
+LONGEST_NAME = 120
 SET_BY_SWEEPS = ("tracking.parent=", "tracking.into=", "tracking.run_name='")
 
 
@@ -99,7 +101,9 @@ class Invocation:
     def name(self) -> str:
         """A run's name: the experiment, and what was overridden, the last part of each key."""
         parts = [f"{key.split('.')[-1]}={value}" for key, value in self._compared_overrides() if key != "experiment"]
-        return " ".join([self.choices.get("experiment", "run"), *parts])
+        return textwrap.shorten(
+            " ".join([self.choices.get("experiment", "run"), *parts]), LONGEST_NAME, placeholder=" …"
+        )
 
     def _compared_overrides(self) -> list[tuple[str, str]]:
         """Overrides that shape the numbers, as (key, value)."""

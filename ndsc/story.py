@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 
-from ndsc.config import Config
+from ndsc.config import Config, TrackingConfig
 from ndsc.data.catalogue import Catalogue
 from ndsc.data.images import read_pixels
 from ndsc.data.manifest import Finished, Manifest
@@ -26,6 +26,7 @@ from ndsc.terminal import closing_table
 from ndsc.tracking.environment import log_environment
 from ndsc.tracking.model import log_classifier, log_head
 from ndsc.tracking.run import Run
+from ndsc.tracking.store import store_uri
 from ndsc.training.phases import Study, Trained
 
 log = logging.getLogger(__name__)
@@ -57,7 +58,7 @@ class Story:
                 "command": invocation.command,
                 "source": source_digest(),
                 "weights": weights.origin,
-                "data.root": config.data.root or "rendered",
+                "data.root": _source(config),
                 "cache.root": str(Path(config.cache.root).absolute()),
             }
         )
@@ -120,7 +121,7 @@ class Story:
         with tempfile.TemporaryDirectory() as folder:
             manifest.save(Path(folder) / "manifest.parquet")
             self._run.log_file(Path(folder) / "manifest.parquet", "data")
-        source = self._config.data.root or "rendered sample"
+        source = _source(self._config)
         for split in manifest.rows["split"].unique():
             self._run.log_dataset(manifest.of(split), split, source, "training" if split == "train" else split)
 
@@ -214,12 +215,24 @@ class Story:
             summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}"
         if self._run.id:
             summary["run"] = self._run.id
-            summary["to look at it"] = (
-                "make ui" if self._config.tracking.kind == "local" else "the tracking server's page"
-            )
+            summary["to look at it"] = _page(self._config.tracking)
         return summary
 
     def _time(self, name: str) -> None:
         now = time.perf_counter()
         self._metrics[name] = now - self._last
         self._last = now
+
+
+def _source(config: Config) -> str:
+    """Where the photos come from, in one line."""
+    if config.data.source == "sample":
+        return "rendered sample"
+    return " ".join(place for place in (config.data.root, config.data.table) if place)
+
+
+def _page(tracking: TrackingConfig) -> str:
+    """How to look at a run."""
+    if tracking.kind == "server":
+        return "the tracking server's page"
+    return "make ui" if tracking.root == "mlruns" else f"mlflow ui --backend-store-uri {store_uri(tracking)}"

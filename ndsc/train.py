@@ -46,17 +46,18 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.model.kept import obtain_backbone
     from ndsc.story import Story
     from ndsc.tracking.run import start_run
-    from ndsc.training.phases import Study
+    from ndsc.training.phases import Study, check_phases
     from ndsc.training.views import Policy
 
     with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:
         story = Story(run, config, invocation, weights)
-        catalogue = story.indexed(load_catalogue(config.data, cache))
-        drawn = draw(catalogue, config.sampling, config.split, config.seed)
-        usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
+        check_phases(study)
+        catalogue = story.indexed(load_catalogue(config.data, cache))
+        drawn = draw(catalogue, config.sampling, config.split, config.seed)
+        usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
         finished = finish(usable.photos, vectors, config.split, config.sampling.test, config.seed)
         return learn(study, story.finished(finished), story)[1]

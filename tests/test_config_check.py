@@ -58,6 +58,7 @@ REFUSED = {
     "data=table": "data=table needs a CSV or Parquet file: data.table=<file>",
     "data.root=/photos": "data=sample is rendered; say data=ndsc or data=folder",
     "data=folder data.root=/photos data.table=x.csv": "data.table is read with data=table only",
+    "data=table data.table=x.csv data.labels=category": "data.labels=category is for data in NDSC's layout",
     "split=group": "split=group needs the column that decides: split.by=<column>",
     "split=column": "split=column needs the column that decides: split.by=<column>",
     "split.by=shop": "split.by is used with split=group and split=column",

@@ -57,17 +57,33 @@ def build_backbone(config: BackboneConfig, weights: Weights, seed: int) -> Backb
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(derive(seed, "initial weights"))
-    build = hydra.utils.get_method(config.build["_target_"])
+    build, preprocess = _named(config.build["_target_"]), _named(config.preprocess)
     arguments = {key: value for key, value in config.build.items() if key != "_target_"}
     shape = (config.image_size, config.image_size, 3)
     initial = "imagenet" if weights.kind == "imagenet" else None
-    network = build(include_top=False, pooling="avg", input_shape=shape, weights=initial, **arguments)
-    preprocess = hydra.utils.get_method(config.preprocess)
+    try:
+        network = build(include_top=False, pooling="avg", input_shape=shape, weights=initial, **arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"backbone.build cannot be built at {config.image_size} pixels: {str(error).splitlines()[0]} Received: "
+            f"{dict(config.build)}."
+        ) from error
     if weights.path is not None:
         _load(network, weights.path)
     elif weights.kind == "random":
         _settle(network, preprocess, derive(seed, "noise"))
     return Backbone(config.name, network, preprocess, config.preprocess, weights.origin)
+
+
+def _named(path: str) -> Any:
+    """What a dotted path names."""
+    try:
+        return hydra.utils.get_method(path)
+    except (ImportError, ValueError) as error:
+        raise UserError(
+            f"backbone.build and backbone.preprocess must name functions of keras.applications. Received: {path}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def _settle(network: keras.Model, preprocess: Any, seed: int) -> None:

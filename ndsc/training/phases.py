@@ -11,6 +11,8 @@ import numpy as np
 from ndsc.config import Config, TrainingConfig
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.manifest import Manifest
+from ndsc.errors import UserError
+from ndsc.library import build
 from ndsc.model.backbone import Backbone, cut
 from ndsc.model.classifier import build_head, build_trainable
 from ndsc.model.engine import Choice
@@ -19,6 +21,8 @@ from ndsc.seeds import derive
 from ndsc.training.features import Cost, FrozenPart
 from ndsc.training.fit import Fitted, History, Side, fit, predict
 from ndsc.training.views import Policy
+
+MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy")
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,25 @@ class Trained:
     second_phase: int | None
     probabilities: dict[str, np.ndarray]
     fit_seconds: float
+
+
+def check_phases(study: Study) -> None:
+    """Find out in a second what else would be found out after an hour of features.
+
+    Raises:
+        UserError: no such freeze line, or the library refuses an optimizer's or a callback's arguments.
+    """
+    config = study.config
+    for phase in _phases(config):
+        cut(study.backbone, phase.freeze)
+    build(config.optimizer, "optimizer")
+    for name, described in config.callbacks.items():
+        monitor = getattr(build(described, f"callbacks.{name}"), "monitor", None)
+        if monitor not in (None, *MONITORS):
+            raise UserError(
+                f"callbacks.{name}.monitor must be a metric by Keras' own name: {', '.join(MONITORS)}. "
+                f"Received: callbacks.{name}.monitor={monitor}."
+            )
 
 
 def train_phases(study: Study, manifest: Manifest, report: Callable[[int, dict[str, float]], None]) -> Trained:

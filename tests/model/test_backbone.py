@@ -107,3 +107,19 @@ def test_a_file_without_fitting_weights_is_refused(tiny: Callable[..., Backbone]
         path.write_bytes(b"not a model")
     with pytest.raises(UserError, match=str(path)):
         tiny(weights=Weights("file", name, path))
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("backbone.build._target_=keras.applications.NoSuch", "must name functions of keras.applications"),
+        ("backbone.preprocess=keras.applications.nosuch.preprocess_input", "must name functions of keras.applications"),
+        ("+backbone.build.include_top=true", "backbone.build cannot be built at 32 pixels"),
+        ("+backbone.build.alfa=0.5", "backbone.build cannot be built at 32 pixels"),
+    ],
+)
+def test_a_network_that_keras_does_not_build_is_told_in_a_paragraph(
+    configured: Callable[..., Config], override: str, told: str
+):
+    with pytest.raises(UserError, match=told):
+        build_backbone(configured(*TINY, override).backbone, RANDOM, 0)

@@ -1,0 +1,25 @@
+from collections.abc import Callable
+
+import pytest
+
+from ndsc.errors import UserError
+from ndsc.training.phases import Study, check_phases
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("backbone.freeze=before:nonsense", "begins with 'nonsense'"),
+        ("training=finetune training.finetune.freeze=before:nonsense", "begins with 'nonsense'"),
+        ("+optimizer.momentun=0.1", "optimizer cannot be built"),
+        ("+callbacks.early_stopping.patienc=3", "callbacks.early_stopping cannot be built"),
+        ("callbacks.early_stopping.monitor=val/loss", "loss, accuracy, val_loss, val_accuracy. Received: .*val/loss"),
+    ],
+)
+def test_mistakes_are_found_before_any_photo_is_read(study: Callable[..., Study], override: str, told: str):
+    with pytest.raises(UserError, match=told):
+        check_phases(study(*override.split()))
+
+
+def test_what_can_be_trained_passes(study: Callable[..., Study]):
+    check_phases(study("training=finetune", "training.finetune.freeze=before:conv_pw_13", "callbacks=plateau"))
