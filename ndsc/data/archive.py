@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from ndsc.data.archive_index import build_index, is_gzip
+from ndsc.data.archive_index import UnreadableArchive, build_index, is_gzip
 from ndsc.data.byte_sources import ByteSource, PlainFile, SeekableGzip
 from ndsc.data.table_cache import file_digest, file_signature, load_table
 from ndsc.errors import UserError
@@ -64,10 +64,14 @@ def open_archive(path: Path, cache_root: Path) -> Archive:
     """Open a tar file, gzipped or not, by its index in the cache. The first time, and after a change, it is indexed.
 
     Raises:
-        UserError: it is missing, no tar file, or changing under our hands; or the cache cannot be written.
+        UnreadableArchive: it is missing, no tar file, or changing under our hands.
+        UserError: the cache cannot be written.
     """
     path = Path(os.path.abspath(path))
-    signature = file_signature(path)
+    try:
+        signature = file_signature(path)
+    except UserError as error:
+        raise UnreadableArchive(str(error)) from error
     index = cache_root / "archives" / f"{path.name}-{signature}.arrow"
     opened = _load(path, index)
     if opened is None:

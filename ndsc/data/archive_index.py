@@ -16,11 +16,16 @@ log = logging.getLogger(__name__)
 MEGABYTE = 10**6
 
 
+class UnreadableArchive(UserError):
+    """An archive that is damaged from its beginning, empty or not to be read; others may be sound."""
+
+
 def build_index(path: Path, index: Path, signature: str) -> None:
     """Index the archive at `path`, whose signature this is, into the file `index` (and one beside it when gzipped).
 
     Raises:
-        UserError: it is no tar file, or changed meanwhile; or the cache cannot be written.
+        UnreadableArchive: it is no tar file, or changed meanwhile.
+        UserError: the cache cannot be written.
     """
     log.info("indexing %s (%.1f GB) into %s, once", path, path.stat().st_size / 1e9, index.parent)
     gzipped = is_gzip(path)
@@ -31,7 +36,7 @@ def build_index(path: Path, index: Path, signature: str) -> None:
     if gzipped:
         facts["seek_index"] = _save_seek_index(path, end, index.with_suffix(".seek"))
     if file_signature(path) != signature:
-        raise UserError(
+        raise UnreadableArchive(
             f"An archive at rest was expected. Received: {path}, which changed while it was being indexed. Wait "
             "until it is complete."
         )
@@ -43,13 +48,13 @@ def is_gzip(path: Path) -> bool:
     """Whether the file's first bytes are gzip's, whatever its name.
 
     Raises:
-        UserError: the file cannot be read.
+        UnreadableArchive: the file cannot be read.
     """
     try:
         with path.open("rb") as file:
             return file.read(2) == b"\x1f\x8b"
     except OSError as error:
-        raise UserError(
+        raise UnreadableArchive(
             f"A readable archive was expected. Received: {path} ({error.strerror}). Mend the path or its permissions."
         ) from error
 
@@ -101,10 +106,10 @@ def _tell(path: Path, scan: Scan) -> None:
         log.warning("%s is cut off or damaged; its %s whole photos are used.", path, f"{scan.members.num_rows:,}")
 
 
-def _no_tar_file(path: Path) -> UserError:
+def _no_tar_file(path: Path) -> UnreadableArchive:
     with path.open("rb") as file:
         start = file.read(16)
-    return UserError(
+    return UnreadableArchive(
         f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, "
         f"{path.stat().st_size:,} bytes that begin with {start!r}. Download it again, or turn it into a .tar."
     )

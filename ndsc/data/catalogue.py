@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 # Part of the key of every cached catalogue: one made by other rules must not be found.
 RULES = 1
 COLUMNS = ("image_path", "label", "category", "archive", "offset", "size")
+# Those of them that say something of the photo, and not only where it lies.
+OF_THE_DATA = ("label", "category")
 MOST_CLASSES_SHOWN = 5
 
 
@@ -72,30 +74,36 @@ def check_data(config: "Config") -> None:
     """Look whether the data that a configuration names is there, in a second and without indexing anything.
 
     Raises:
-        UserError: a file, a folder or a column is missing.
+        UserError: a file, a folder or a column is missing, or split.by names a column that is not the data's.
     """
     data, extra = config.data, _extra(config.data)
     names: list[str] = [*COLUMNS]
+    given: dict[str, str] = {}
     if data.source == "folder":
         class_folders(_root(data))
     elif data.source == "table":
         further = check_photo_table(_table(data), data.image_column, data.label_column)
-        names.extend(names_beside(names, further, "table").values())
+        given = names_beside(names, further, "table")
     elif data.source == "ndsc":
         further = listing_columns(_root(data), data.labels)
-        names.extend(names_beside(names, further, "train").values())
+        given = names_beside(names, further, "train")
         if not _kept(_root(data), data.labels, extra, Path(config.cache.root)).exists():
             check_archives(_root(data))
+    names.extend(given.values())
     if extra is not None:
         further = column_names(extra, "data.extra")
         require_columns(further, ["image_path"], "data.extra")
-        names.extend(names_beside(names, [name for name in further if name != "image_path"], "extra").values())
+        joined = names_beside(names, [name for name in further if name != "image_path"], "extra")
+        names.extend(joined.values())
+        given = joined | given
     if config.sampling.test.list is not None:
         further = column_names(Path(config.sampling.test.list), "sampling.test.list")
         require_columns(further, ["image_path", "difficulty"], "sampling.test.list")
-    # The sample's columns are not known before it is rendered, which takes longer than a check may.
-    if config.split.by is not None and data.source != "sample":
-        require_columns(names, [config.split.by], "For split.by the data")
+    if config.split.by is not None:
+        _refuse_own_column(config.split.by, given)
+        # The sample's columns are not known before it is rendered, which takes longer than a check may.
+        if data.source != "sample":
+            require_columns(names, [config.split.by], "For split.by the data")
 
 
 class PhotoReader:
@@ -144,6 +152,24 @@ class PhotoReader:
             if archive not in self._sources:
                 self._sources[archive] = open_source(Path(archive), self._cache_root)
             return self._sources[archive]
+
+
+def _refuse_own_column(by: str, given: dict[str, str]) -> None:
+    """`given` is what the data's columns are called here. A column of the data that lost its name to one of ours is not
+    what split.by would find under that name."""
+    if by not in COLUMNS:
+        return
+    renamed = given.get(by)
+    if renamed is not None:
+        raise UserError(
+            f"split.by must name a column of the data. Received: split.by={by}, which the catalogue uses itself; the "
+            f"data's own column of this name is called {renamed} here. Ask for split.by={renamed}, or rename it."
+        )
+    if by not in OF_THE_DATA:
+        raise UserError(
+            f"split.by must name a column of the data. Received: split.by={by}, which only says where a photo lies. "
+            "Name another column."
+        )
 
 
 def _root(data: "DataConfig") -> Path:

@@ -16,6 +16,7 @@ from ndsc.seeds import derive
 DIFFICULTIES = ("easy", "medium", "hard")
 # What decides the numbers of a run; where the bytes happen to lie does not.
 IDENTITY = ["content", "label", "split", "difficulty"]
+MOST_CLASSES_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def finish(photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: 
         vectors: (n, d) pooled features of their plain views, from the backbone as it was loaded.
 
     Raises:
-        UserError: fewer than two classes, a class without photos to train on, or none to validate on at all.
+        UserError: fewer than two classes, a class all of whose photos were set aside or without photos to train on, or
+            none to validate on at all.
     """
     photos = photos.reset_index(drop=True)
     photos["group"] = _groups(photos, split.duplicates)
@@ -83,6 +85,7 @@ def finish(photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: 
     aside[sound & (side == "")] = "held out to choose test photos from"
     _keep_copies_together(photos, side, aside)
     _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
+    _refuse_vanished(photos["label"], aside)
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
@@ -155,6 +158,23 @@ def _split_at_random(photos: pd.DataFrame, side: pd.Series, used: pd.Series, sha
     drawn = photos[used & (side == "sample")]
     groups, labels = drawn["group"].to_numpy(dtype=object), drawn["label"].to_numpy(dtype=object)
     side[drawn.index] = np.where(choose_groups(groups, labels, share, seed), "validation", "train")
+
+
+def _refuse_vanished(labels: pd.Series, aside: pd.Series) -> None:
+    """A class must not be left out because none of its photos is left."""
+    vanished = sorted(set(labels) - set(labels[aside == ""]))
+    if vanished:
+        shown = ", ".join(f"{name} ({_counted(aside[labels == name])})" for name in vanished[:MOST_CLASSES_SHOWN])
+        raise UserError(
+            f"Every class must keep photos when others are set aside. Received: {len(vanished)} of "
+            f"{labels.nunique()} classes without any: {shown}"
+            f"{', …' if len(vanished) > MOST_CLASSES_SHOWN else ''}. Give these classes photos of their own, mend the "
+            "labels, or take the classes out of the data."
+        )
+
+
+def _counted(reasons: pd.Series) -> str:
+    return ", ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
 
 
 def _manifest(rows: pd.DataFrame) -> Manifest:

@@ -1,5 +1,6 @@
 """Photos that lie in plain files: in a folder for each class, or named by a table."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,12 +12,14 @@ from ndsc.data.tables import add_columns, blank_to_null, column_names, read_tabl
 from ndsc.errors import UserError
 from ndsc.terminal import progress
 
+log = logging.getLogger(__name__)
+
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 ABSENT = -1
 
 
 def class_folders(root: Path) -> list[str]:
-    """The names of the folders in `root`, sorted, each of which holds at least one photo at some depth.
+    """The names of the folders in `root`, sorted, each of which holds at least one photo that can be named.
 
     Raises:
         UserError: no such folder, no folders for classes in it, or a class without photos.
@@ -28,11 +31,11 @@ def class_folders(root: Path) -> list[str]:
     classes = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not classes:
         raise UserError(f"data.root must hold a folder of photos for each class. Received: {root}, without folders.")
-    empty = [name for name in classes if next(_photos_below(root / name), None) is None]
+    empty = [ascii(name)[1:-1] if not _is_utf8(name) else name for name in classes if not _has_photos(root / name)]
     if empty:
         raise UserError(
-            f"Every class folder must hold photos ({', '.join(EXTENSIONS)}). Received: {root} with nothing in "
-            f"{', '.join(empty)}. Fill or remove these folders."
+            f"Every class folder must hold photos ({', '.join(EXTENSIONS)}) whose paths are UTF-8. Received: {root} "
+            f"with nothing in {', '.join(empty)}. Fill, rename or remove these folders."
         )
     return classes
 
@@ -40,17 +43,24 @@ def class_folders(root: Path) -> list[str]:
 def read_folder(root: Path) -> pa.Table:
     """One row a photo below `root/<class>/`, sorted by path. Columns as in Catalogue; category is null.
 
+    Photos whose path is not UTF-8 are passed over with a warning, since no table could name them.
+
     Raises:
         UserError: as `class_folders`.
     """
     classes = class_folders(root)
-    paths, labels = [], []
+    paths, labels, unnamed = [], [], []
     with progress("listing files") as advance:
         for name in classes:
             for path in _photos_below(root / name):
-                paths.append(path)
-                labels.append(name)
                 advance(1)
+                if _is_utf8(path):
+                    paths.append(path)
+                    labels.append(name)
+                else:
+                    unnamed.append(os.fsencode(path.relative_to(root)))
+    if unnamed:
+        log.warning("%d photos are passed over because their names are not UTF-8, first %r", len(unnamed), unnamed[0])
     shown = [path.relative_to(root).as_posix() for path in paths]
     return _rows(shown, pa.array(labels, pa.string()), pa.nulls(len(paths), pa.string()), paths)
 
@@ -96,6 +106,18 @@ def _photos_below(folder: Path) -> Iterator[Path]:
         for name in sorted(files):
             if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
                 yield Path(parent, name)
+
+
+def _has_photos(folder: Path) -> bool:
+    return any(_is_utf8(path) for path in _photos_below(folder))
+
+
+def _is_utf8(path: Path | str) -> bool:
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _rows(shown: Sequence[str], label: pa.Array, category: pa.Array, paths: Sequence[Path]) -> pa.Table:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ndsc.data.archive import ShortRead
+from ndsc.data.archive import ShortRead, is_archive
 from ndsc.data.catalogue import Catalogue, PhotoReader
 from ndsc.data.identity import content_hash
 from ndsc.data.sampling import Draw, Queue
@@ -51,24 +51,25 @@ def find_usable(
     """Walk the queues until every quota is filled with photos that decode, or the queue ends.
 
     Raises:
-        UserError: more than `max_rejected` of the photos looked at cannot be used.
+        UserError: more than `max_rejected` of the photos looked at cannot be used, or two columns would have one name.
     """
+    rows = catalogue.rows.rename_columns(names_beside(OWN_COLUMNS, catalogue.rows.column_names, "data"))
     verdicts = Verdicts(cache_root)
     wanted = sum(min(queue.wanted, len(queue.order)) for queue in drawn.queues)
     found = _Found(wanted, max_rejected)
     try:
         with progress("reading", total=wanted) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
-            judge = _Judge(catalogue.rows, reader, verdicts, threads)
+            judge = _Judge(rows, reader, verdicts, threads)
             for queue in drawn.queues:
                 _fill(queue, judge, found, advance)
     finally:
         verdicts.save()
     found.refuse_if_too_many(found.looked_at)
     positions = [at for at, _, _ in found.taken]
-    photos = _frame(catalogue.rows, positions, [verdict for _, _, verdict in found.taken])
+    photos = _frame(rows, positions, [verdict for _, _, verdict in found.taken])
     photos["role"] = [role for _, role, _ in found.taken]
     photos["difficulty"] = pd.Series([drawn.difficulty.get(at) for at in positions], dtype=object)
-    left_out = _frame(catalogue.rows, [at for at, _ in found.rejected], [verdict for _, verdict in found.rejected])
+    left_out = _frame(rows, [at for at, _ in found.rejected], [verdict for _, verdict in found.rejected])
     _tell(catalogue.classes, photos, left_out)
     return Usable(photos, left_out[["image_path", "label", "reason"]])
 
@@ -89,7 +90,8 @@ class _Judge:
 
     def _one(self, archive: str, offset: int | None, size: int | None) -> Verdict:
         if offset is None or size is None:
-            return Verdict("", "listed, but not in the archive")
+            where = "not in the archive" if is_archive(archive) else "the file is not there"
+            return Verdict("", f"listed, but {where}")
         try:
             data = self._reader.read(archive, offset, size)
         except ShortRead as error:
@@ -157,7 +159,6 @@ def _judged(queue: Queue, judge: _Judge) -> Iterator[tuple[int, Verdict]]:
 
 
 def _frame(rows: pa.Table, positions: list[int], verdicts: list[Verdict]) -> pd.DataFrame:
-    rows = rows.rename_columns(names_beside(OWN_COLUMNS, rows.column_names, "data"))
     listings = rows.take(pa.array(positions, pa.int64())).to_pandas()
     listings["archive"] = listings["archive"].astype(str)
     return pd.concat([listings, verdict_table(verdicts).to_pandas()], axis=1)

@@ -7,7 +7,6 @@ validated on. A photo that turns out to be unusable is replaced by the next in i
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,8 @@ import pyarrow.compute as pc
 from ndsc.config import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
 from ndsc.data.groups import choose_groups, keyed_hash
-from ndsc.data.tables import blank_to_null, read_table, repair_paths, require_columns
+from ndsc.data.stated_test import find_listed_test
+from ndsc.data.tables import blank_to_null, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -65,7 +65,7 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
         UserError: a column or a test photo is missing, or fewer than two classes, or one without listings to train on.
     """
     rows = catalogue.rows
-    listed, free = _listed_test(rows, sampling.test.list)
+    listed, free = find_listed_test(rows, sampling.test.list)
     side = _side(rows, split, derive(seed, "split"))
     pool_wanted = not listed and not (side == "test").any()
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
@@ -120,32 +120,6 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
             f"first two must occur. Received: {shown}. Mend the column, or name another: split.by=<column>."
         )
     return pc.fill_null(stated, "").to_numpy()
-
-
-def _listed_test(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np.ndarray]:
-    """Positions and difficulties of the photos that `sampling.test.list` names, and which listings may still be drawn:
-    (n,) booleans, false for all that share a path with one of them."""
-    if path is None:
-        return {}, np.ones(rows.num_rows, bool)
-    listed = read_table(Path(path), "sampling.test.list", text_columns=("image_path", "difficulty"))
-    require_columns(listed.column_names, ["image_path", "difficulty"], "sampling.test.list")
-    named, known = listed.column("image_path"), rows.column("image_path")
-    paths = pc.if_else(pc.is_in(named, value_set=known), named, repair_paths(named)[0])
-    position = pc.index_in(paths, value_set=known)
-    absent = paths.filter(pc.is_null(position))
-    if len(absent):
-        raise UserError(
-            f"sampling.test.list must name photos as the data's column image_path does. Received: {path}, of whose "
-            f"{len(listed)} photos {len(absent)} are not in the data, for instance {absent[0]}. Mend the list."
-        )
-    difficulty = blank_to_null(listed.column("difficulty"))
-    if difficulty.null_count:
-        raise UserError(
-            f"sampling.test.list must say how difficult each photo is (easy, medium, hard). Received: {path}, with "
-            f"{difficulty.null_count} empty fields. Mend the list."
-        )
-    free = pc.invert(pc.is_in(known, value_set=paths)).to_numpy()
-    return dict(zip(position.to_pylist(), difficulty.to_pylist(), strict=True)), free
 
 
 def _queues(

@@ -1,6 +1,7 @@
 """Tables that users bring: read with errors they can act on, and joined by photo."""
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,10 +21,11 @@ def read_table(path: Path, setting: str, text_columns: Collection[str] = ()) -> 
     `text_columns` are text in the result even where every value looks like a number.
 
     Raises:
-        UserError: it is missing, or not what its name says.
+        UserError: it is missing, not what its name says, or has two columns of one name.
     """
     with _readable(path, setting):
-        table = pyarrow.parquet.read_table(path) if path.suffix == ".parquet" else _read_csv(path, text_columns)
+        _names(path, setting)
+        table = pyarrow.parquet.read_table(path) if _is_parquet(path) else _read_csv(path, text_columns)
     # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
     pa.default_memory_pool().release_unused()
     for number, column in enumerate(table.columns):
@@ -41,10 +43,7 @@ def column_names(path: Path, setting: str) -> list[str]:
         UserError: as `read_table`.
     """
     with _readable(path, setting):
-        if path.suffix == ".parquet":
-            return pyarrow.parquet.read_schema(path).names
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(file), [])
+        return _names(path, setting)
 
 
 def require_columns(present: Collection[str], names: Collection[str], setting: str) -> None:
@@ -85,8 +84,19 @@ def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Chunked
 
 
 def names_beside(taken: Collection[str], names: Collection[str], prefix: str) -> dict[str, str]:
-    """What columns are called when they come beside others: a name that is taken already gets the prefix."""
-    return {name: f"{prefix}_{name}" if name in taken else name for name in names}
+    """What columns are called when they come beside others: a name that is taken already gets the prefix.
+
+    Raises:
+        UserError: the name with the prefix is taken too.
+    """
+    given = {name: f"{prefix}_{name}" if name in taken else name for name in names}
+    for name, new in given.items():
+        if new != name and (new in taken or new in names):
+            raise UserError(
+                f"A column {name} that comes beside another of this name is called {new}, so no other column may be. "
+                f"Received: {', '.join(names)} beside {', '.join(taken)}. Rename one of the columns {name} and {new}."
+            )
+    return given
 
 
 def add_columns(rows: pa.Table, more: pa.Table, prefix: str) -> pa.Table:
@@ -96,6 +106,11 @@ def add_columns(rows: pa.Table, more: pa.Table, prefix: str) -> pa.Table:
     return rows
 
 
+def matching_paths(named: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Paths that a user names, as they are where they are known so, repaired elsewhere."""
+    return pc.if_else(pc.is_in(named, value_set=known), named, repair_paths(named)[0])
+
+
 def join_extra(rows: pa.Table, extra: pa.Table) -> tuple[pa.Table, dict[str, int]]:
     """`rows` with the columns of `extra` where the image_path is the same, null elsewhere; and what did not match.
 
@@ -103,7 +118,7 @@ def join_extra(rows: pa.Table, extra: pa.Table) -> tuple[pa.Table, dict[str, int
         UserError: nothing matches.
     """
     require_columns(extra.column_names, ["image_path"], "data.extra")
-    paths, _ = repair_paths(extra.column("image_path"))
+    paths = matching_paths(extra.column("image_path"), rows.column("image_path"))
     positions = last_position(rows.column("image_path"), paths)
     if positions.null_count == len(positions):
         raise UserError(
@@ -130,6 +145,25 @@ def _readable(path: Path, setting: str) -> Iterator[None]:
             f"{setting} must be a UTF-8 CSV with a header line, or a Parquet file whose name ends in .parquet. "
             f"Received: {path} ({reason}). Mend the file."
         ) from error
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix.lower() == ".parquet"
+
+
+def _names(path: Path, setting: str) -> list[str]:
+    if _is_parquet(path):
+        names = pyarrow.parquet.read_schema(path).names
+    else:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            names = next(csv.reader(file), [])
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise UserError(
+            f"Every column of {setting} must have a name of its own. Received: {path}, with more than one column "
+            f"called {', '.join(repeated)}. Rename or remove all but one."
+        )
+    return names
 
 
 def _read_csv(path: Path, text_columns: Collection[str]) -> pa.Table:

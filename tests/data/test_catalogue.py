@@ -117,8 +117,9 @@ def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Pa
 
 def test_the_sample_takes_the_same_road(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
+    (root / "sources.csv").write_text("image_path,source\nbeauty_image/a.jpg,shop\n")
     monkeypatch.setattr("ndsc.data.catalogue.render_sample", lambda folder: asked.append(folder) or root)
-    assert load_catalogue(settings("sample"), cache).rows.num_rows == 9
+    assert load_catalogue(settings("sample"), cache).rows.column("source").to_pylist() == ["shop", *[None] * 8]
     assert asked == [cache / "sample"]
 
 
@@ -223,3 +224,27 @@ def test_a_check_knows_folders_tables_and_the_sample(tmp_path: Path, checked: Ca
     with pytest.raises(UserError, match=r"must have the column image_path\. Received: photo, label\."):
         checked("data=table", f"data.table={tmp_path / 't.csv'}")
     checked("data=table", f"data.table={tmp_path / 't.csv'}", "data.image_column=photo")
+
+
+@pytest.mark.parametrize("column", ["image_path", "archive", "offset", "size"])
+def test_a_split_is_not_made_by_where_photos_lie(root: Path, checked: Callable[..., None], column: str):
+    for data in (["data=sample"], ["data=ndsc", f"data.root={root}"]):
+        with pytest.raises(UserError, match=f"Received: split.by={column}, which only says where a photo lies"):
+            checked(*data, "split=group", f"split.by={column}")
+
+
+def test_a_column_that_was_renamed_is_not_confused_with_ours(root: Path, tmp_path: Path, checked: Callable[..., None]):
+    (tmp_path / "t.csv").write_text("photo,kind,size,label,category\na.jpg,x,S,y,z\n")
+    table = ("data=table", f"data.table={tmp_path / 't.csv'}", "data.image_column=photo", "data.label_column=kind")
+    for column in ("size", "label"):
+        with pytest.raises(UserError, match=f"is called table_{column} here"):
+            checked(*table, "split=group", f"split.by={column}")
+        checked(*table, "split=group", f"split.by=table_{column}")
+    checked(*table, "split=group", "split.by=category")
+    (tmp_path / "extra.csv").write_text("image_path,archive\n")
+    ndsc = ("data=ndsc", f"data.root={root}", f"data.extra={tmp_path / 'extra.csv'}", "split=group")
+    with pytest.raises(UserError, match="is called extra_archive here"):
+        checked(*ndsc, "split.by=archive")
+    (tmp_path / "t.csv").write_text("photo,kind,size,table_size\n")
+    with pytest.raises(UserError, match=r"Rename one of the columns size and table_size"):
+        checked(*table)

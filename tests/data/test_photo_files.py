@@ -1,5 +1,6 @@
 """Photos in plain files: a folder for each class, or a table that names them."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,18 @@ def test_a_table_without_the_columns_is_an_error_that_names_those_present(root: 
     table.write_text("photo,class\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):
         read_photo_table(table, "image_path", "label")
+
+
+def test_photos_whose_names_are_not_utf_8_are_passed_over_and_counted(root: Path, caplog: pytest.LogCaptureFixture):
+    try:
+        (root / "bags" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"photo")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    (root / "bags" / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"photo")
+    assert read_folder(root).num_rows == 3
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line == r"2 photos are passed over because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
+    (root / os.fsdecode(b"sacs\xe9")).mkdir()
+    (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
+    with pytest.raises(UserError, match=r"nothing in sacs\\udce9\."):
+        class_folders(root)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ndsc.config import DataConfig
 from ndsc.data import verdicts
 from ndsc.data.catalogue import Catalogue, PhotoReader, load_catalogue
 from ndsc.data.photos import Usable, find_usable
@@ -178,3 +179,20 @@ def test_photos_in_plain_files_are_found_like_those_in_archives(tmp_path: Path, 
     usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 4)), max_rejected=0.9)
     assert usable.photos["image_path"].tolist() == ["a/good.jpg"]
     assert usable.rejected["image_path"].tolist() == ["a/page.jpg", "b/good.jpg", "b/page.jpg"]
+
+
+def test_a_plain_file_that_is_missing_is_not_looked_for_in_an_archive(tmp_path: Path):
+    for name, data in (("b/1.jpg", jpeg(1)), ("a/1.jpg", jpeg(2))):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "t.csv").write_text("image_path,label\na/1.jpg,a\na/gone.jpg,a\nb/1.jpg,b\n")
+    data = DataConfig("table", str(tmp_path), "domain", None, "t.csv", "image_path", "label")
+    catalogue = load_catalogue(data, tmp_path)
+    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3)))
+    assert usable.rejected["reason"].tolist() == ["listed, but the file is not there"]
+
+
+def test_columns_that_would_have_one_name_are_refused_before_anything_is_read(tmp_path: Path):
+    catalogue = data_of(tmp_path, [b"<html>"], width=["x"], data_width=["y"])
+    with pytest.raises(UserError, match="Rename one of the columns width and data_width"):
+        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1)))

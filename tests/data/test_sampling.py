@@ -314,6 +314,30 @@ def test_a_list_without_its_columns_or_difficulties_or_file_is_refused(tmp_path:
             draw(catalogue, sampling(list=path), split(), 0)
 
 
+@pytest.mark.parametrize(
+    ("rows", "labels", "complaint"),
+    [
+        ([("beauty/0.jpg", "Hard"), ("beauty/1.jpg", "easy")], None, "1 other values, first 'Hard' for beauty/0.jpg"),
+        ([("beauty/0.jpg", "hard"), ("beauty/0", "easy")], None, "1 rows that contradict .* first of beauty/0.jpg"),
+        (
+            [("beauty/0.jpg", "hard"), ("beauty/1.jpg", "easy"), ("beauty/2.jpg", "easy")],
+            ["beauty", "mobile", None],
+            "1 photos under another label, first beauty/1.jpg: mobile in the list, beauty in the data",
+        ),
+    ],
+)
+def test_a_list_that_contradicts_the_data_or_itself_is_refused(write_list, rows, labels, complaint: str):
+    path = write_list(rows, **({} if labels is None else {"label": labels}))
+    with pytest.raises(UserError, match=f"sampling.test.list.*{complaint}"):
+        draw(catalogue_of(listings()), sampling(list=path), split(), 0)
+
+
+def test_a_photo_listed_twice_with_one_difficulty_is_tested_once(write_list):
+    catalogue = catalogue_of(listings())
+    made = drawn(catalogue, sampling(list=write_list([("beauty/0.jpg", "easy"), ("beauty/0", "easy")])), split())
+    assert front(catalogue, made)["test"] == ["beauty/0.jpg"]
+
+
 # Too little
 
 

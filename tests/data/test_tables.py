@@ -6,7 +6,15 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from ndsc.data.tables import column_names, join_extra, last_position, read_table, repair_paths, require_columns
+from ndsc.data.tables import (
+    column_names,
+    join_extra,
+    last_position,
+    names_beside,
+    read_table,
+    repair_paths,
+    require_columns,
+)
 from ndsc.errors import UserError
 
 
@@ -100,3 +108,37 @@ def test_extra_columns_of_which_no_row_matches_are_an_error():
         join_extra(rows, pa.table({"image_path": ["b"], "source": ["p"]}))
     with pytest.raises(UserError, match=r"data\.extra must have the column image_path\. Received: path\."):
         join_extra(rows, pa.table({"path": ["b"]}))
+
+
+def test_extra_columns_are_joined_to_photos_whose_names_have_no_extension():
+    rows = pa.table({"image_path": ["a", "b", "c.jpg"]})
+    joined, facts = join_extra(rows, pa.table({"image_path": ["a", "b", "c"], "source": list("pqr")}))
+    assert joined.column("source").to_pylist() == ["p", "q", "r"]
+    assert facts == {"extra_unmatched": 0, "listings_without_extra": 0}
+
+
+@pytest.mark.parametrize("read", [read_table, column_names])
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_two_columns_of_one_name_are_an_error_that_names_them(tmp_path: Path, read, name: str):
+    path = tmp_path / name
+    if name == "x.csv":
+        path.write_text("x,label,label\n1,2,3\n")
+    else:
+        columns = [pa.array([number]) for number in range(3)]
+        pyarrow.parquet.write_table(pa.Table.from_arrays(columns, names=["x", "label", "label"]), path)
+    with pytest.raises(UserError, match=r"data\.table must .* more than one column called label\."):
+        read(path, "data.table")
+
+
+@pytest.mark.parametrize(("taken", "names"), [(["size", "t_size"], ["size"]), (["size"], ["t_size", "size"])])
+def test_a_name_that_is_taken_even_with_its_prefix_is_an_error(taken: list[str], names: list[str]):
+    with pytest.raises(UserError, match="called t_size, so no other column may be"):
+        names_beside(taken, names, "t")
+    assert names_beside(["size"], ["size", "shop"], "t") == {"size": "t_size", "shop": "shop"}
+
+
+def test_parquet_is_known_by_a_name_in_capitals_too(tmp_path: Path):
+    path = tmp_path / "X.PARQUET"
+    pyarrow.parquet.write_table(pa.table({"label": ["a"]}), path)
+    assert read_table(path, "data.table").to_pylist() == [{"label": "a"}]
+    assert column_names(path, "data.table") == ["label"]

@@ -53,7 +53,10 @@ def test_what_is_no_regular_file_has_no_size_and_is_never_opened(tmp_path: Path)
     folder = write(tmp_path / "new", "a.jpg")
     os.mkfifo(folder / "b.jpg")  # to open it would wait for ever
     (folder / "c.jpg").symlink_to("nowhere")
-    assert find_unlabelled([str(folder)], tmp_path)["size"].to_pylist() == [5, None, None]
+    (folder / "d.tar").symlink_to("nowhere")
+    found = find_unlabelled([str(folder)], tmp_path)
+    assert found["size"].to_pylist() == [5, None, None, None]
+    assert found["reason"].to_pylist() == ["", *["not a regular file"] * 3]
 
 
 def test_a_name_that_is_not_utf_8_is_shown_with_marks_and_found_all_the_same(tmp_path: Path):
@@ -78,3 +81,21 @@ def test_folders_without_files_are_refused(tmp_path: Path):
     (tmp_path / "new" / "empty").mkdir(parents=True)
     with pytest.raises(UserError, match="at least one file"):
         find_unlabelled([str(tmp_path / "new")], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["2.tar", "2.tar.gz"])
+def test_a_damaged_archive_in_a_folder_has_a_row_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+):
+    folder = write(tmp_path / "new", "1.jpg", "4.jpg")
+    broken = folder / name
+    broken.write_bytes(b"\x1f\x8b but no archive" if name.endswith("gz") else b"no archive")
+    pack(tmp_path / "3.tar", "inside.jpg").rename(folder / "3.tar")
+    found = find_unlabelled([str(folder)], tmp_path / "cache")
+    expected = [str(folder / "1.jpg"), str(broken), "inside.jpg", str(folder / "4.jpg")]
+    assert found["path"].to_pylist() == expected
+    assert found["reason"].to_pylist() == ["", "no readable archive", "", ""]
+    assert found["size"].to_pylist()[1] is None
+    assert f"Received: {broken}" in caplog.text
+    with pytest.raises(UserError, match="A tar file, plain or gzipped"):
+        find_unlabelled([str(broken)], tmp_path / "cache")
