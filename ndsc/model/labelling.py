@@ -73,7 +73,7 @@ def _prepared(
 
     def prepare(row: dict[str, Any]) -> np.ndarray | str:
         if row["size"] is None:
-            return "not a regular file"
+            return row["reason"]
         if row["size"] > LARGEST_FILE:
             return "file over the limit"
         try:

@@ -18,6 +18,7 @@ def rows(report: Report) -> dict[str, Row]:
     return {row.what.split(",")[0]: row for row in report.rows}
 
 
+@pytest.mark.soak
 def test_ours_equals_keras_and_a_further_seed_computes_only_what_is_unseen(tiny):
     report = run(configured(tiny), seeds=2, data="rendered photos")
     found = rows(report)
