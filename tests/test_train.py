@@ -170,7 +170,7 @@ def test_the_manifest_holds_every_photo_that_was_used(twice: tuple[Workspace, st
 
 def test_the_closing_table_tells_what_it_cost_and_how_to_look_at_it(twice: tuple[Workspace, str, list[Run]]):
     _, shown, (second, _) = twice
-    for told in ("validation accuracy", "from the cache, 0 computed", "weights", second.info.run_id, "make ui"):
+    for told in ("validation accuracy", "from the cache, 0 computed", "weights", second.info.run_id, "mlflow ui"):
         assert told in shown
 
 
@@ -195,10 +195,12 @@ def test_an_experiment_that_sweeps_does_so_without_being_asked(workspace: Worksp
     small = ("split=random,source", "seed=0", f"hydra.sweep.dir={workspace.folder / 'sweep'}")
     quick = ("backbone.engine=tensorflow", "tracking.model=none", "tracking.figures=false")
     workspace.train("+experiment=leakage", *TINY, *FEW, *quick, *small)
-    (parent,), children = ([run for run in workspace.runs() if ("ndsc.kind" in run.data.tags) is own] for own in (1, 0))
+    (parent,), children = (
+        [run for run in workspace.runs() if ("ndsc.kind" in run.data.tags) == own] for own in (True, False)
+    )
     assert parent.info.status == "FINISHED"
     assert {run.info.run_name for run in children} == {
-        f"split={split} duplicates={kept} seed=0" for split in ("random", "source") for kept in ("off", "exact")
+        f"split={split} duplicates={kept}" for split in ("random", "source") for kept in ("off", "exact")
     }
 
 
