@@ -23,7 +23,8 @@ TRIALS_BEFORE_PRUNING = 5
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """What Hydra's `interval(…)`, `range(…)` and lists of values mean to Optuna; `tag(log, …)` is a logarithmic scale.
+    """What Hydra's `interval(…)`, `range(…)` and lists of values mean to Optuna; `tag(log, …)` is a logarithmic scale,
+    and `int(interval(…))` takes whole numbers only.
 
     Raises:
         UserError: a kind of sweep that cannot be searched.
