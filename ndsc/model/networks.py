@@ -4,20 +4,22 @@ digest whenever it is taken out."""
 import hashlib
 import json
 import logging
-import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
 from ndsc.model.backbone import Cut
+from ndsc.process import environment
 
 log = logging.getLogger(__name__)
+
+# OpenVINO and NNCF tell their makers each time that they convert a network, unless they believe to be tested.
+NO_TELEMETRY = {"CI": "true", "NNCF_CI": "true"}
 
 FILE_NAMES = ("network.xml", "network.bin")
 
@@ -65,7 +67,7 @@ def kept(description: Mapping[str, str | int], cache_root: Path, make: Callable[
         building = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
         building.mkdir(parents=True)
         try:
-            with _no_telemetry():
+            with environment(NO_TELEMETRY):
                 make(building / "network.xml")
             record = {**description, "digest": _digest(building)}
             (building / "network.json").write_text(json.dumps(record, indent=2))
@@ -75,22 +77,6 @@ def kept(description: Mapping[str, str | int], cache_root: Path, make: Callable[
     network = _found(folder)
     assert network is not None, f"{folder} was put there in one piece"
     return network
-
-
-@contextmanager
-def _no_telemetry() -> Iterator[None]:
-    """OpenVINO and NNCF tell their makers each time that they convert a network, unless they believe to be tested."""
-    names = ("CI", "NNCF_CI")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "true"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _put(building: Path, folder: Path) -> None:

@@ -22,6 +22,7 @@ class ComposingSweeper(Sweeper):
 
     def __init__(self, params: Mapping[str, str] | None = None) -> None:
         self._params = params or {}
+        self._digests: dict[str, str] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Hydra hands over what a sweep needs."""
@@ -44,13 +45,18 @@ class ComposingSweeper(Sweeper):
             UserError: the configuration is wrong, or its data is not there.
         """
         # Hydra imports this file at every start; what this needs takes a while.
-        from ndsc.run_key import run_key
+        from ndsc.data.identity import data_digest
+        from ndsc.run_key import training_key
 
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(composed):
             del composed["hydra"]
         config = typed(composed)
-        return Job(overrides, differs, config, run_key(config))
+        # Jobs of a sweep share their data, and to look through a folder of it takes a while.
+        data = repr((config.data, config.sampling.test.list))
+        if data not in self._digests:
+            self._digests[data] = data_digest(config)
+        return Job(overrides, differs, config, training_key(config, self._digests[data]))
 
 
 def fixed(override: Override) -> str:

@@ -1,7 +1,6 @@
 """A sweep's life: what is done is not done again, what fails does not stop the rest, and one run tells of them all."""
 
 import logging
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from omegaconf import DictConfig
 from ndsc.config import TrackingConfig
 from ndsc.errors import JobPruned, UserError
 from ndsc.evaluation.recorded_run import RecordedRun
+from ndsc.process import usable_cores
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
@@ -78,8 +78,9 @@ class Sweep:
             named = replace(tracking, into=into, run_name=None)
             with start_run(named, tracking.run_name or name, tags) as self._parent:
                 yield
-                self._summarize(self._runs)
-            self._close(self._runs)
+                finished = self._runs.finished(self._jobs)
+                self._summarize(finished, self._runs)
+            self._close(finished, self._runs)
 
     def launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run these jobs, without those that are FINISHED already; gives what became of each."""
@@ -113,23 +114,21 @@ class Sweep:
         workers = self._config.hydra.launcher.get("n_jobs")
         if workers is None:
             return "null"
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = usable_cores()
         return str(max(1, cores // min(cores if workers < 0 else workers, jobs)))
 
-    def _summarize(self, runs: SweepRuns) -> None:
+    def _summarize(self, done: dict[str, RecordedRun], runs: SweepRuns) -> None:
         """The table of all children, and the pictures."""
         jobs = list(self._jobs.values())
-        done = runs.finished(self._jobs)
         summary = table(jobs, done)
         self._parent.log_table(summary, "sweep/runs.csv")
         curves = {job.name: runs.curve(done[job.key], "val/accuracy") for job in jobs if job.key in done}
         for path, figure in figures(summary, list(jobs[0].differs), curves):
             self._parent.log_figure(figure, path)
 
-    def _close(self, runs: SweepRuns) -> None:
+    def _close(self, finished: dict[str, RecordedRun], runs: SweepRuns) -> None:
         """Give the parent the best child's model and figures, then its end; tell the person."""
         assert self._parent.id is not None
-        finished = runs.finished(self._jobs)
         pruned = sum(outcome.pruned for outcome in self._outcomes.values())
         counted = {"finished": len(finished), "pruned": pruned, "failed": len(self.failed)}
         rows = {"runs": ", ".join(f"{count} {state}" for state, count in counted.items() if count)}

@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 
+from ndsc.process import usable_cores
 from ndsc.tracking.gpu import gpu_names, visible_gpus
 from ndsc.tracking.record import Run
 
@@ -66,7 +67,7 @@ def environment_report() -> dict[str, Any]:
         "platform": platform.platform(),
         "cpu": _cpu_model(),
         "cpu_count": os.cpu_count(),
-        "cpu_count_usable": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cpu_count_usable": usable_cores(),
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": gpu_names(),
         "gpus_reason": visible_gpus().reason,

@@ -4,6 +4,8 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+from ndsc.process import environment
+
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 
@@ -39,21 +41,6 @@ def impatient(insist: bool = False) -> Iterator[None]:
     values = {RETRIES: "1", TIMEOUT: "10"}
     with environment(values if insist else _unless_set(values)):
         yield
-
-
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the length of the block, then put back what was there."""
-    previous = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in previous.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def _unless_set(values: Mapping[str, str]) -> dict[str, str]:

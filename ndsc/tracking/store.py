@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ndsc.config import TrackingConfig
 from ndsc.errors import UserError
-from ndsc.tracking.mlflow_settings import environment, impatient, patient, quiet_mlflow
+from ndsc.process import environment
+from ndsc.tracking.mlflow_settings import impatient, patient, quiet_mlflow
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

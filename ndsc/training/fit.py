@@ -183,7 +183,7 @@ def _gathered(batches: tf.data.Dataset, side: Side, training: TrainingConfig, cl
 
 def _from_memory(features: ViewedFeatures) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
     """All features in one tensor: TensorFlow gathers a batch in a fraction of the time that a call to Python takes."""
-    table = tf.constant(np.stack([rows[:] for rows in features.rows.values()]))
+    table = tf.constant(np.stack(list(features.in_memory().rows.values())))
     place = np.zeros(max(features.views) + 1, np.int32)
     place[list(features.views)] = np.arange(len(features.views))
     places = tf.constant(place)
