@@ -45,7 +45,7 @@ soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## the long repetitions; res
 benchmark: .venv/base .venv/xception .venv/int8  ## all benchmarks, sized to end in 20 minutes (NDSC_ROOT=<photos>; ARGUMENTS=--full for the sizes that are asked)
 	$(BIN)/python -m experiments.benchmarks --json outputs/benchmarks.json $(ARGUMENTS)
 
-lint: .venv/dev  ## ruff and pyright
+lint: .venv/dev $(EXTRAS:%=.venv/%)  ## ruff and pyright
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
