@@ -25,7 +25,7 @@ help:  ## this list
 	@touch $@
 
 # What not everybody needs: the weights of `backbone=xception`, and the extras of pyproject.toml.
-EXTRAS = int8 sweeps ray slurm
+EXTRAS = int8 sweeps ray slurm audit remote
 $(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
 	@$(INSTALL) $<
 	@touch $@
