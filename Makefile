@@ -37,7 +37,7 @@ ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
 test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov=ndsc --cov-report=term $(ARGUMENTS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --cov=ndsc --cov-report=term $(ARGUMENTS)
 
 soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## the long repetitions; results belong in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
