@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import decodable, decode
+from ndsc.data.read_ahead import read_ahead
 from ndsc.training.views import Policy
 
 # What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
@@ -41,9 +42,10 @@ def view_batches(
     """
 
     def read() -> Iterator[tuple]:
-        for at in np.flatnonzero(wanted.any(axis=1)):
+        shown = np.flatnonzero(wanted.any(axis=1))
+        places = zip(*(photos[name].iloc[shown].tolist() for name in ("archive", "offset", "size")), strict=True)
+        for at, data in zip(shown, read_ahead(reader, places), strict=True):
             photo = photos.iloc[at]
-            data = reader.read(photo["archive"], int(photo["offset"]), int(photo["size"]))
             data, format = decodable(data, photo["format"], bool(photo["animated"]))
             mine = views[wanted[at]]
             seeds = np.stack([policy.seeds(bytes.fromhex(photo["content"]), int(view)) for view in mine])
