@@ -35,6 +35,11 @@ def with_orientation(value: object) -> bytes:
     return exif.tobytes()
 
 
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """A part of a PNG, with its checksum."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
 def _transparent() -> Image.Image:
     image = picture().convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(SIZE))
@@ -111,7 +116,7 @@ def by_pillow(data: bytes) -> np.ndarray:
 def png_header(width: int, height: int) -> bytes:
     """A PNG of this size that ends where its pixels should begin."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"")
 
 
 def png_bomb(side: int) -> bytes:
@@ -119,7 +124,7 @@ def png_bomb(side: int) -> bytes:
     rows = zlib.compressobj(1)
     packed = b"".join(rows.compress(bytes(1 + side // 8)) for _ in range(side)) + rows.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
 
 
 def gif_bomb(side: int) -> bytes:
@@ -163,7 +168,3 @@ def many_frames(side: int, frames: int) -> bytes:
     data = encoded(Image.new("P", (side, side)), "GIF")
     frame = data[data.index(b"\x2c") : -1]
     return data[:-1] + frame * frames + data[-1:]
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

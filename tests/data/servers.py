@@ -1,14 +1,17 @@
 """Servers on this machine that give files over HTTP, with ranges or without, and over S3's protocol."""
 
 import email.utils
+import logging
+import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import fsspec
 import pytest
 
 
@@ -106,17 +109,31 @@ def web_server(root: Path) -> Iterator[WebServer]:
 
 
 @contextmanager
-def s3_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Moto's S3 on a free port, which the environment names as AWS' own; yields its address."""
+def s3_server(monkeypatch: pytest.MonkeyPatch, objects: Mapping[str, bytes]) -> Iterator[str]:
+    """Moto's S3 on a free port, which the environment names as AWS' own; yields the address of a bucket with these
+    objects."""
     from moto.server import ThreadedMotoServer
 
-    server = ThreadedMotoServer(port=0, verbose=False)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
     settings = {"AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y"}
+    # Whatever the person who runs the tests is to AWS otherwise.
+    settings |= {
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
+    fsspec.filesystem("s3").clear_instance_cache()
+    files = fsspec.filesystem("s3")
     try:
-        yield settings["AWS_ENDPOINT_URL"]
+        files.mkdir("bucket")
+        for name, data in objects.items():
+            files.pipe_file(f"bucket/{name}", data)
+        yield "s3://bucket"
     finally:
+        files.clear_instance_cache()
         server.stop()
