@@ -153,17 +153,18 @@ def _wrong_address(config: "Config") -> Iterator[str]:
     data = config.data
     if data.root is None or not is_remote(data.root):
         return
-    if data.source != "ndsc":
-        yield (
-            f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
-            f"data.root={data.root}."
-        )
-    # What data.root says is logged with the run.
     address = urlsplit(data.root)
+    # What data.root says is logged with the run, and shown by every message about it.
     if address.query or "@" in address.netloc:
         yield (
             "data.root must be the plain address of a folder; who you are belongs into ~/.netrc, and for s3:// into "
             f"AWS' own variables and files. Received: an address with a password or a query on {address.hostname}."
+        )
+        return
+    if data.source != "ndsc":
+        yield (
+            f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
+            f"data.root={data.root}."
         )
     missing = missing_packages(data.root)
     if missing:

@@ -26,7 +26,7 @@ from tests.training_process import METRICS, SAID, training
 pytestmark = pytest.mark.soak
 
 TIMES = int(os.environ.get("NDSC_SOAK_TIMES", "50"))
-QUICK = ("augmentation.views=2", "sampling.per_class=40", "sampling.test.pool=6", "training.epochs=15")
+QUICK = ("augmentation=none", "sampling.per_class=40", "sampling.test.pool=6", "training.epochs=15")
 PREDICTIONS = "predictions/validation.csv"
 CHANGING = ("time/", "cache/", "throughput/", "system/", "gpu/")
 LONGEST = 300  # seconds
@@ -36,8 +36,8 @@ DISK_MEGABYTES = 60
 class Place:
     """Where a training keeps what it makes, beside files of the user's."""
 
-    def __init__(self, folder: Path, root: Path) -> None:
-        self.folder, self._root = folder, root
+    def __init__(self, folder: Path, root: Path, name: str) -> None:
+        self._root, self._name = root, name
         self.store, self.cache = folder / "mlruns", folder / "cache"
         self._count = 0
         for kept in (self.store, self.cache):
@@ -47,12 +47,26 @@ class Place:
     def overrides(self) -> list[str]:
         """Of a small training that indexes, hashes, makes features, fits and logs."""
         places = [f"data.root={self._root}", f"tracking.root={self.store}", f"cache.root={self.cache}"]
-        return ["data=ndsc", *TINY, *QUICK, *places, "backbone.engine=tensorflow", "tracking.model=head"]
+        return [
+            "data=ndsc",
+            *TINY,
+            *QUICK,
+            *places,
+            "backbone.engine=tensorflow",
+            "tracking.model=head",
+            "tracking.figures=false",
+        ]
 
     def logs(self) -> Path:
         """A folder for what one training says; never on the disk that is filled."""
         self._count += 1
-        return self._root.parent / "logs" / f"{self.folder.name}-{self._count}"
+        return self._root.parent / "logs" / f"{self._name}-{self._count}"
+
+    def forget(self) -> None:
+        """Empty the cache, so that the next training begins at its beginning; the store keeps all runs."""
+        for kept in self.cache.iterdir():
+            if kept.is_dir():
+                shutil.rmtree(kept)
 
     def result(self) -> tuple[dict[str, float], str]:
         """The metrics and predictions of a training that is let run to its end, as it returned and logged them."""
@@ -92,9 +106,11 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[dict[str, float], str, float]:
     """What a training comes to, and the seconds it takes once the process that others are forked from has started."""
-    first, second = (Place(tmp_path_factory.mktemp("undisturbed"), root) for _ in range(2))
-    result, started = first.result(), time.perf_counter()
-    assert second.result() == result
+    place = Place(tmp_path_factory.mktemp("undisturbed"), root, "undisturbed")
+    result = place.result()
+    place.forget()
+    started = time.perf_counter()
+    assert place.result() == result
     return *result, time.perf_counter() - started
 
 
@@ -109,8 +125,8 @@ def last_words(logs: Path) -> str:
 def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, seconds = undisturbed
     dice, reached = random.Random(0), Counter()
-    for kill in range(TIMES):
-        place = Place(tmp_path / str(kill), root)
+    place = Place(tmp_path / "mine", root, "killed")
+    for _ in range(TIMES):
         before, logs = place.of_the_user(), place.logs()
         process = training(place.overrides(), logs)
         process.join(dice.uniform(0, seconds))
@@ -119,7 +135,7 @@ def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, r
         reached[last_words(logs)] += 1
         assert place.result() == (metrics, predictions)
         assert place.of_the_user() == before
-        shutil.rmtree(place.folder)
+        place.forget()
     print(f"\nkilled {TIMES} times, {seconds:.1f} s undisturbed; after:", dict(reached))
 
 
@@ -152,9 +168,9 @@ def fill(disk: Path) -> Path:
 def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, seconds = undisturbed
     dice, reached, ended = random.Random(1), Counter(), Counter()
-    for _ in range(TIMES):
-        with small_disk(tmp_path / "disk") as disk:
-            place = Place(disk / "mine", root)
+    with small_disk(tmp_path / "disk") as disk:
+        place = Place(disk / "mine", root, "filled")
+        for _ in range(TIMES):
             before, logs = place.of_the_user(), place.logs()
             process = training(place.overrides(), logs)
             process.join(dice.uniform(0, seconds))
@@ -166,14 +182,14 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
             ballast.unlink()
             assert place.result() == (metrics, predictions)
             assert place.of_the_user() == before
-        (tmp_path / "disk").rmdir()
+            place.forget()
     print(f"\nfilled {TIMES} times, {seconds:.1f} s undisturbed; after:", dict(reached), "exit codes:", dict(ended))
 
 
 def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, _ = undisturbed
-    for _ in range(3):
-        place = Place(tmp_path / "shared", root)
+    place = Place(tmp_path / "shared", root, "shared")
+    for times in (2, 4, 6):
         logs = [place.logs() for _ in range(2)]
         both = [training(place.overrides(), one) for one in logs]
         for process, said in zip(both, logs, strict=True):
@@ -181,5 +197,5 @@ def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_p
             assert process.exitcode == 0, (said / SAID).read_text()[-3000:]
             told = json.loads((said / METRICS).read_text())
             assert {name: told[name] for name in metrics} == metrics
-        assert place.predictions() == [predictions] * 2
-        shutil.rmtree(place.folder)
+        assert place.predictions() == [predictions] * times
+        place.forget()

@@ -11,6 +11,7 @@ import tensorflow as tf
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import decodable, decode
 from ndsc.data.read_ahead import read_ahead
+from ndsc.errors import UserError
 from ndsc.training.views import Policy
 
 # What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
@@ -39,12 +40,16 @@ def view_batches(
         photos: rows with content, archive, offset, size and header, as in a manifest.
         views: (views,) numbers; 0 is the plain photo.
         wanted: (photos, views) booleans.
+
+    Raises:
+        UserError: a server that photos lie on does not answer any more.
     """
+    failures: list[UserError] = []
 
     def read() -> Iterator[tuple]:
         shown = np.flatnonzero(wanted.any(axis=1))
         places = zip(*(photos[name].iloc[shown].tolist() for name in ("archive", "offset", "size")), strict=True)
-        for at, data in zip(shown, read_ahead(reader, places), strict=True):
+        for at, data in zip(shown, _kept(read_ahead(reader, places), failures), strict=True):
             photo = photos.iloc[at]
             data, format = decodable(data, photo["format"], bool(photo["animated"]))
             mine = views[wanted[at]]
@@ -62,5 +67,19 @@ def view_batches(
 
     dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
     dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
-    # Two batches ahead: enough for an engine never to wait, and 40 MB.
-    return dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+    try:
+        # Two batches ahead: enough for an engine never to wait, and 40 MB.
+        yield from dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+    except tf.errors.OpError:
+        if failures:
+            raise failures[0] from None
+        raise
+
+
+def _kept(photos: Iterator[bytes], failures: list[UserError]) -> Iterator[bytes]:
+    """The same, and what is meant for the user kept: TensorFlow makes a traceback of whatever is raised inside it."""
+    try:
+        yield from photos
+    except UserError as error:
+        failures.append(error)
+        raise
