@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ndsc.data.catalogue import load_catalogue
 from ndsc.data.ndsc_listings import files_of
+from ndsc.data.places import place_content_signature, place_of
 from ndsc.data.rendered.sample import RENDERER_VERSION
 from ndsc.data.table_cache import content_signature
 
@@ -32,7 +33,8 @@ def data_digest(config: "Config") -> str:
     if data.source == "sample":
         parts = [f"rendered by version {RENDERER_VERSION}"]
     elif data.source == "ndsc":
-        parts = [f"{path.name} {content_signature(path)}" for path in files_of(Path(data.root or ".").expanduser())]
+        files = files_of(place_of(Path(data.root or ".").expanduser()), Path(config.cache.root))
+        parts = [f"{path.name} {place_content_signature(path)}" for path in files]
     else:
         parts = _plain_files(config)
     for table in (data.extra, config.sampling.test.list):

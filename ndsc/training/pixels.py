@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import decodable, decode
+from ndsc.data.read_ahead import read_ahead
+from ndsc.errors import UserError
 from ndsc.training.views import Policy
 
 # What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
@@ -38,17 +40,36 @@ class ViewPipeline:
             photos: rows with content, archive, offset, size and header, as in a manifest.
             views: (views,) numbers; 0 is the plain photo.
             wanted: (photos, views) booleans.
+
+        Raises:
+            UserError: a server that photos lie on does not answer any more.
         """
-        dataset = tf.data.Dataset.from_generator(lambda: self._read(photos, views, wanted), output_signature=PHOTO)
+        failures: list[UserError] = []
+
+        def read() -> Iterator[tuple]:
+            # What is meant for the user is kept: TensorFlow makes a traceback of whatever is raised inside it.
+            try:
+                yield from self._read(photos, views, wanted)
+            except UserError as error:
+                failures.append(error)
+                raise
+
+        dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
         dataset = dataset.map(self._views, num_parallel_calls=os.cpu_count(), deterministic=True)
-        # Two batches ahead: enough for an engine never to wait, and 40 MB.
-        return dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+        try:
+            # Two batches ahead: enough for an engine never to wait, and 40 MB.
+            yield from dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+        except tf.errors.OpError:
+            if failures:
+                raise failures[0] from None
+            raise
 
     def _read(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple]:
         """What the graph is given of each photo of which a view is wanted."""
-        chosen = wanted.any(axis=1)
-        for photo, mine in zip(photos[chosen].itertuples(), wanted[chosen], strict=True):
-            data = self._reader.read(photo.archive, int(photo.offset), int(photo.size))
+        shown = wanted.any(axis=1)
+        photos, wanted = photos[shown], wanted[shown]
+        places = zip(*(photos[name].tolist() for name in ("archive", "offset", "size")), strict=True)
+        for photo, mine, data in zip(photos.itertuples(), wanted, read_ahead(self._reader, places), strict=True):
             data, format = decodable(data, photo.format, bool(photo.animated))
             content = bytes.fromhex(photo.content)
             seeds = np.stack([self._policy.seeds(content, int(view)) for view in views[mine]])
