@@ -227,7 +227,8 @@ class Story:
             "weights": self._weights.origin,
         }
         if "test/accuracy" in metrics:
-            summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}"
+            low, high = metrics["test/accuracy_low"], metrics["test/accuracy_high"]
+            summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}  (95 % interval {low:.1%} to {high:.1%})"
         if self._run.id:
             summary["run"] = self._run.id
             summary["to look at it"] = _page(self._config.tracking)
