@@ -101,6 +101,9 @@ def check_data(config: "Config") -> None:
     if config.sampling.test.list is not None:
         further = column_names(Path(config.sampling.test.list), "sampling.test.list")
         require_columns(further, ["image_path", "difficulty"], "sampling.test.list")
+    if config.sampling.exclude is not None:
+        further = column_names(Path(config.sampling.exclude).expanduser(), "sampling.exclude")
+        require_columns(further, ["image_path", "exclude"], "sampling.exclude")
     if config.split.by is not None:
         _refuse_own_column(config.split.by, given)
         # The sample's columns are not known before it is rendered, which takes longer than a check may.

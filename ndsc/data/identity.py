@@ -9,7 +9,7 @@ from ndsc.data.catalogue import load_catalogue
 from ndsc.data.ndsc_listings import files_of
 from ndsc.data.places import place_content_signature, place_of
 from ndsc.data.rendered.sample import RENDERER_VERSION
-from ndsc.data.table_cache import content_signature
+from ndsc.data.table_cache import content_signature, file_digest
 
 if TYPE_CHECKING:
     from ndsc.config import Config
@@ -24,7 +24,7 @@ def data_digest(config: "Config") -> str:
     """32 hex digits that change with the data, but not with the folder that it lies in.
 
     Of archives and tables size and sampled blocks count; of photos in plain files name, label, size and time of the
-    last change; of the sample the renderer's version.
+    last change; of the sample the renderer's version; of `sampling.exclude` every byte.
 
     Raises:
         UserError: the data is not there.
@@ -39,6 +39,10 @@ def data_digest(config: "Config") -> str:
         parts = _plain_files(config)
     for table in (data.extra, config.sampling.test.list):
         parts.append("none" if table is None else content_signature(Path(table).expanduser()))
+    if config.sampling.exclude is not None:
+        path = Path(config.sampling.exclude).expanduser()
+        # All of it, not samples only: a verdict that a person turned over is a letter or two.
+        parts.append(f"without {content_signature(path)} {file_digest(path)}")
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 
