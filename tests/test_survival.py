@@ -14,9 +14,11 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import mlflow
+import numpy as np
 import pytest
 
 from ndsc.data.rendered import render_sample
@@ -30,6 +32,16 @@ QUICK = ("augmentation=none", "sampling.per_class=40", "sampling.test.pool=6", "
 PREDICTIONS = "predictions/validation.csv"
 CHANGING = ("time/", "cache/", "throughput/", "system/", "gpu/")
 LONGEST = 300  # seconds
+# What a training says when each of its steps begins; the bar of a step is shown when it is done.
+STEPS = {
+    "store": "",
+    "index": "indexing",
+    "hashing": "catalogue:",
+    "features": "reading ",
+    "finishing": "backbone ",
+    "fit": "manifest ",
+    "logging": "fit ",
+}
 DISK_MEGABYTES = 60
 
 
@@ -73,7 +85,7 @@ class Place:
         logs = self.logs()
         process = training(self.overrides(), logs)
         process.join(LONGEST)
-        assert process.exitcode == 0, (logs / SAID).read_text()[-3000:]
+        assert process.exitcode == 0, said(logs)[-3000:]
         metrics = json.loads((logs / METRICS).read_text())
         return {name: at for name, at in metrics.items() if not name.startswith(CHANGING)}, self.predictions()[0]
 
@@ -104,22 +116,37 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[dict[str, float], str, float]:
-    """What a training comes to, and the seconds it takes once the process that others are forked from has started."""
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[dict[str, float], str, list[float]]:
+    """What a training comes to, and the seconds that each of its steps takes."""
     place = Place(tmp_path_factory.mktemp("undisturbed"), root, "undisturbed")
     result = place.result()
     place.forget()
-    started = time.perf_counter()
-    assert place.result() == result
-    return *result, time.perf_counter() - started
+    logs = place.logs()
+    process, started = training(place.overrides(), logs), time.perf_counter()
+    begun = [started, *(wait_for(step, process, logs) for step in list(STEPS)[1:])]
+    process.join()
+    assert place.predictions() == [result[1]] * 2
+    return *result, np.diff([*begun, time.perf_counter()]).tolist()
 
 
-def last_words(logs: Path) -> str:
-    """How far a training got, by the last it said."""
-    steps = ("indexing", "catalogue", "engine:", "photos could not", "duplicate groups", "manifest", "accuracy")
-    said = (logs / SAID).read_text() if (logs / SAID).exists() else ""
-    reached = [step for step in steps if step in said]
-    return reached[-1] if reached else "start"
+def said(logs: Path) -> str:
+    """What a training has said up to now."""
+    return (logs / SAID).read_text(errors="replace") if (logs / SAID).exists() else ""
+
+
+def wait_for(step: str, process: ForkServerProcess, logs: Path) -> float:
+    """Wait until a training is at this step, or has ended; gives the time."""
+    while process.is_alive() and STEPS[step] not in said(logs):
+        time.sleep(0.01)
+    return time.perf_counter()
+
+
+def random_moment(process: ForkServerProcess, logs: Path, seconds: list[float], dice: random.Random) -> str:
+    """Wait for a random moment of a random step; gives the step."""
+    step = dice.choice(list(STEPS))
+    wait_for(step, process, logs)
+    process.join(dice.uniform(0, seconds[list(STEPS).index(step)]))
+    return step if process.is_alive() else "after the end"
 
 
 def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
@@ -129,14 +156,13 @@ def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, r
     for _ in range(TIMES):
         before, logs = place.of_the_user(), place.logs()
         process = training(place.overrides(), logs)
-        process.join(dice.uniform(0, seconds))
+        reached[random_moment(process, logs, seconds, dice)] += 1
         process.kill()
         process.join()
-        reached[last_words(logs)] += 1
         assert place.result() == (metrics, predictions)
         assert place.of_the_user() == before
         place.forget()
-    print(f"\nkilled {TIMES} times, {seconds:.1f} s undisturbed; after:", dict(reached))
+    print(f"\nkilled {TIMES} times, {sum(seconds):.1f} s undisturbed; during:", dict(reached))
 
 
 @contextmanager
@@ -173,8 +199,7 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
         for _ in range(TIMES):
             before, logs = place.of_the_user(), place.logs()
             process = training(place.overrides(), logs)
-            process.join(dice.uniform(0, seconds))
-            reached[last_words(logs)] += 1
+            reached[random_moment(process, logs, seconds, dice)] += 1
             ballast = fill(disk)
             process.join(LONGEST)
             assert process.exitcode is not None, "it hangs"
@@ -183,7 +208,9 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
             assert place.result() == (metrics, predictions)
             assert place.of_the_user() == before
             place.forget()
-    print(f"\nfilled {TIMES} times, {seconds:.1f} s undisturbed; after:", dict(reached), "exit codes:", dict(ended))
+    print(
+        f"\nfilled {TIMES} times, {sum(seconds):.1f} s undisturbed; during:", dict(reached), "exit codes:", dict(ended)
+    )
 
 
 def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_path: Path, root: Path, undisturbed):
@@ -192,10 +219,10 @@ def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_p
     for times in (2, 4, 6):
         logs = [place.logs() for _ in range(2)]
         both = [training(place.overrides(), one) for one in logs]
-        for process, said in zip(both, logs, strict=True):
+        for process, folder in zip(both, logs, strict=True):
             process.join(LONGEST)
-            assert process.exitcode == 0, (said / SAID).read_text()[-3000:]
-            told = json.loads((said / METRICS).read_text())
+            assert process.exitcode == 0, said(folder)[-3000:]
+            told = json.loads((folder / METRICS).read_text())
             assert {name: told[name] for name in metrics} == metrics
         assert place.predictions() == [predictions] * times
         place.forget()

@@ -2,6 +2,7 @@
 that a run can be recognized."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def data_digest(config: "Config") -> str:
     if data.source == "sample":
         parts = [f"rendered by version {RENDERER_VERSION}"]
     elif data.source == "ndsc":
-        files = files_of(place_of(Path(data.root or ".").expanduser()), Path(config.cache.root))
+        files = files_of(place_of(os.path.expanduser(data.root or ".")), Path(config.cache.root))
         parts = [f"{path.name} {place_content_signature(path)}" for path in files]
     else:
         parts = _plain_files(config)

@@ -34,8 +34,9 @@ def files_of(root: Place, cache_root: Path) -> list[Place]:
     if isinstance(root, Path):
         return sorted(path for path in root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path))
     # A web server lists no folders: what it holds is found by name.
-    categories = [root / CATEGORIES] if (root / CATEGORIES).is_file() else []
-    return [*categories, root / LISTINGS, *sorted(_named_archives(root, cache_root), key=str)]
+    tables = [root / name for name in (LISTINGS, CATEGORIES)]
+    found = [*(table for table in tables if table.is_file()), *_named_archives(root, cache_root)]
+    return sorted(found, key=lambda path: path.name)
 
 
 def read_listings(root: Place, labels: str, cache_root: Path) -> tuple[pa.Table, dict[str, int]]:

@@ -222,8 +222,9 @@ def test_mutated_archives_are_survived_and_read_as_tarfile_reads_them(tmp_path: 
 
 
 @pytest.mark.soak
-def test_minutes_of_mutated_archives_are_survived(tmp_path: Path):
+def test_minutes_of_mutated_archives_are_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     seconds = float(os.environ.get("NDSC_SOAK_SECONDS", "600"))
+    caplog.set_level(logging.ERROR)
     dice, stop = random.Random(0), time.monotonic() + seconds
     rounds = compared = 0
     while time.monotonic() < stop:
@@ -253,9 +254,14 @@ def survive_mutations(folder: Path, dice: random.Random, rounds: int) -> int:
         # Versions of Python differ in what they make of damaged PAX records.
         if tar_format != tarfile.PAX_FORMAT and not path.read_bytes().startswith(b"\x1f\x8b"):
             with suppress(tarfile.ReadError):
-                assert by_tarfile(path) == found
+                assert named(by_tarfile(path)) == named(found)
                 compared += 1
     return compared
+
+
+def named(rows: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Without members that have no name: `tarfile` takes some zeros with two flipped bits for one."""
+    return [row for row in rows if row[0]]
 
 
 def read_or_reason(archive: Archive, rows: list[tuple[str, int, int]]) -> None:
