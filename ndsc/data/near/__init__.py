@@ -1,0 +1,1 @@
+"""Near duplicates: what of a photo survives resizing, re-encoding, cropping, borders and overprints, and who shares it."""
