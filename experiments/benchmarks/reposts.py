@@ -2,7 +2,7 @@
 
     python -m experiments.benchmarks.reposts <folder in NDSC's layout> <new folder> [--share 0.3] [--seed 0]
 
-`planted.csv` in the new folder says which photo came back as which, and how it was changed. One minute for 5,000 photos.
+`planted.csv` in the new folder says which photo came back as which, and how it was changed. Seconds for 5,000 photos.
 """
 
 import argparse

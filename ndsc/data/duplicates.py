@@ -15,10 +15,14 @@ MADE_OF = ("inliers", "support", "agreement")
 class Duplicates:
     """Who is a copy of whom.
 
-    `groups`: a name for each photo, shared by the photos of a group. `members`: group, image_path, label, content,
-    archive, offset and size of the photos in groups of two and more, group by group. `pairs`: one row for each near pair: first and
-    second (image paths), first_label and second_label, inliers, support, agreement (see `ndsc.data.near.verification`),
-    group, and `joined`, which is false where the cap on the size of groups kept the pair apart.
+    `groups`: a name for each photo, shared by the photos of a group.
+
+    `members`: the photos in groups of two and more, group by group: group, image_path, label, content, archive, offset
+    and size.
+
+    `pairs`: one row for each near pair: first and second (image paths), first_label and second_label, inliers, support
+    and agreement (see `ndsc.data.near.verification.Match`), group (the first one's), and `joined`, which is false where
+    the cap on the size of groups kept the two apart.
     """
 
     groups: pd.Series

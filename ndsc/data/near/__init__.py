@@ -1,1 +1,1 @@
-"""Near duplicates: what of a photo survives resizing, re-encoding, cropping, borders and overprints, and who shares it."""
+"""Near duplicates: photos of one picture, resized, re-encoded, cropped, bordered, overprinted or in another shade."""

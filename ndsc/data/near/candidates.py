@@ -1,7 +1,7 @@
 """Which pairs of photos are worth a closer look: near in perceptual hash, or near in frozen features.
 
-Both searches compare every photo with every other, in blocks of NumPy's: 20,000 photos take seconds. Time grows with the
-square of the number of photos; for hundreds of thousands, plan hours.
+Both searches compare every photo with every other, in blocks of NumPy's: 20,000 photos take less than a minute. Time
+grows with the square of the number of photos; for hundreds of thousands, plan hours.
 """
 
 from collections.abc import Callable

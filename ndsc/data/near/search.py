@@ -15,13 +15,14 @@ from ndsc.data.images import read_pixels
 from ndsc.data.near.candidates import candidate_pairs
 from ndsc.data.near.kept import KeptMatches, KeptTraits
 from ndsc.data.near.traits import Traits, find_traits
-from ndsc.data.near.verification import Match, compare
+from ndsc.data.near.verification import Comparison, Match
 from ndsc.process import usable_cores
 from ndsc.terminal import progress
 
 # What is kept at a time: whoever is killed loses no more than this.
 PHOTOS_AT_ONCE = 1024
 PAIRS_AT_ONCE = 65_536
+PAIRS_A_TASK = 256
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def near_pairs(
 
 @contextmanager
 def _pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
-    """Threads of ours, and none of OpenCV's beside them: for what is as small as this, its own cost more than they do."""
+    """Threads of ours, and none of OpenCV's beside them, which would cost more than they bring for what is so small."""
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
@@ -98,10 +99,19 @@ def _all_matches(
     with progress("comparing", total=len(missing), unit="pairs") as advance:
         for start in range(0, len(missing), PAIRS_AT_ONCE):
             rows = missing[start : start + PAIRS_AT_ONCE]
-            made = _followed(pool.map(lambda at: compare(*(traits[photo] for photo in pairs[at])), rows), advance)
+            tasks = np.split(pairs[rows], range(PAIRS_A_TASK, len(rows), PAIRS_A_TASK))
+            made: list[Match] = []
+            for several in pool.map(lambda task: _compared(task, traits), tasks):
+                made += several
+                advance(len(several))
             matches[rows] = [(match.inliers, match.support, match.agreement) for match in made]
             kept.add(contents, pairs[rows], made)
     return matches
+
+
+def _compared(pairs: np.ndarray, traits: Sequence[Traits]) -> list[Match]:
+    compare = Comparison()
+    return [compare(traits[one], traits[other]) for one, other in pairs.tolist()]
 
 
 def _followed(results: Iterator, advance: Callable[[int], None]) -> list:
