@@ -43,6 +43,7 @@ def check(config: "Config") -> None:
         *_wrong_address(config),
         *_wrong_combinations(config),
         *_wrong_quantization(config),
+        *_missing_for_duplicates(config),
         *_wrong_labels(config),
         *_wrong_targets(config),
     ]
@@ -65,7 +66,7 @@ def _wrong_choices(config: "Config") -> Iterator[str]:
         "data.source": (config.data.source, ("sample", "ndsc", "folder", "table")),
         "data.labels": (config.data.labels, ("domain", "category")),
         "split.kind": (config.split.kind, ("random", "group", "column")),
-        "split.duplicates": (config.split.duplicates, ("off", "exact")),
+        "split.duplicates": (config.split.duplicates, ("off", "exact", "near")),
         "backbone.batch_norm": (config.backbone.batch_norm, ("inference", "training")),
         "backbone.resize": (config.backbone.resize, ("stretch", "crop", "pad")),
         "backbone.engine": (config.backbone.engine, ("auto", "tensorflow", "openvino")),
@@ -220,6 +221,19 @@ def _wrong_quantization(config: "Config") -> Iterator[str]:
             "backbone.precision=int8 needs the package nncf, which is not installed. Say backbone.precision=auto, or "
             "install it with: python -m pip install --no-deps --require-hashes -r requirements/int8.txt . "
             "Received: backbone.precision=int8."
+        )
+
+
+def _missing_for_duplicates(config: "Config") -> Iterator[str]:
+    if config.split.duplicates != "near":
+        return
+    packages = {"opencv-python-headless": "cv2", "imagehash": "imagehash"}
+    missing = [package for package, module in packages.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        yield (
+            f"split.duplicates=near needs {' and '.join(missing)}, not installed here. Say split.duplicates=exact, or "
+            "install the extra with: python -m pip install --no-deps --require-hashes -r requirements/audit.txt . "
+            "Received: split.duplicates=near."
         )
 
 

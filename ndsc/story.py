@@ -12,10 +12,12 @@ import pandas as pd
 
 from ndsc.config import Config, TrackingConfig
 from ndsc.data.catalogue import Catalogue
+from ndsc.data.duplicates import Duplicates
 from ndsc.data.images import read_pixels
 from ndsc.data.manifest import Finished, Manifest
 from ndsc.data.photos import Usable
 from ndsc.data.sampling import Draw
+from ndsc.evaluation.duplicate_sheet import duplicate_sheet
 from ndsc.evaluation.photo_sheets import view_sheet
 from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.results import figures, summarize, tables
@@ -45,6 +47,7 @@ class Story:
         self._started = self._last = time.perf_counter()
         self._metrics: dict[str, float] = {}
         self._waiting: dict[str, list[float]] = {}
+        self._duplicates: Duplicates | None = None
         self._epochs_sent = 0
         self._sent_at = self._started
         if weights.warning:
@@ -112,10 +115,29 @@ class Story:
         )
         return choice
 
+    def compared(self, duplicates: Duplicates) -> Duplicates:
+        """Who is a copy of whom."""
+        self._duplicates = duplicates
+        self._run.log_table(duplicates.members[["group", "image_path", "label", "content"]], "data/duplicates.csv")
+        if len(duplicates.pairs):
+            self._run.log_table(duplicates.pairs, "data/near_pairs.csv")
+        if duplicates.refused:
+            log.warning(
+                "%d pairs stay apart, for with them a group would be too large; joined=False in data/near_pairs.csv",
+                duplicates.refused,
+            )
+        return duplicates
+
     def finished(self, finished: Finished) -> Manifest:
         """The manifest, and what was set aside for it."""
-        log.info("%d duplicate groups, %d photos set aside", finished.duplicate_groups, len(finished.set_aside))
+        log.info(
+            "%d duplicate groups, %d of which a split blind to them would have divided; %d photos set aside",
+            finished.duplicate_groups,
+            finished.leaks_prevented,
+            len(finished.set_aside),
+        )
         self._metrics["data/duplicate_groups"] = finished.duplicate_groups
+        self._metrics["data/leaks_prevented"] = finished.leaks_prevented
         self._run.log_table(finished.set_aside, "data/set_aside.csv")
         return self.found_again(finished.manifest)
 
@@ -190,6 +212,9 @@ class Story:
             for path, figure in figures(predictions, trained.history, trained.best_epoch, trained.second_phase, photo):
                 self._run.log_figure(figure, path)
             self._log_views(manifest, study)
+            if self._duplicates is not None and len(self._duplicates.members):
+                sheet = duplicate_sheet(self._duplicates.members, self._duplicates.pairs, photo)
+                self._run.log_figure(sheet, "figures/duplicates.png")
         return self._metrics
 
     def _log_views(self, manifest: Manifest, study: Study) -> None:
@@ -223,6 +248,7 @@ class Story:
             "validation accuracy": f"{metrics['best/val_accuracy']:.2%}  (95 % interval {low:.1%} to {high:.1%})",
             "training accuracy": f"{metrics['best/train_accuracy']:.2%}",
             "best epoch": f"{metrics['best/epoch']:.0f}",
+            **self._copies(metrics),
             "features": f"{metrics['cache/hits']:,.0f} from the cache, {metrics['cache/misses']:,.0f} computed",
             "seconds": f"{metrics['time/total_seconds']:.1f}: {', '.join(seconds)}",
             "weights": self._weights.origin,
@@ -234,6 +260,14 @@ class Story:
             summary["run"] = self._run.id
             summary["to look at it"] = _page(self._config.tracking)
         return summary
+
+    @staticmethod
+    def _copies(metrics: dict[str, float]) -> dict[str, str]:
+        """A repetition of a run groups nothing: its manifest is the run's."""
+        if "data/duplicate_groups" not in metrics:
+            return {}
+        found, divided = metrics["data/duplicate_groups"], metrics["data/leaks_prevented"]
+        return {"duplicate groups": f"{found:,.0f}, {divided:,.0f} of them else on both sides"}
 
     def _time(self, name: str) -> None:
         now = time.perf_counter()

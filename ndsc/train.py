@@ -39,6 +39,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow(config.threads)
+    from ndsc.data.duplicates import find_duplicates
     from ndsc.data.manifest import finish
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
@@ -59,7 +60,11 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         drawn = story.drawn(draw(catalogue, config.sampling, config.split, config.seed))
         usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
-        finished = finish(usable.photos, vectors, config.split, config.sampling.test, config.seed)
+        duplicates = story.compared(
+            find_duplicates(usable.photos, vectors, config.split.duplicates, reader, cache, config.threads)
+        )
+        groups = duplicates.groups
+        finished = finish(usable.photos, vectors, groups, config.split, config.sampling.test, config.seed)
         return learn(study, story.finished(finished), story)[1]
 
 

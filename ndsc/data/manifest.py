@@ -59,23 +59,26 @@ class Finished:
     manifest: Manifest
     set_aside: pd.DataFrame
     duplicate_groups: int
+    leaks_prevented: int  # of these groups, those that a split blind to them would have put on several sides
 
 
-def finish(photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: TestConfig, seed: int) -> Finished:
-    """Group duplicates, choose the test photos, and put every photo on one side.
+def finish(
+    photos: pd.DataFrame, vectors: np.ndarray, groups: pd.Series, split: SplitConfig, test: TestConfig, seed: int
+) -> Finished:
+    """Choose the test photos, and put every photo on one side and its copies on the same one.
 
     The order of the manifest's rows follows from the photos alone, so that equal manifests train equally.
 
     Args:
         photos: usable photos with `role` and `difficulty` (see `ndsc.data.photos.Usable`).
         vectors: (n, d) pooled features of their plain views, from the backbone as it was loaded.
+        groups: (n,) names of their duplicate groups (see `ndsc.data.duplicates.find_duplicates`).
 
     Raises:
         UserError: fewer than two classes, a class all of whose photos were set aside or without photos to train on, or
             none to validate on at all.
     """
-    photos = photos.reset_index(drop=True)
-    photos["group"] = _groups(photos, split.duplicates)
+    photos = photos.reset_index(drop=True).assign(group=groups.to_numpy(dtype=object))
     aside = pd.Series("", index=photos.index, dtype=object)
     aside[photos.groupby("group")["label"].transform("nunique") > 1] = "same photo under two labels"
     sound = aside == ""
@@ -89,15 +92,27 @@ def finish(photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: 
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
-    groups = int((photos["group"].value_counts() > 1).sum())
-    return Finished(manifest, left_out.reset_index(drop=True), groups)
+    copies = int((photos["group"].value_counts() > 1).sum())
+    blind = _blind_sides(photos, vectors, split, test, seed)
+    return Finished(manifest, left_out.reset_index(drop=True), copies, _divided(photos["group"], blind))
 
 
-def _groups(photos: pd.DataFrame, duplicates: str) -> pd.Series:
-    """The name of each photo's duplicate group: its content, or a name of its own."""
-    if duplicates == "off":
-        return photos["content"] + "/" + photos.groupby("content").cumcount().astype(str)
-    return photos["content"]
+def _blind_sides(
+    photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: TestConfig, seed: int
+) -> pd.Series:
+    """The sides that the photos would be on if nobody had looked for copies."""
+    alone = photos.assign(group=photos.index.astype(str) + "/" + photos["content"])
+    chosen = _choose_test(alone.assign(content=alone["group"]), vectors, test.per_class)
+    side = _sides(
+        alone["role"], alone["difficulty"].astype(object).where(alone["difficulty"].notna(), chosen), split.kind
+    )
+    _split_at_random(alone, side, side != "", split.validation, derive(seed, "split"))
+    return side
+
+
+def _divided(groups: pd.Series, side: pd.Series) -> int:
+    """How many groups have photos on several sides; those that are on none do not count."""
+    return int((side[side != ""].groupby(groups).nunique() > 1).sum())
 
 
 def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> pd.Series:
@@ -111,7 +126,8 @@ def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> p
         mine = (photos["label"] == label).to_numpy()
         pool = np.flatnonzero(mine & (photos["role"] == "pool").to_numpy())
         # A photo listed twice would stand in the test twice.
-        pool = pool[~photos.iloc[pool].duplicated("content").to_numpy()]
+        for name in ("content", "group"):
+            pool = pool[~photos.iloc[pool].duplicated(name).to_numpy()]
         others = mine & ~photos["role"].isin(["pool", "test"]).to_numpy()
         if len(pool) == 0 or not others.any():
             continue
@@ -146,6 +162,7 @@ def _keep_copies_together(photos: pd.DataFrame, side: pd.Series, aside: pd.Serie
     """
     for kept, by, robbed in (
         ("test", "content", ("sample", "train", "validation")),
+        ("test", "group", ("sample", "train", "validation")),
         ("validation", "group", ("train",)),
     ):
         used = aside == ""
