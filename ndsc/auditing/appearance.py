@@ -17,9 +17,9 @@ from ndsc.data.images import read_pixels
 from ndsc.process import usable_cores
 from ndsc.terminal import progress
 
-# CleanVision looks for blur on 64 pixels, and light and information hardly depend on size; full photos take 20 times
+# CleanVision looks for blur on 64 pixels, and light and information hardly depend on size; full photos take many times
 # as long.
-SIDE = 256
+SIDE = 128
 # What we call it, and what CleanVision does. Its `light` finds every slim thing on a white ground: it is not used.
 ISSUES = {"dark": "dark", "blurred": "blurry", "nearly blank": "low_information"}
 
@@ -76,4 +76,6 @@ def score(measures: pd.DataFrame) -> pd.DataFrame:
     manager.issues = pd.DataFrame(index=measures.index)
     manager.update_issues(measures, list(ISSUES.values()))
     found = manager.issues
-    return pd.DataFrame({name: found[f"{kind}_score"].where(found[f"is_{kind}_issue"]) for name, kind in ISSUES.items()})
+    return pd.DataFrame(
+        {name: found[f"{kind}_score"].where(found[f"is_{kind}_issue"]) for name, kind in ISSUES.items()}
+    )

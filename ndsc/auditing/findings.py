@@ -7,8 +7,7 @@ import pandas as pd
 
 from ndsc.auditing.appearance import judge_appearance
 from ndsc.auditing.copies import duplicate_groups, find_copies
-from ndsc.auditing.evidence import choose_folds, predict_out_of_fold
-from ndsc.auditing.labels import judge_labels
+from ndsc.auditing.labels import examine_labels
 from ndsc.auditing.oddity import FAR, measure_oddity
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.photos import Usable
@@ -34,12 +33,6 @@ class Findings:
     appearance: pd.DataFrame
 
     @property
-    def suspects(self) -> np.ndarray:
-        """Positions of the photos whose labels can be judged, the likeliest wrong first."""
-        quality = self.labels["quality"]
-        return np.argsort(quality.to_numpy(), kind="stable")[: int(quality.notna().sum())]
-
-    @property
     def odd(self) -> np.ndarray:
         """Positions of the odd photos, the oddest first."""
         order = np.argsort(-np.nan_to_num(self.oddity), kind="stable")
@@ -57,14 +50,12 @@ def examine(usable: Usable, vectors: np.ndarray, reader: PhotoReader, folds: int
     labels = pd.Categorical(photos["label"], categories=list(classes)).codes.astype(np.int64)
     groups = duplicate_groups(photos)
     names = groups.to_numpy(dtype=object)
-    fold = choose_folds(names, labels, folds, derive(seed, "audit folds"))
-    probabilities = predict_out_of_fold(vectors, labels, fold, derive(seed, "audit classifier"))
     return Findings(
         photos,
         usable.rejected,
         classes,
         find_copies(photos, groups),
-        judge_labels(probabilities, labels, names),
+        examine_labels(vectors, labels, names, folds, seed),
         measure_oddity(vectors, labels, names, derive(seed, "audit oddity")),
         judge_appearance(photos, reader),
     )

@@ -5,6 +5,28 @@ import pandas as pd
 from cleanlab.filter import find_label_issues
 from cleanlab.rank import get_label_quality_scores
 
+from ndsc.auditing.evidence import choose_folds, predict_out_of_fold
+from ndsc.seeds import derive
+
+
+def examine_labels(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
+    """What `judge_labels` says, by classifiers trained on the other folds.
+
+    Args:
+        vectors: (n, d) features.
+        labels: (n,) class numbers from 0, each of which occurs.
+        groups: (n,) names of duplicate groups.
+    """
+    fold = choose_folds(groups, labels, folds, derive(seed, "audit folds"))
+    probabilities = predict_out_of_fold(vectors, labels, fold, derive(seed, "audit classifiers"))
+    return judge_labels(probabilities, labels, groups)
+
+
+def ranked(judged: pd.DataFrame) -> np.ndarray:
+    """Positions of the photos whose labels can be judged, the likeliest wrong first."""
+    quality = judged["quality"]
+    return np.argsort(quality.to_numpy(), kind="stable")[: int(quality.notna().sum())]
+
 
 def judge_labels(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> pd.DataFrame:
     """One row a photo, in order: quality (0 to 1; the lower, the likelier the label is wrong), doubtful (another class

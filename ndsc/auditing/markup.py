@@ -94,9 +94,7 @@ def bars(rows: Sequence[tuple[str, int, int]]) -> str:
         parts = f'<i style="width:{good / longest:.2%}"></i>' + (
             f'<i class="bad" style="width:{bad / longest:.2%}"></i>' if bad else ""
         )
-        cells.append(
-            f'<div>{escape(name)}</div><div class="track">{parts}</div><div class="number">{number}</div>'
-        )
+        cells.append(f'<div>{escape(name)}</div><div class="track">{parts}</div><div class="number">{number}</div>')
     return f'<div class="bars">{"".join(cells)}</div>'
 
 

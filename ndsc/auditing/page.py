@@ -6,6 +6,7 @@ import pandas as pd
 
 from ndsc.auditing import markup
 from ndsc.auditing.findings import Findings
+from ndsc.auditing.labels import ranked
 from ndsc.auditing.markup import Card
 from ndsc.auditing.verdicts import looks_like
 from ndsc.evaluation.intervals import SIZES, size_bucket
@@ -32,9 +33,7 @@ class Page:
         shown: photos in a section.
     """
 
-    def __init__(
-        self, findings: Findings, verdicts: pd.DataFrame, thumbnail: Callable[[int], str], shown: int
-    ) -> None:
+    def __init__(self, findings: Findings, verdicts: pd.DataFrame, thumbnail: Callable[[int], str], shown: int) -> None:
         self._found, self._verdicts, self._thumbnail, self._shown = findings, verdicts, thumbnail, shown
 
     def html(self, source: str, made: str, command: str) -> str:
@@ -136,7 +135,9 @@ class Page:
 
     def _labels(self) -> str:
         found = self._found
-        doubtful = [at for at in found.suspects if found.labels.at[at, "doubtful"] or found.labels.at[at, "wrong"]]
+        doubtful = [
+            at for at in ranked(found.labels) if found.labels.at[at, "doubtful"] or found.labels.at[at, "wrong"]
+        ]
         advice = "A classifier that never saw these photos would call them something else; the surest come first. Mend "
         advice += "the labels that are wrong. The ones in orange are left out unless you say no in audit.csv."
         return self._photos(
@@ -184,7 +185,15 @@ class Page:
         """A section that shows the first of these photos, with two lines on each."""
         shown = list(positions)[: self._shown]
         paths = self._found.photos["image_path"]
-        made = [Card(self._thumbnail(at), *told(at), paths[at], bad=name == "labels" and bool(self._found.labels.at[at, "wrong"])) for at in shown]
+        made = [
+            Card(
+                self._thumbnail(at),
+                *told(at),
+                paths[at],
+                bad=name == "labels" and bool(self._found.labels.at[at, "wrong"]),
+            )
+            for at in shown
+        ]
         parts = [markup.cards(made), markup.more(len(shown), len(positions), file)] if shown else []
         return markup.section(name, title, len(positions), advice, parts)
 

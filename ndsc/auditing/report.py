@@ -12,6 +12,7 @@ import pandas as pd
 
 from ndsc.auditing.appearance import small_copy
 from ndsc.auditing.findings import Findings
+from ndsc.auditing.labels import ranked
 from ndsc.data.catalogue import PhotoReader
 from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
@@ -39,8 +40,10 @@ def check_folder(folder: Path) -> None:
 def tables(findings: Findings) -> dict[str, pd.DataFrame]:
     """By file name, what each section is about."""
     photos, named = findings.photos, ["image_path", "content", "label"]
-    suspects = findings.labels.loc[findings.suspects]
-    suspects = suspects[suspects["wrong"] | suspects["doubtful"] | (np.arange(len(suspects)) < LISTED_SUSPECTS * len(photos))]
+    suspects = findings.labels.loc[ranked(findings.labels)]
+    suspects = suspects[
+        suspects["wrong"] | suspects["doubtful"] | (np.arange(len(suspects)) < LISTED_SUSPECTS * len(photos))
+    ]
     doubtful = suspects.assign(likelier=[findings.classes[number] for number in suspects["likelier"]])
     looks = findings.appearance.dropna(how="all")
     return {
