@@ -1,6 +1,7 @@
 """Trainings in processes that can be killed, started from one that has imported everything: a second instead of ten."""
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from multiprocessing import get_context
@@ -34,6 +35,7 @@ def _train(overrides: list[str], folder: Path) -> None:
     said = os.open(folder / SAID, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     with composing(folder) as composed, shown_to_user():
         configured = composed(*overrides)
         metrics = main(typed(configured), Invocation.of(configured))

@@ -3,6 +3,7 @@
 import email.utils
 import logging
 import os
+import secrets
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -129,11 +130,13 @@ def s3_server(monkeypatch: pytest.MonkeyPatch, objects: Mapping[str, bytes]) -> 
         monkeypatch.setenv(name, value)
     fsspec.filesystem("s3").clear_instance_cache()
     files = fsspec.filesystem("s3")
+    # Moto remembers a process' buckets from one server to the next.
+    bucket = f"bucket-{secrets.token_hex(6)}"
     try:
-        files.mkdir("bucket")
+        files.mkdir(bucket)
         for name, data in objects.items():
-            files.pipe_file(f"bucket/{name}", data)
-        yield "s3://bucket"
+            files.pipe_file(f"{bucket}/{name}", data)
+        yield f"s3://{bucket}"
     finally:
         files.clear_instance_cache()
         server.stop()
