@@ -68,11 +68,13 @@ class OptunaSweeper(ComposingSweeper):
             sys.exit(1)
 
     def _search(self, sweep: "Sweep", name: str, space: "dict[str, BaseDistribution]") -> None:
-        from ndsc.sweeps.search import finished, open_study, tell
+        from ndsc.sweeps.search import finished, open_study, tell, was_pruned
 
         study = open_study(self._storage, name, self._seed)
-        sweep.launch([self._trial_job(trial.number, trial.params, name) for trial in finished(study)])
-        while (left := self._n_trials - len(finished(study, and_pruned=True))) > 0:
+        before = [(self._trial_job(trial.number, trial.params, name), was_pruned(trial)) for trial in finished(study)]
+        sweep.given_up_before([job for job, pruned in before if pruned])
+        sweep.launch([job for job, pruned in before if not pruned])
+        while (left := self._n_trials - len(finished(study))) > 0:
             trials = [study.ask(space) for _ in range(min(left, self._n_jobs))]
             jobs = [self._trial_job(trial.number, trial.params, name) for trial in trials]
             for trial, outcome in zip(trials, sweep.launch(jobs), strict=True):

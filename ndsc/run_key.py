@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,9 @@ def training_key(config: "Config", photos: str) -> str:
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 
+@lru_cache(maxsize=1)  # what is edited while a sweep runs is not what it runs
 def source_digest() -> str:
-    """32 hex digits of the package's Python files, names and contents."""
+    """32 hex digits of the package's Python files, names and contents, as they were when first asked for."""
     digest = hashlib.blake2b(digest_size=16)
     for path in sorted(PACKAGE.rglob("*.py")):
         content = path.read_bytes()

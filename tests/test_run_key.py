@@ -78,14 +78,18 @@ def test_weights_in_a_file_count_by_their_content(configured: Callable[..., Conf
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_the_packages_own_source_counts(
+def test_the_packages_own_source_counts_as_it_was_at_the_start(
     configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     config = configured()
     copied = Path(shutil.copytree(module.PACKAGE, tmp_path / "ndsc"))
     key = run_key(config)
     monkeypatch.setattr(module, "PACKAGE", copied)
+    module.source_digest.cache_clear()
     assert run_key(config) == key
     with (copied / "seeds.py").open("a") as source:
         source.write("# changed\n")
+    assert run_key(config) == key
+    module.source_digest.cache_clear()  # as in a process that starts now
     assert run_key(config) != key
+    module.source_digest.cache_clear()

@@ -223,6 +223,7 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
         "optimizer=adamw",
         "augmentation=none",
         "callbacks=checkpoint",
+        "+callbacks.curves={_target_:keras.callbacks.CSVLogger,filename:'${hydra:runtime.output_dir}/curves.csv'}",
         "training.precision=mixed_bfloat16",
         "training=finetune",
         "training.epochs=2",
@@ -240,7 +241,10 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
     history = mlflow.MlflowClient(workspace.uri).get_metric_history(run.info.run_id, "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4]
     assert "head/head.keras" in workspace.artefacts(run, "head")
-    assert (workspace.folder / "outputs" / "best.weights.h5").stat().st_size > 1000
+    # The second phase writes files of its own.
+    for name in ("", "finetune-"):
+        assert (workspace.folder / "outputs" / f"{name}best.weights.h5").stat().st_size > 1000
+        assert len(pd.read_csv(workspace.folder / "outputs" / f"{name}curves.csv")) == 2
 
 
 def test_the_saved_model_gives_raw_photos_the_probabilities_of_the_evaluation(workspace: Workspace):

@@ -1,7 +1,7 @@
 """A pretrained network, and the line at which it is cut into a frozen and a trainable part."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,13 @@ class Backbone:
     preprocess: Any  # from floats 0 to 255 to what the network was trained on; also works on symbolic tensors
     preprocess_name: str
     origin: str
+    _digests: dict[str, str] = field(default_factory=dict)  # by line
+
+    def frozen_digest(self, below: "Cut") -> str:
+        """32 hex digits of the weights below a line, which never change; computed once a line."""
+        if below.line not in self._digests:
+            self._digests[below.line] = digest_of(below.frozen)
+        return self._digests[below.line]
 
     @property
     def size(self) -> int:

@@ -1,5 +1,6 @@
 """A backbone that nothing trains in is kept for the next run of the same process: a sweep builds it once."""
 
+import gc
 import json
 from dataclasses import asdict, replace
 from functools import lru_cache
@@ -33,4 +34,9 @@ def obtain_backbone(config: Config, weights: Weights) -> Backbone:
 
 @lru_cache(maxsize=1)
 def _build_once(network: str, weights: Weights, _state: tuple[int, int] | None, seed: int) -> Backbone:
-    return build_backbone(BackboneConfig(**json.loads(network)), weights, seed)
+    # Keras looks for garbage at each `clear_session`: in what is kept, and in the libraries, there is none, and to look
+    # takes half a second.
+    gc.unfreeze()
+    backbone = build_backbone(BackboneConfig(**json.loads(network)), weights, seed)
+    gc.freeze()
+    return backbone

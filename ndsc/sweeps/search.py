@@ -64,10 +64,14 @@ def open_study(storage: str, name: str, seed: int) -> optuna.Study:
     return study
 
 
-def finished(study: optuna.Study, and_pruned: bool = False) -> list[FrozenTrial]:
-    """The trials that came to something."""
-    states = [TrialState.COMPLETE, TrialState.PRUNED] if and_pruned else [TrialState.COMPLETE]
-    return study.get_trials(states=states)
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """The trials that came to something, pruned ones included."""
+    return study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED])
+
+
+def was_pruned(trial: FrozenTrial) -> bool:
+    """Whether a trial was given up as hopeless."""
+    return trial.state is TrialState.PRUNED
 
 
 def tell(study: optuna.Study, trial: optuna.Trial, outcome: "Outcome") -> None:

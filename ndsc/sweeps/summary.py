@@ -1,6 +1,6 @@
 """What a sweep's own run shows: a table of all its runs, and two pictures of them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -20,14 +20,19 @@ METRICS = (
 )
 
 
-def table(jobs: Sequence[Job], done: Mapping[str, RecordedRun]) -> pd.DataFrame:
-    """One row a job, in the order of the command: its name, what is swept, metrics (missing where it did not finish),
-    and its run. The best is first where rows are sorted by `best/val_accuracy`."""
+def table(jobs: Sequence[Job], done: Mapping[str, RecordedRun], pruned: Container[str]) -> pd.DataFrame:
+    """One row a job, in the order of the command: its name, what became of it, what is swept, metrics (missing where it
+    did not finish), and its run. The best is first where rows are sorted by `best/val_accuracy`.
+
+    Args:
+        done, pruned: by the keys of the jobs; what is in neither failed.
+    """
     rows = []
     for job in jobs:
         run = done.get(job.key)
+        ended = "finished" if run else "pruned" if job.key in pruned else "failed"
         metrics = {name: run.metrics.get(name) if run else None for name in METRICS}
-        rows.append({"name": job.name, **job.differs, **metrics, "run": run.id if run else None})
+        rows.append({"name": job.name, "ended": ended, **job.differs, **metrics, "run": run.id if run else None})
     return pd.DataFrame(rows)
 
 

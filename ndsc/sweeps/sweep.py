@@ -94,6 +94,12 @@ class Sweep:
         self._outcomes |= zip(missing, self._launch([self._jobs[key] for key in missing]), strict=True)
         return [self._outcomes[job.key] for job in jobs]
 
+    def given_up_before(self, jobs: Sequence[Job]) -> None:
+        """Count these in, which an earlier start of the same command pruned."""
+        for job in jobs:
+            self._jobs.setdefault(job.key, job)
+            self._outcomes.setdefault(job.key, Outcome(None, pruned=True))
+
     def _launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         if not jobs:
             return []
@@ -120,7 +126,8 @@ class Sweep:
     def _summarize(self, done: dict[str, RecordedRun], runs: SweepRuns) -> None:
         """The table of all children, and the pictures."""
         jobs = list(self._jobs.values())
-        summary = table(jobs, done)
+        pruned = {key for key, outcome in self._outcomes.items() if outcome.pruned}
+        summary = table(jobs, done, pruned)
         self._parent.log_table(summary, "sweep/runs.csv")
         curves = {job.name: runs.curve(done[job.key], "val/accuracy") for job in jobs if job.key in done}
         for path, figure in figures(summary, list(jobs[0].differs), curves):

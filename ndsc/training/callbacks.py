@@ -2,12 +2,16 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from ndsc.errors import JobPruned
+
+if TYPE_CHECKING:
+    import optuna
 
 
 class KeepBest(keras.callbacks.Callback):
@@ -80,11 +84,18 @@ class PruneTrial(keras.callbacks.Callback):
         import optuna
 
         storage, name, number = self._place
-        study = optuna.load_study(study_name=name, storage=storage)
+        study = _study(storage, name)
         trial = optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
         trial.report(self._best, epochs)
         if trial.should_prune():
             raise JobPruned(f"validation accuracy {self._best:.2%} after {epochs} epochs")
+
+
+@lru_cache(maxsize=1)  # to open a database takes longer than some trials do
+def _study(storage: str, name: str) -> "optuna.Study":
+    import optuna
+
+    return optuna.load_study(study_name=name, storage=storage)
 
 
 class Report(keras.callbacks.Callback):

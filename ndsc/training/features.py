@@ -16,7 +16,7 @@ from ndsc.config import Config
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import DECODER, resizer
 from ndsc.errors import UserError
-from ndsc.model.backbone import Backbone, Cut, digest_of
+from ndsc.model.backbone import Backbone, Cut
 from ndsc.model.engine import BATCH, Choice, Engine, build_engine
 from ndsc.model.int8 import CALIBRATION_BATCH, calibration_photos, quantized
 from ndsc.model.networks import Network
@@ -97,10 +97,10 @@ class FrozenPart:
     cost: Cost
     _quantized: Network | None = None
 
-    @cached_property
+    @property
     def digest(self) -> str:
         """The digest of the weights below the line."""
-        return digest_of(self.cut.frozen)
+        return self.backbone.frozen_digest(self.cut)
 
     @cached_property
     def engine(self) -> Engine:

@@ -75,7 +75,20 @@ def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size
     epochs, count = photos.shape
     # Keras must know where an epoch ends.
     counted = numbers.apply(tf.data.experimental.assert_cardinality(epochs * math.ceil(count / batch_size)))
-    return counted.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4)
+    return _untuned(counted.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4))
+
+
+def by_epoch(photos: np.ndarray, views: np.ndarray) -> tf.data.Dataset:
+    """The same, where an epoch is one step: its photos and their views, (n,) each."""
+    return _untuned(tf.data.Dataset.from_tensor_slices((photos, views)))
+
+
+def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without the thread that tries to speed a pipeline up: there is nothing for it to choose here, and whoever is
+    done with the pipeline waits until it wakes up, for seconds."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
 
 
 def _from_memory(features: ViewedFeatures) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

@@ -8,7 +8,6 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ndsc.config import TrainingConfig
 from ndsc.errors import UserError
@@ -16,7 +15,7 @@ from ndsc.library import build
 from ndsc.terminal import progress
 from ndsc.training.callbacks import KeepBest, Report
 from ndsc.training.features import ViewedFeatures
-from ndsc.training.feed import Side, gatherer, in_batches, judged_at_once, schedule
+from ndsc.training.feed import Side, by_epoch, gatherer, in_batches, judged_at_once, schedule
 from ndsc.training.unfinished import Unfinished
 from ndsc.training.whole_epochs import take_whole_epochs
 
@@ -126,9 +125,9 @@ def _fed(
     if train.in_memory and validation.in_memory and len(train.features.shape) == 2:
         take_whole_epochs(model, gather_train, gather_plain, training.batch_size, at_once)
         return {
-            "x": tf.data.Dataset.from_tensor_slices((photos, views)),
+            "x": by_epoch(photos, views),
             "steps_per_epoch": 1,
-            "validation_data": tf.data.Dataset.from_tensor_slices((plain, np.zeros_like(plain))),
+            "validation_data": by_epoch(plain, np.zeros_like(plain)),
         }
     return {
         "x": in_batches(gather_train, photos, views, training.batch_size),

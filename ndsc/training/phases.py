@@ -1,9 +1,10 @@
 """From a manifest to a trained head: one phase, or two where the freeze line is lowered for fine-tuning."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -24,6 +25,8 @@ from ndsc.training.fit import Fitted, History, fit, predict
 from ndsc.training.views import Policy
 
 MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy")
+# Keras' own names for where a callback writes: ModelCheckpoint, CSVLogger, TensorBoard, BackupAndRestore.
+PLACES = ("filepath", "filename", "log_dir", "backup_dir")
 
 
 @dataclass(frozen=True)
@@ -130,6 +133,7 @@ class _Phase:
     freeze: str
     training: TrainingConfig
     learning_rate: float
+    callbacks: Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -146,12 +150,29 @@ class _Done:
 
 
 def _phases(config: Config) -> list[_Phase]:
-    first = _Phase("first", config.backbone.freeze, config.training, config.optimizer["learning_rate"])
+    rate = config.optimizer["learning_rate"]
+    first = _Phase("first", config.backbone.freeze, config.training, rate, config.callbacks)
     finetune = config.training.finetune
     if finetune is None:
         return [first]
     training = replace(config.training, epochs=finetune.epochs)
-    return [first, _Phase("finetune", finetune.freeze, training, finetune.learning_rate)]
+    callbacks = _writing_elsewhere(config.callbacks, "finetune")
+    return [first, _Phase("finetune", finetune.freeze, training, finetune.learning_rate, callbacks)]
+
+
+def _writing_elsewhere(callbacks: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, dict[str, Any]]:
+    """The same callbacks, the names of their files and folders with a prefix: each phase makes its callbacks anew, and
+    what one has written would be lost to the next."""
+
+    def elsewhere(key: str, value: Any) -> Any:
+        if key not in PLACES or value is None:
+            return value
+        place = Path(value)
+        return str(place.with_name(f"{prefix}-{place.name}"))
+
+    return {
+        name: {key: elsewhere(key, value) for key, value in described.items()} for name, described in callbacks.items()
+    }
 
 
 def _fit_phase(
@@ -173,7 +194,7 @@ def _fit_phase(
         sides["validation"],
         phase.training,
         {**config.optimizer, "learning_rate": phase.learning_rate},
-        config.callbacks,
+        phase.callbacks,
         derive(config.seed, f"shuffling, {phase.name} phase"),
         report,
         # A head is trained in seconds; what takes longer goes on where it was killed.

@@ -1,7 +1,11 @@
 """A place to sweep in, by the real command line, against a real MLflow store."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import mlflow
@@ -37,12 +41,23 @@ class SweepPlace:
         assert done.returncode == code, done.stderr[-3000:]
         return done.stderr + done.stdout
 
+    def kill(self, when: Callable[[], bool], *overrides: str) -> None:
+        """Starts a sweep, and kills it and its workers as soon as `when` says so; fails if it ends before."""
+        process = subprocess.Popen(self.command(*overrides), stderr=subprocess.DEVNULL, start_new_session=True)
+        while not when():
+            assert process.poll() is None
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
     @property
     def client(self) -> mlflow.MlflowClient:
         return mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
 
     def runs(self) -> tuple[list[Run], list[Run]]:
-        """Sweeps' own runs, and all others."""
+        """Sweeps' own runs, and all others; none before there is a store."""
+        if not (self.folder / "mlruns" / "mlflow.db").exists():
+            return [], []
         experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
         runs = self.client.search_runs(experiments)
         return [run for run in runs if "ndsc.kind" in run.data.tags], [

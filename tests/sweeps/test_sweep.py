@@ -1,11 +1,22 @@
 """Sweeps by the real command line, against real MLflow stores."""
 
-import os
-import signal
-import subprocess
 import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
+import pytest
+
+from ndsc.training.store.segments import INDEX, read_records
 from tests.sweeps.conftest import SweepPlace
+
+
+def computed(cache: Path) -> Iterator[tuple[str, bytes]]:
+    """Every feature that was computed and kept: its fingerprint, and its photo and view."""
+    for index in (cache / "features").rglob(f"*{INDEX}"):
+        for key in read_records(index)["key"]:
+            yield index.parent.name, key.tobytes()
 
 
 def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_again_runs_what_is_missing(
@@ -30,6 +41,7 @@ def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_agai
 
     table = place.table(parent)
     assert table["best/val_accuracy"].isna().tolist() == [True, True, False, False]
+    assert table["ended"].tolist() == ["failed", "failed", "finished", "finished"]
     best = max(finished, key=lambda run: run.data.metrics["best/val_accuracy"])
     assert parent.data.metrics["best/val_accuracy"] == best.data.metrics["best/val_accuracy"]
     assert place.artefacts(parent) >= {"figures", "sweep"}
@@ -58,12 +70,7 @@ def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
 
 def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     swept = ("seed=0,1", "head.dropout=0.0,0.5")
-    process = subprocess.Popen(place.command(*swept), stderr=subprocess.DEVNULL, start_new_session=True)
-    while not (place.folder / "mlruns" / "mlflow.db").exists() or len(place.runs()[1]) < 3:
-        assert process.poll() is None
-        time.sleep(0.1)
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    place.kill(lambda: len(place.runs()[1]) == 3, *swept)
     before = {run.info.run_id for run in place.runs()[1] if run.info.status == "FINISHED"}
     assert 2 <= len(before) < 4
 
@@ -75,3 +82,26 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     assert len({run.info.run_name for run in finished}) == 4
     assert before < {run.info.run_id for run in finished}
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
+
+
+@pytest.mark.soak
+def test_sweeps_killed_at_random_moments_lose_nothing_and_do_nothing_twice(place: SweepPlace):
+    swept = ("optimizer.learning_rate=1e-4,1e-3,1e-2", "head.dropout=0.0,0.5", "head=linear,mlp", "seed=0,1")
+    random, started = np.random.default_rng(0), time.monotonic()
+    SweepPlace(place.folder / "undisturbed", place.data).sweep(*swept)
+    seconds = time.monotonic() - started
+    for repetition in range(10):
+        again = SweepPlace(place.folder / str(repetition), place.data)
+        deadline = time.monotonic() + random.uniform(0, 0.9 * seconds)
+        again.kill(lambda deadline=deadline: time.monotonic() > deadline, *swept)
+        before = [run.info.status for run in again.runs()[1]]
+        again.sweep(*swept)
+
+        (parent,), children = again.runs()
+        assert parent.info.status == "FINISHED"
+        finished = [run for run in children if run.info.status == "FINISHED"]
+        assert len(finished) == len({run.data.tags["ndsc.key"] for run in finished}) == 24
+        others = [run.info.status for run in children if run not in finished]
+        assert others in ([], ["KILLED"])
+        assert set(Counter(computed(again.folder / "cache")).values()) == {1}
+        print(f"{repetition}: killed with {before.count('FINISHED')} finished, {len(others)} died", flush=True)

@@ -1,0 +1,39 @@
+"""A whole search by the real command line, killed and gone on with."""
+
+from collections import Counter
+
+from ndsc.sweeps.search import finished, open_study, was_pruned
+from tests.sweeps.conftest import SweepPlace
+
+TRIALS = 9
+SEARCH = (
+    "hydra/sweeper=optuna",
+    f"hydra.sweeper.n_trials={TRIALS}",
+    # So wide that most trials are hopeless.
+    "optimizer.learning_rate=tag(log,interval(1e-9,1e-1))",
+    "head=linear,mlp",
+    "training.epochs=4",
+)
+
+
+def test_a_killed_search_goes_on_where_it_was_and_tells_of_all_its_trials(place: SweepPlace):
+    place.kill(lambda: len(place.runs()[1]) == TRIALS - 1, *SEARCH)
+    before = {run.info.run_id for run in place.runs()[1] if run.info.status != "RUNNING"}
+
+    place.sweep(*SEARCH)
+    (parent,), children = place.runs()
+    storage = f"sqlite:///{place.folder / 'mlruns' / 'searches.db'}"
+    trials = finished(open_study(storage, parent.data.tags["ndsc.sweep"], seed=0))
+    assert len(trials) == TRIALS
+    pruned = sum(map(was_pruned, trials))
+    assert 0 < pruned < TRIALS
+
+    # One of them was killed from outside; it was tried again.
+    assert len(before) == TRIALS - 2
+    assert Counter(run.info.status for run in children) == {"FINISHED": TRIALS - pruned, "KILLED": pruned + 1}
+    assert (parent.info.status, parent.data.metrics["sweep/pruned"]) == ("FINISHED", pruned)
+    table = place.table(parent)
+    assert Counter(table["ended"]) == {"finished": TRIALS - pruned, "pruned": pruned}
+    assert set(table["run"].dropna()) == {run.info.run_id for run in children if run.info.status == "FINISHED"}
+    assert table.loc[table["ended"] == "pruned", "best/val_accuracy"].isna().all()
+    assert parent.data.metrics["best/val_accuracy"] == max(trial.value for trial in trials if not was_pruned(trial))
