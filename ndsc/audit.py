@@ -24,7 +24,8 @@ from ndsc.terminal import closing_table
 
 log = logging.getLogger(__name__)
 
-PACKAGES = ("cleanlab", "cleanvision")
+# By the name under which they are imported.
+PACKAGES = {"cleanlab": "cleanlab", "cleanvision": "cleanvision", "cv2": "opencv-python-headless"}
 
 
 @dataclass
@@ -100,7 +101,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     closing_table(
         {
             "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
-            "doubtful": f"{len(verdicts):,}, of which {(verdicts['exclude'] == 'yes').sum():,} are proposed to leave out",
+            "doubtful": f"{len(verdicts):,}, of which leaving out is proposed for {(verdicts['exclude'] == 'yes').sum():,}",
             "the page": str(folder / PAGE),
             "the verdicts": str(folder / VERDICTS),
         }
@@ -115,11 +116,11 @@ def check(config: AuditConfig) -> None:
         UserError: what a training would refuse, numbers out of range, or packages that are missing.
     """
     check_training(config)
-    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    missing = [package for name, package in PACKAGES.items() if importlib.util.find_spec(name) is None]
     if missing:
         raise UserError(
-            f"python -m ndsc.audit needs the packages {' and '.join(PACKAGES)}. Install them with: python -m pip install "
-            f"--no-deps --require-hashes -r requirements/audit.txt . Received: no {' and no '.join(missing)}."
+            f"python -m ndsc.audit needs the packages {', '.join(PACKAGES.values())}. Install them with: python -m pip "
+            f"install --no-deps --require-hashes -r requirements/audit.txt . Received: no {', no '.join(missing)}."
         )
     for key, value, least in (("folds", config.audit.folds, 2), ("shown", config.audit.shown, 1)):
         if value < least:

@@ -78,9 +78,14 @@ class Story:
         """What shall be tried, and what `sampling.exclude` left out."""
         if drawn.excluded is not None:
             listings = drawn.excluded.listings
-            issues = ", ".join(f"{count} × {issue}" for issue, count in listings["issue"].value_counts().items() if issue)
+            issues = ", ".join(
+                f"{count} × {issue}" for issue, count in listings["issue"].value_counts().items() if issue
+            )
             log.info(
-                "%d listings are excluded by %s%s", len(listings), self._config.sampling.exclude, issues and f": {issues}"
+                "%d listings are excluded by %s%s",
+                len(listings),
+                self._config.sampling.exclude,
+                issues and f": {issues}",
             )
             if drawn.excluded.unmatched:
                 log.warning("%d photos that it excludes are not in this data", drawn.excluded.unmatched)

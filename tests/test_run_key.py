@@ -70,6 +70,19 @@ def test_a_list_of_test_photos_counts_by_its_content(configured: Callable[..., C
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_verdicts_count_by_every_byte_of_their_file_and_not_by_its_place(
+    configured: Callable[..., Config], tmp_path: Path
+):
+    lines = [f"beauty_image/{number:032x}.jpg,no" for number in range(20_000)]
+    keys = [run_key(configured())]
+    for name, turned in {"a.csv": None, "b.csv": None, "c.csv": 777}.items():
+        said = [line.replace(",no", ",NO") if at == turned else line for at, line in enumerate(lines)]
+        (tmp_path / name).write_text("\n".join(["image_path,exclude", *said]))
+        keys.append(run_key(configured(f"sampling.exclude={tmp_path / name}")))
+    assert keys[1] == keys[2]
+    assert len(set(keys)) == 3
+
+
 def test_weights_in_a_file_count_by_their_content(configured: Callable[..., Config], tmp_path: Path):
     keys = []
     for name, content in {"a.weights.h5": "x", "b.weights.h5": "x", "c.weights.h5": "y"}.items():

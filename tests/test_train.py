@@ -300,6 +300,7 @@ BAD = {
     "a missing folder": (["data=ndsc", "data.root=nowhere"], "nowhere"),
     "a missing column": (["split=group", "split.by=shop", "data=table", "data.table={folders}/photos.csv"], "shop"),
     "a missing test list": (["sampling.test.list=nowhere.csv"], "nowhere.csv"),
+    "missing verdicts": (["sampling.exclude=nowhere.csv"], "sampling.exclude must be a CSV or Parquet file"),
     "a class folder without images": (["data=folder", "data.root={folders}"], "empty"),
 }
 

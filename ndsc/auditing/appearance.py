@@ -1,4 +1,4 @@
-"""Photos that show next to nothing: dark, blurred, nearly blank; by CleanVision's measures.
+"""Photos that show next to nothing: dark, nearly blank (by CleanVision's measures), blurred (by `sharpness`).
 
 CleanVision's usual entry point reads folders of photos. The class behind it measures Pillow images, so photos are read
 out of archives and judged in memory, by its measures and thresholds, and nothing is written.
@@ -12,21 +12,21 @@ import pandas as pd
 from cleanvision.issue_managers.image_property_issue_manager import ImagePropertyIssueManager
 from PIL import Image
 
+from ndsc.auditing.sharpness import BLURRED, sharpness
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import read_pixels
 from ndsc.process import usable_cores
 from ndsc.terminal import progress
 
-# CleanVision looks for blur on 64 pixels, and light and information hardly depend on size; full photos take many times
-# as long.
+# Light and information hardly depend on size; full photos take many times as long.
 SIDE = 128
 # What we call it, and what CleanVision does. Its `light` finds every slim thing on a white ground: it is not used.
-ISSUES = {"dark": "dark", "blurred": "blurry", "nearly blank": "low_information"}
+ISSUES = {"dark": "dark", "nearly blank": "low_information"}
 
 
 def judge_appearance(photos: pd.DataFrame, reader: PhotoReader) -> pd.DataFrame:
-    """One row a photo, in order: a column for each of ISSUES with its score, 0 (certain) to 1, or NaN where it has not
-    this issue.
+    """One row a photo, in order; the columns dark, blurred and nearly blank hold a score from 0 (certain) to 1, or NaN
+    where the photo is not so.
 
     Args:
         photos: rows with archive, offset and size of photos that decode.
@@ -42,7 +42,7 @@ def judge_appearance(photos: pd.DataFrame, reader: PhotoReader) -> pd.DataFrame:
 
         def one(place: tuple[str, int, int]) -> dict[str, float]:
             archive, offset, size = place
-            measured = measure(small_copy(reader.read(str(archive), int(offset), int(size)), SIDE))
+            measured = measure(photo(reader.read(str(archive), int(offset), int(size))))
             advance(1)
             return measured
 
@@ -50,23 +50,23 @@ def judge_appearance(photos: pd.DataFrame, reader: PhotoReader) -> pd.DataFrame:
     return score(measures)
 
 
-def small_copy(data: bytes, side: int) -> Image.Image:
-    """The photo in RGB, upright, no side longer than this.
+def photo(data: bytes) -> Image.Image:
+    """The photo as training sees it: RGB, upright, transparency over white, of an animation the first frame.
 
     Raises:
         ndsc.data.images.Unusable: with the reason.
     """
-    image = Image.fromarray(read_pixels(data).astype(np.uint8))
-    image.thumbnail((side, side), Image.Resampling.BOX)
-    return image
+    return Image.fromarray(read_pixels(data).astype(np.uint8))
 
 
 def measure(image: Image.Image) -> dict[str, float]:
-    """CleanVision's raw measures of one photo."""
+    """CleanVision's raw measures of one photo, and its sharpness."""
     judges = ImagePropertyIssueManager().image_properties
-    measured: dict[str, float] = {}
+    small = image.copy()
+    small.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+    measured = {"sharpness": sharpness(image)}
     for kind in ISSUES.values():
-        measured |= judges[kind].calculate(image)
+        measured |= judges[kind].calculate(small)
     return measured
 
 
@@ -76,6 +76,6 @@ def score(measures: pd.DataFrame) -> pd.DataFrame:
     manager.issues = pd.DataFrame(index=measures.index)
     manager.update_issues(measures, list(ISSUES.values()))
     found = manager.issues
-    return pd.DataFrame(
-        {name: found[f"{kind}_score"].where(found[f"is_{kind}_issue"]) for name, kind in ISSUES.items()}
-    )
+    passed = {name: found[f"{kind}_score"].where(found[f"is_{kind}_issue"]) for name, kind in ISSUES.items()}
+    blurred = measures["sharpness"].where((measures["sharpness"] < BLURRED) & passed["nearly blank"].isna())
+    return pd.DataFrame({"dark": passed["dark"], "blurred": blurred, "nearly blank": passed["nearly blank"]})

@@ -8,6 +8,9 @@ from cleanlab.rank import get_label_quality_scores
 from ndsc.auditing.evidence import choose_folds, predict_out_of_fold
 from ndsc.seeds import derive
 
+# Where more labels than this look wrong, the classes are too alike for these features, or the weights are random.
+MOST_WRONG = 0.2
+
 
 def examine_labels(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
     """What `judge_labels` says, by classifiers trained on the other folds.
@@ -26,6 +29,11 @@ def ranked(judged: pd.DataFrame) -> np.ndarray:
     """Positions of the photos whose labels can be judged, the likeliest wrong first."""
     quality = judged["quality"]
     return np.argsort(quality.to_numpy(), kind="stable")[: int(quality.notna().sum())]
+
+
+def believable(judged: pd.DataFrame) -> bool:
+    """Whether so few labels look wrong that it is the labels, and not the classifier, that must be at fault."""
+    return bool(judged["wrong"].mean() <= MOST_WRONG)
 
 
 def judge_labels(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> pd.DataFrame:

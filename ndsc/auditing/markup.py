@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ndsc.evaluation.style import BLUE, FAINT, INK, MUTED, ORANGE, counted
+from ndsc.evaluation.style import BLUE, FAINT, INK, MUTED, ORANGE
 
 STYLE = f"""
 * {{ box-sizing: border-box; }}
@@ -33,12 +33,13 @@ a.tile:hover {{ border-color: {BLUE}; }}
 .bars .number {{ text-align: right; font-variant-numeric: tabular-nums; }}
 .columns {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 6px 48px; }}
 .cards {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(156px, 1fr)); gap: 18px 14px; }}
-.card img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #f6f8fa; border: 1px solid {FAINT};
-  border-radius: 4px; }}
+.card img {{ display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #f6f8fa;
+  border: 1px solid {FAINT}; border-radius: 4px; }}
 .card b {{ display: block; font-size: 13px; margin-top: 5px; line-height: 1.35; overflow-wrap: anywhere; }}
 .card b.bad {{ color: {ORANGE}; }}
 .card span {{ display: block; color: {MUTED}; font-size: 12px; line-height: 1.35; }}
-.card small {{ display: block; color: {MUTED}; font-size: 10.5px; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }}
+.card small {{ display: block; color: {MUTED}; font-size: 10.5px; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis; }}
 .groups {{ display: flex; flex-wrap: wrap; gap: 14px; }}
 .group {{ border: 1px solid {FAINT}; border-radius: 8px; padding: 10px; display: flex; gap: 10px; }}
 .group .card {{ width: 132px; }}
@@ -73,7 +74,8 @@ def section(name: str, title: str, count: int | None, advice: str, parts: Iterab
     """A part of the page: its heading, how many photos it is about (None: it counts none), and what to do with it."""
     number = "" if count is None else f' <span class="{"count" if count else "none"}">{count:,}</span>'
     body = "\n".join(parts)
-    return f'<section id="{name}">\n<h2>{escape(title)}{number}</h2>\n<p class="muted">{escape(advice)}</p>\n{body}\n</section>'
+    heading = f'<h2>{escape(title)}{number}</h2>\n<p class="muted">{escape(advice)}</p>'
+    return f'<section id="{name}">\n{heading}\n{body}\n</section>'
 
 
 def tiles(numbers: Mapping[str, tuple[int, str]]) -> str:

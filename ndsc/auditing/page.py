@@ -6,21 +6,21 @@ import pandas as pd
 
 from ndsc.auditing import markup
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.labels import ranked
+from ndsc.auditing.labels import believable, ranked
 from ndsc.auditing.markup import Card
 from ndsc.auditing.verdicts import looks_like
 from ndsc.evaluation.intervals import SIZES, size_bucket
-from ndsc.evaluation.style import counted
+from ndsc.evaluation.style import counted, percent
 
 MOST_GROUPS = 16
 MOST_OF_A_GROUP = 4
 MOST_BROKEN = 30
 ADVICE = {
-    "dark": "Hardly anything can be seen in these. Where you cannot tell the class yourself, say yes in audit.csv.",
-    "blurred": "These have no sharp edges even when made small. Where you cannot tell the class yourself, say yes in "
-    "audit.csv.",
-    "nearly blank": "Next to nothing but one shade, the emptiest first: a placeholder, or a slim thing on a white ground. "
-    "The first are left out unless you say no in audit.csv; of the others, say yes to those without a product.",
+    "dark": "Hardly anything can be seen in these. Where you cannot tell the class, say yes in audit.csv.",
+    "blurred": "Not even their sharpest edges are sharp. Where you cannot tell the class, say yes in audit.csv.",
+    "nearly blank": "Next to nothing but one shade, the emptiest first: placeholders, or slim things on a white "
+    "ground. Those of a single shade are left out unless you say no in audit.csv; of the others, say yes to those without a "
+    "product.",
 }
 
 
@@ -89,8 +89,10 @@ class Page:
         good, bad = found.photos["label"].value_counts(), found.rejected["label"].value_counts()
         names = sorted({*good.index, *bad.index}, key=lambda name: (-good.get(name, 0), name))
         rows = [(str(name), int(good.get(name, 0)), int(bad.get(name, 0))) for name in names]
-        advice = "A class with far fewer photos than the others is learned less well: take as many of each "
-        advice += "(sampling.per_class), or weigh them up (training.class_weights=balanced)."
+        advice = (
+            "A class with far fewer photos than the others is learned less well: take as many of each "
+            "(sampling.per_class), or weigh them up (training.class_weights=balanced)."
+        )
         return markup.section("classes", "Photos of each class", None, advice, [markup.bars(rows)])
 
     def _sizes(self) -> str:
@@ -100,16 +102,20 @@ class Page:
         sides = markup.bars([(name, int(sizes.get(name, 0)), 0) for name in SIZES])
         kinds = markup.bars([(str(name), int(count), 0) for name, count in formats.items()])
         columns = f"<div><h3>Shorter side</h3>{sides}</div><div><h3>Format, by their bytes</h3>{kinds}</div>"
-        advice = "Photos smaller than backbone.image_size are enlarged: where many are, a smaller image_size costs "
-        advice += "nothing and is faster."
+        advice = (
+            "Photos smaller than backbone.image_size are enlarged: where many are, a smaller image_size costs "
+            "nothing and is faster."
+        )
         return markup.section("sizes", "Sizes", None, advice, [f'<div class="columns">{columns}</div>'])
 
     def _broken(self) -> str:
         rows = self._found.rejected
         reasons = markup.bars([(str(reason), int(count), 0) for reason, count in rows["reason"].value_counts().items()])
         listed = markup.table(rows[["image_path", "label", "reason"]].head(MOST_BROKEN).astype(str).to_numpy().tolist())
-        advice = "These files hold no photo that could be used; training passes them over by itself. Fetch them anew, "
-        advice += "or take them out of the listings."
+        advice = (
+            "These files hold no photo that could be used; training passes them over by itself. Fetch them anew, "
+            "or take them out of the listings."
+        )
         parts = [reasons, "<h3>Files</h3>", listed, markup.more(MOST_BROKEN, len(rows), "broken.csv")]
         return markup.section("broken", "Broken files", len(rows), advice, parts if len(rows) else [])
 
@@ -117,8 +123,10 @@ class Page:
         copies = self._found.copies
         chosen = list(copies.groupby("group", sort=True))[:MOST_GROUPS]
         framed = [self._group(rows) for _, rows in chosen]
-        advice = "Copies stay on one side of a split by themselves (split.duplicates). A photo under two labels is set "
-        advice += "aside by training: decide which label is right, and mend the other listing."
+        advice = (
+            "Copies stay on one side of a split by themselves (split.duplicates). A photo under two labels is set "
+            "aside by training: decide which label is right, and mend the other listing."
+        )
         rest = markup.more(len(chosen), copies["group"].nunique(), "duplicates.csv", "more groups")
         parts = [markup.groups(framed), rest] if framed else []
         return markup.section("duplicates", "Copies of another photo", _surplus(copies), advice, parts)
@@ -138,8 +146,18 @@ class Page:
         doubtful = [
             at for at in ranked(found.labels) if found.labels.at[at, "doubtful"] or found.labels.at[at, "wrong"]
         ]
-        advice = "A classifier that never saw these photos would call them something else; the surest come first. Mend "
-        advice += "the labels that are wrong. The ones in orange are left out unless you say no in audit.csv."
+        judged = found.labels["quality"].notna()
+        right = float((~found.labels.loc[judged, "doubtful"]).mean())
+        advice = (
+            f"A classifier that never saw these photos, and is right on {percent(right)} of all, would call them "
+            "something else; the surest come first. Mend the labels that are wrong; where one is right, the photo is "
+            "a hard one, and worth keeping. "
+        )
+        if believable(found.labels):
+            advice += "The ones in orange are left out unless you say no in audit.csv."
+        else:
+            advice += "It errs too often to be believed without a look, so none is left out unless you say yes in "
+            advice += "audit.csv."
         return self._photos(
             "labels",
             "Doubtful labels",
@@ -151,8 +169,10 @@ class Page:
 
     def _odd(self) -> str:
         found = self._found
-        advice = "These are unlike all others of their class: something that belongs to no class, or a rare kind worth "
-        advice += "having more photos of. Nothing is left out for this unless you say yes in audit.csv."
+        advice = (
+            "These are unlike all others of their class: something that belongs to no class, or a rare kind worth "
+            "having more photos of. Nothing is left out for this unless you say yes in audit.csv."
+        )
         return self._photos(
             "odd",
             "Odd for their class",

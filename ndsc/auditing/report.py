@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ndsc.auditing.appearance import small_copy
+from ndsc.auditing.appearance import photo
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.labels import ranked
 from ndsc.data.catalogue import PhotoReader
@@ -74,9 +74,10 @@ def thumbnails(photos: pd.DataFrame, reader: PhotoReader) -> Callable[[int], str
     def address(position: int) -> str:
         if position not in made:
             row = photos.iloc[position]
-            data = reader.read(str(row["archive"]), int(row["offset"]), int(row["size"]))
+            picture = photo(reader.read(str(row["archive"]), int(row["offset"]), int(row["size"])))
+            picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
             file = io.BytesIO()
-            small_copy(data, THUMBNAIL_SIDE).convert("RGB").save(file, "JPEG", quality=80, optimize=True)
+            picture.save(file, "JPEG", quality=80, optimize=True)
             made[position] = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
         return made[position]
 
@@ -98,8 +99,8 @@ def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> 
         _write(folder / PAGE, page.encode("utf-8"))
     except OSError as error:
         raise UserError(
-            f"audit.output must name a folder that can be written. Received: {folder} ({error.strerror or error}). Free "
-            "some space there, or name another folder."
+            f"audit.output must name a folder that can be written. Received: {folder} ({error.strerror or error}). "
+            "Free some space there, or name another folder."
         ) from error
 
 

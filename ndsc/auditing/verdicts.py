@@ -4,6 +4,7 @@
 import pandas as pd
 
 from ndsc.auditing.findings import Findings
+from ndsc.auditing.labels import believable
 from ndsc.auditing.oddity import FAR
 
 COLUMNS = ["image_path", "content", "label", "issue", "score", "note", "exclude"]
@@ -11,11 +12,12 @@ BROKEN, TWO_LABELS, BLANK = "broken", "two labels", "nearly blank"
 WRONG, DOUBTFUL, ODD, COPY = "likely wrong label", "doubtful label", "odd", "copy"
 # In the order in which they are told.
 ISSUES = (BROKEN, TWO_LABELS, WRONG, DOUBTFUL, BLANK, "dark", "blurred", ODD, COPY)
-# What a photo is left out for. Of the others, most are as a shop meant them.
-EXCLUDED = (BROKEN, TWO_LABELS, WRONG)
-# Below this score a nearly blank photo is left out as well: less than one bit of information a pixel. Above it, they are
-# mostly slim things on a white ground.
-CERTAINLY_BLANK = 0.1
+# What a photo is always left out for, beside labels where they can be judged. Of the others, most are as a shop meant
+# them.
+EXCLUDED = (BROKEN, TWO_LABELS)
+# Below this score a nearly blank photo is left out as well: CleanVision gives 0.16 to one of a single shade. Above it,
+# they are mostly slim things on a white ground.
+CERTAINLY_BLANK = 0.2
 
 
 def verdict_table(findings: Findings) -> pd.DataFrame:
@@ -27,7 +29,8 @@ def verdict_table(findings: Findings) -> pd.DataFrame:
     told = pd.concat([_broken(findings), _usable(findings)], ignore_index=True)
     told["rank"] = told["issue"].map({issue: rank for rank, issue in enumerate(ISSUES)})
     blank = (told["issue"] == BLANK) & (told["score"] < CERTAINLY_BLANK)
-    told["out"] = (told["issue"].isin(EXCLUDED) | blank) & (told["role"] != "test")
+    doubted = (told["issue"] == WRONG) & believable(findings.labels)
+    told["out"] = (told["issue"].isin(EXCLUDED) | blank | doubted) & (told["role"] != "test")
     told = told.sort_values(["rank", "score", "image_path"], kind="stable")
     told["note"] = told["note"].where(told["note"] != "", None)
     merged = told.groupby("photo", sort=False).agg(

@@ -57,8 +57,8 @@ def _said(answers: pa.ChunkedArray, path: str) -> np.ndarray:
     odd = [(line, word) for line, word in enumerate(words, start=2) if word not in MEANINGS]
     if odd:
         raise UserError(
-            f"The column exclude of {SETTING} must say yes or no. Received: {path}, with {len(odd)} other values, first "
-            f"{odd[0][1]!r} in line {odd[0][0]}. Mend the file."
+            f"The column exclude of {SETTING} must say yes or no. Received: {path}, with {len(odd)} other values, "
+            f"first {odd[0][1]!r} in line {odd[0][0]}. Mend the file."
         )
     return np.array([MEANINGS[word] for word in words], bool)
 

@@ -6,7 +6,9 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from ndsc.auditing.appearance import judge_appearance, small_copy
+from ndsc.auditing.appearance import judge_appearance, photo
+from ndsc.auditing.sharpness import BLURRED, sharpness
+from ndsc.auditing.verdicts import CERTAINLY_BLANK
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.rendered import render_sample
 
@@ -14,7 +16,7 @@ from ndsc.data.rendered import render_sample
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     """A good photo, and what becomes of it when it is made dark, blurred, or nearly blank."""
-    sample = render_sample(tmp_path_factory.mktemp("sample"), photos_per_class=2)
+    sample = render_sample(tmp_path_factory.mktemp("sample"), photos_per_class=10)
     with tarfile.open(sample / "fashion_image.tar") as archive:
         members = (member for member in archive if member.isfile())
         with Image.open(archive.extractfile(next(members))) as opened:
@@ -54,13 +56,21 @@ def test_the_photo_as_it_was_has_none(judged: pd.DataFrame):
 def test_a_faulty_photo_has_its_own_fault_only(judged: pd.DataFrame):
     assert judged.loc["dark"].notna().tolist() == [True, False, False]
     assert pd.isna(judged.loc["blurred", "dark"])
-    assert judged.loc["nearly blank", "nearly blank"] < 0.1
+    assert judged.loc["nearly blank", "nearly blank"] < CERTAINLY_BLANK
 
 
-def test_a_small_copy_is_upright_rgb_and_keeps_its_shape(tmp_path: Path):
+def test_a_thing_on_a_plain_ground_is_as_blurred_as_its_edges():
+    slim = Image.new("L", (400, 400), 255)
+    slim.paste(20, (190, 50, 210, 350))
+    assert sharpness(slim) > 4 * BLURRED
+    assert sharpness(slim.filter(ImageFilter.GaussianBlur(8))) < BLURRED / 2
+    assert sharpness(slim.resize((100, 100))) > 4 * BLURRED  # small photos are not blurred for that
+
+
+def test_a_photo_is_seen_upright_and_in_colour(tmp_path: Path):
     grey = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (100, 1)))
     exif = Image.Exif()
     exif[0x0112] = 6
     grey.save(tmp_path / "turned.jpg", exif=exif)
-    copy = small_copy((tmp_path / "turned.jpg").read_bytes(), 64)
-    assert (copy.mode, copy.size) == ("RGB", (32, 64))
+    seen = photo((tmp_path / "turned.jpg").read_bytes())
+    assert (seen.mode, seen.size) == ("RGB", (100, 200))

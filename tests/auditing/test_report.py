@@ -142,7 +142,8 @@ def test_the_page_is_whole_needs_nothing_from_elsewhere_and_escapes_what_strange
     reader = Reader()
     reader.feed(text)
     assert not reader.open
-    assert reader.ids == "next classes sizes broken duplicates labels odd dark blurred nearly_blank".split()
+    sections = ["next", "classes", "sizes", "broken", "duplicates", "labels", "odd", "dark", "blurred", "nearly_blank"]
+    assert reader.ids == sections
     assert set(reader.links) <= {f"#{name}" for name in reader.ids}
     assert all(image["src"].startswith("data:") for image in reader.images)
     shown = {image["src"].rpartition(",")[2] for image in reader.images}
@@ -188,3 +189,10 @@ def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(findings: Findings, 
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"audit.output must name a folder that can be written. Received: .*file/audit"):
         write_report(tmp_path / "file" / "audit", "page", {})
+
+
+def test_where_too_many_labels_look_wrong_none_is_left_out_for_it(findings: Findings):
+    findings.labels.loc[[5, 6, 7, 11], "wrong"] = True
+    verdicts = verdict_table(findings)
+    assert (verdicts.loc[verdicts["issue"] == "likely wrong label", "exclude"] == "no").all()
+    assert "none is left out unless you say yes" in written_page(findings, verdicts)

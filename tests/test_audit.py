@@ -1,0 +1,207 @@
+"""The real command line on real files with planted faults, and a training that takes the audit's verdicts."""
+
+import importlib.util
+import io
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hydra import compose, initialize_config_dir
+from PIL import Image
+
+from ndsc.audit import AuditConfig, check, main, register, training_command
+from ndsc.config import CONFIG_FOLDER, TrackingConfig, as_schema, typed
+from ndsc.data.rendered import render_sample
+from ndsc.errors import UserError
+from ndsc.invocation import Invocation
+from ndsc.reproduce import ReproduceConfig
+from ndsc.reproduce import main as reproduce
+from ndsc.reproduce import register as register_reproduce
+from ndsc.tracking.history import History
+from ndsc.train import main as train
+from tests.conftest import TINY, composing
+
+# What takes seconds and is tested elsewhere is left out: OpenVINO's export, figures, and the whole model.
+QUICK = (
+    "backbone.engine=tensorflow",
+    "sampling.test.per_class=1",
+    "sampling.test.pool=2",
+    "training.epochs=2",
+    "tracking.figures=false",
+    "tracking.model=head",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with photos by class, and all that is made of them."""
+
+    folder: Path
+
+    @property
+    def settings(self) -> list[str]:
+        places = [f"cache.root={self.folder / 'cache'}", f"tracking.root={self.folder / 'mlruns'}"]
+        return ["data=folder", f"data.root={self.folder / 'photos'}", *TINY, *QUICK, *places]
+
+    @property
+    def report(self) -> Path:
+        return self.folder / "audit"
+
+    def contents(self) -> dict[str, bytes]:
+        return {str(path): path.read_bytes() for path in sorted((self.folder / "photos").rglob("*.jpg"))}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, and one under two labels
+    (which are two photos)."""
+    place = Place(tmp_path_factory.mktemp("audit"))
+    sample = render_sample(place.folder / "sample", photos_per_class=10)
+    photos = place.folder / "photos"
+    for label in ("beauty", "fashion", "mobile"):
+        (photos / label).mkdir(parents=True)
+        with tarfile.open(sample / f"{label}_image.tar") as archive:
+            members = sorted((member for member in archive if member.isfile()), key=lambda member: member.name)
+            for number, member in enumerate(members):
+                (photos / label / f"{number}.jpg").write_bytes(archive.extractfile(member).read())
+    (photos / "beauty" / "broken.jpg").write_bytes((photos / "beauty" / "0.jpg").read_bytes()[:500])
+    Image.new("RGB", (300, 300), "white").save(photos / "fashion" / "blank.jpg")
+    (photos / "mobile" / "again.jpg").write_bytes((photos / "mobile" / "0.jpg").read_bytes())
+    (photos / "mobile" / "stolen.jpg").write_bytes((photos / "fashion" / "0.jpg").read_bytes())
+    return place
+
+
+@pytest.fixture(scope="module")
+def audited(place: Place) -> str:
+    """What the real command said. Its folder is named by `audit.output`."""
+    before = place.contents()
+    command = [sys.executable, "-m", "ndsc.audit", *place.settings, f"audit.output={place.report}"]
+    done = subprocess.run([*command, f"hydra.run.dir={place.folder / 'hydra'}"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert place.contents() == before
+    return done.stderr
+
+
+def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Place, audited: str):
+    assert "33 can be used, 1 are broken" in audited
+    assert str(place.report / "audit.html") in "".join(audited.split())
+    names = {path.name for path in place.report.iterdir()}
+    tables = {"audit", "classes", "sizes", "broken", "duplicates", "labels", "odd", "appearance"}
+    assert names == {"audit.html", *(f"{name}.csv" for name in tables)}
+    verdicts = pd.read_csv(place.report / "audit.csv").set_index("image_path")
+    for path, issue, exclude in (
+        ("beauty/broken.jpg", "broken", "yes"),
+        ("fashion/blank.jpg", "nearly blank", "yes"),
+        ("fashion/0.jpg", "two labels", "yes"),
+        ("mobile/stolen.jpg", "two labels", "yes"),
+        ("mobile/again.jpg", "copy", "no"),
+    ):
+        assert issue in verdicts.loc[path, "issue"].split("; ")
+        assert verdicts.loc[path, "exclude"] == exclude
+
+
+def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Place, audited: str):
+    page = (place.report / "audit.html").read_text()
+    assert page.count("data:image/jpeg;base64,") >= 5
+    assert f"sampling.exclude={place.report / 'audit.csv'}" in page
+
+
+def test_a_second_audit_does_not_go_over_the_first(place: Place, audited: str, tmp_path: Path):
+    edited = (place.report / "audit.csv").read_bytes()
+    with pytest.raises(UserError, match="both stay as they are"):
+        main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
+    assert (place.report / "audit.csv").read_bytes() == edited
+
+
+def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
+    place: Place, audited: str, tmp_path: Path
+):
+    verdicts = tmp_path / "edited.csv"
+    table = pd.read_csv(place.report / "audit.csv")
+    table.loc[table["issue"].str.contains("copy"), "exclude"] = "no"  # a person's word
+    table.to_csv(verdicts, index=False)
+    with composing(tmp_path) as composed:
+        settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={verdicts}")
+        metrics = train(typed(settings), Invocation.of(settings))
+    excluded = table.loc[table["exclude"] == "yes", "image_path"]
+    assert metrics["data/excluded"] == len(excluded)
+    tracking = TrackingConfig(kind="local", root=str(place.folder / "mlruns"))
+    history = History(tracking)
+    (run,) = history.find(["ndsc"])
+    with history.file(run.id, "data/manifest.parquet") as manifest:
+        drawn = set(pd.read_parquet(manifest)["image_path"])
+    assert len(drawn) > 20
+    assert not drawn & set(excluded)
+    logged = pd.read_csv(io.StringIO(history.text(run.id, "data/excluded.csv")))
+    assert sorted(logged["image_path"]) == sorted(excluded)
+    verdicts.unlink()
+    register_reproduce()
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        places = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={place.folder / 'cache'}"]
+        assert reproduce(as_schema(compose("reproduce", overrides=places), ReproduceConfig), tmp_path) is None
+
+
+def composed_audit(*overrides: str) -> AuditConfig:
+    register()
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        return as_schema(compose("audit", overrides=list(overrides)), AuditConfig)
+
+
+def test_all_photos_are_examined_unless_it_is_said_otherwise():
+    assert composed_audit().sampling.per_class is None
+    assert composed_audit("sampling=per_class").sampling.per_class == 1150
+    assert composed_audit("+experiment=baseline").sampling.per_class == 1150
+
+
+BAD = {
+    "what a training refuses": (["backbone.resize=squeeze"], "backbone.resize must be one of"),
+    "an unknown setting": (["+audit.colour=red"], "There is no setting audit.colour"),
+    "too few folds": (["audit.folds=1"], "audit.folds must be at least 2. Received: audit.folds=1."),
+    "nothing to show": (["audit.shown=0"], "audit.shown must be at least 1"),
+}
+
+
+@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
+def test_a_mistake_is_told_in_the_house_form(overrides: list[str], told: str):
+    with pytest.raises(UserError) as refused:
+        check(composed_audit(*overrides))
+    assert told in str(refused.value)
+
+
+def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch):
+    find: Callable[[str], object] = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "cleanvision" else find(name))
+    with pytest.raises(UserError, match=r"requirements/audit.txt . Received: no cleanvision"):
+        check(composed_audit())
+
+
+@pytest.mark.parametrize("overrides", [[], ["+experiment=baseline", "sampling.per_class=20"]])
+def test_the_command_to_go_on_with_is_one_that_trains(overrides: list[str], tmp_path: Path):
+    asked = ("backbone=xception", *overrides, "audit.shown=9", "hydra.run.dir=x", "tracking.root=y")
+    command = training_command(asked, tmp_path / "my audit" / "audit.csv")
+    assert command == " ".join(
+        ["python -m ndsc.train backbone=xception", *overrides, f"'sampling.exclude={tmp_path}/my audit/audit.csv'"]
+    )
+
+
+def test_at_the_terminal_a_mistake_is_one_paragraph_before_anything_heavy_is_imported(tmp_path: Path):
+    command = [sys.executable, "-X", "importtime", "-m", "ndsc.audit", "data=folder", "data.root=nowhere"]
+    done = subprocess.run([*command, f"hydra.run.dir={tmp_path}"], capture_output=True, text=True)
+    lines = done.stderr.splitlines()
+    imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    shown = [line for line in lines if not line.startswith("import time:")]
+    assert done.returncode == 1
+    assert shown[0].startswith("ndsc: data.root must be a folder")
+    assert "Traceback" not in done.stderr
+    assert not {"tensorflow", "mlflow", "keras", "cleanlab", "cleanvision", "sklearn"} & imported
+
+
+def test_help_lists_groups_and_examples():
+    shown = subprocess.run([sys.executable, "-m", "ndsc.audit", "--help"], capture_output=True, text=True).stdout
+    for told in ("python -m ndsc.audit:", "backbone: ", "xception", "sampling.exclude=audit/audit.csv"):
+        assert told in shown
