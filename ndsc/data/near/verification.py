@@ -19,7 +19,6 @@ LEAST_AGREEMENT = 0.5
 MOST_DIFFERING_BITS = 64  # of the 256 bits of two descriptors
 TOLERANCE = 3.0  # pixels of the copy with SIDE pixels
 ATTEMPTS = 1000  # of RANSAC, which finds 20 inliers among 200 matches in 460 with a certainty of 99 %
-MOST_ENLARGED = 5.0  # what covers less than a fifth of the other photo's width is a detail, not the picture
 BLOCK = 8  # pixels of the small copy
 LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to compare
 LEAST_CORRELATION = 0.5  # of a block's grey levels in both photos
@@ -51,7 +50,7 @@ NO_MATCH = Match(0, 0.0, 0.0)
 class Comparison:
     """Compares pairs of photos, one after the other. Each thread needs one of its own.
 
-    Memory is used again: with new arrays for each pair, a third of the time would go into the system's handing out pages.
+    Memory is used again: with new arrays for each pair, a third of the time would go into the system's paging.
     """
 
     def __init__(self) -> None:
@@ -67,7 +66,7 @@ class Comparison:
         transform, inside = cv2.estimateAffinePartial2D(
             source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, maxIters=ATTEMPTS
         )
-        if transform is None or not 1 / MOST_ENLARGED <= np.hypot(*transform[:, 0]) <= MOST_ENLARGED:
+        if transform is None:
             return NO_MATCH
         inliers = int(inside.sum())
         shared = max(
