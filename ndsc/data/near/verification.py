@@ -111,21 +111,6 @@ def _falling_inside(points: np.ndarray, transform: np.ndarray, small: np.ndarray
     return int(((laid >= 0) & (laid < (width, height))).all(axis=1).sum())
 
 
-def _matched_points(one: Traits, other: Traits) -> tuple[np.ndarray, np.ndarray]:
-    """(m, 2) each: where those features lie that are each other's nearest.
-
-    Distances in NumPy: OpenCV's matcher with cross-check takes twice the time for the same matches.
-    """
-    if min(len(one.points), len(other.points)) < LEAST_INLIERS:
-        return one.points[:0], other.points[:0]
-    first, second = (np.ascontiguousarray(photo.descriptors).view(np.uint64) for photo in (one, other))
-    bits = sum(np.bitwise_count(first[:, None, word] ^ second[None, :, word]).astype(np.uint16) for word in range(4))
-    nearest, back = bits.argmin(axis=1), bits.argmin(axis=0)
-    own = np.arange(len(nearest))
-    good = (back[nearest] == own) & (bits[own, nearest] <= MOST_DIFFERING_BITS)
-    return one.points[good], other.points[nearest[good]]
-
-
 def _agreement(one: np.ndarray, other: np.ndarray, transform: np.ndarray) -> float:
     """The share of blocks with contrast, in which one photo, laid upon the other, correlates with it."""
     smaller = transform.copy()
