@@ -66,13 +66,15 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
         photos["image_path"] = photos["image_path"].str.removesuffix(".jpg") + ".jpg"
         alone = None if given.photos is None else dict(zip(planted["image_path"], planted["original"], strict=True))
         vectors = features(config, photos, reader, alone)
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         found = find_duplicates(photos, vectors, "near", reader, folder / "cache")
-        seconds = time.perf_counter() - started
+        seconds, busy = time.perf_counter() - started, time.process_time() - before
     setting = f"{len(photos):,} photos, {len(planted):,} of them reposts, {given.backbone}"
     report = judged(Report("duplicates", setting), photos, planted, found)
     if given.pairs is not None:
         unplanted(planted, found).to_csv(given.pairs, index=False)
+    report.figures["seconds to group them"] = f"{seconds:,.0f}"
+    report.figures["CPU seconds of that"] = f"{busy:,.0f}"
     but = "" if len(photos) >= ASKED_PHOTOS else f"{len(photos):,} photos"
     report.rows.append(
         at_most(f"minutes to group {ASKED_PHOTOS:,} photos", seconds / 60, ASKED_MINUTES, " minutes", but)

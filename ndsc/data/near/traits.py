@@ -21,8 +21,8 @@ VERSIONS = f"opencv-{cv2.__version__} imagehash-{imagehash.__version__}"
 class Traits:
     """What one photo is recognized by.
 
-    `hash`: imagehash's pHash, 64 bits. `points`: (n, 2) float32, where the local features lie, in pixels of the copy
-    with SIDE pixels. `descriptors`: (n, 32) uint8, ORB's. `small`: (height, width) uint8, grey levels of the copy with
+    `hash`: imagehash's pHash of the copy with SIDE pixels, 64 bits. `points`: (n, 2) float32, where the local features
+    lie, in pixels of that copy. `descriptors`: (n, 32) uint8, ORB's. `small`: (height, width) uint8, grey levels of the copy with
     SMALL_SIDE pixels.
     """
 
@@ -42,7 +42,7 @@ def find_traits(pixels: np.ndarray) -> Traits:
     points = np.array([feature.pt for feature in found], np.float32).reshape(-1, 2)
     if descriptors is None:  # a photo without a single corner
         descriptors = np.zeros((0, 32), np.uint8)
-    bits = imagehash.phash(Image.fromarray(grey)).hash.ravel()
+    bits = imagehash.phash(Image.fromarray(copy)).hash.ravel()
     number = int.from_bytes(np.packbits(bits).tobytes(), "big")
     return Traits(number, points, descriptors, _with_longer_side(copy, SMALL_SIDE))
 

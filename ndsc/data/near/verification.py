@@ -96,9 +96,9 @@ class Comparison:
             self._bits, self._sum = np.empty(count, np.uint8), np.empty(count, np.uint16)
         words, bits, total = (memory[:count].reshape(shape) for memory in (self._words, self._bits, self._sum))
         total.fill(0)
-        first, second = (np.ascontiguousarray(photo).view(np.uint64) for photo in (one, other))
-        for word in range(first.shape[1]):
-            np.bitwise_xor(first[:, None, word], second[None, :, word], out=words)
+        first, second = (np.ascontiguousarray(np.ascontiguousarray(photo).view(np.uint64).T) for photo in (one, other))
+        for word in range(len(first)):
+            np.bitwise_xor(first[word][:, None], second[word][None, :], out=words)
             np.bitwise_count(words, out=bits)
             np.add(total, bits, out=total)
         return total
