@@ -21,8 +21,8 @@ VERSIONS = f"opencv-{cv2.__version__} imagehash-{imagehash.__version__}"
 class Traits:
     """What one photo is recognized by.
 
-    `hash`: imagehash's pHash of the copy with SIDE pixels, 64 bits. `points`: (n, 2) float32, where the local features
-    lie, in pixels of that copy. `descriptors`: (n, 32) uint8, ORB's. `small`: (height, width) uint8, grey levels of the copy with
+    `hash`: imagehash's pHash, 64 bits. `points`: (n, 2) float32, where the local features lie, in pixels of the copy
+    with SIDE pixels. `descriptors`: (n, 32) uint8, ORB's. `small`: (height, width) uint8, grey levels of the copy with
     SMALL_SIDE pixels.
     """
 
