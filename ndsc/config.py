@@ -51,6 +51,7 @@ class SamplingConfig:
     fraction: float = MISSING
     max_rejected: float = MISSING
     test: TestConfig = MISSING
+    exclude: str | None = None
 
 
 @dataclass

@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from ndsc.data.remote import is_remote, missing_packages
 from ndsc.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ def check(config: "Config") -> None:
         *_wrong_fractions(config),
         *_wrong_rates(config),
         *_wrong_data(config),
+        *_wrong_address(config),
         *_wrong_combinations(config),
         *_wrong_quantization(config),
         *_missing_for_duplicates(config),
@@ -145,6 +148,31 @@ def _wrong_data(config: "Config") -> Iterator[str]:
         yield f"data=sample is rendered; say data=ndsc or data=folder for your own. Received: data.root={data.root}."
     if data.source != "table" and data.table is not None:
         yield f"data.table is read with data=table only. Received: data={data.source} data.table={data.table}."
+
+
+def _wrong_address(config: "Config") -> Iterator[str]:
+    data = config.data
+    if data.root is None or not is_remote(data.root):
+        return
+    address = urlsplit(data.root)
+    # What data.root says is logged with the run, and shown by every message about it.
+    if address.query or "@" in address.netloc:
+        yield (
+            "data.root must be the plain address of a folder; who you are belongs into ~/.netrc, and for s3:// into "
+            f"AWS' own variables and files. Received: an address with a password or a query on {address.hostname}."
+        )
+        return
+    if data.source != "ndsc":
+        yield (
+            f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
+            f"data.root={data.root}."
+        )
+    missing = missing_packages(data.root)
+    if missing:
+        yield (
+            f"Data on a server needs {' and '.join(missing)}, which cannot be imported here; install with: python -m "
+            f"pip install --no-deps --require-hashes -r requirements/remote.txt . Received: data.root={data.root}."
+        )
 
 
 def _wrong_combinations(config: "Config") -> Iterator[str]:

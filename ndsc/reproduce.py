@@ -5,6 +5,7 @@ recorded like any run.
 """
 
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     """
     from ndsc.data.catalogue import PhotoReader
     from ndsc.data.found_again import check_contents, find_again
+    from ndsc.data.places import place_of
     from ndsc.evaluation.side_by_side import first_difference
     from ndsc.model.weights import locate_weights
     from ndsc.tracking.history import History
@@ -85,7 +87,8 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     }
     recipe = read_recipe(history, old.id, places, folder)
     source, root = recipe.config.data.source, config.data.root
-    manifest = find_again(_manifest(history, old.id), source, None if root is None else Path(root).expanduser(), cache)
+    place = None if root is None else place_of(os.path.expanduser(root))
+    manifest = find_again(_manifest(history, old.id), source, place, cache)
     weights = locate_weights(
         recipe.config.backbone, source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
     )

@@ -30,7 +30,7 @@ def training_key(config: "Config", photos: str) -> str:
     del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun"]
     # Whatever these name is in the data's digest, wherever it lies.
     del settings["data"]["root"], settings["data"]["extra"], settings["data"]["table"]
-    del settings["sampling"]["test"]["list"]
+    del settings["sampling"]["test"]["list"], settings["sampling"]["exclude"]
     # It gives runs up, and changes nothing in those that finish.
     settings["callbacks"].pop("pruning", None)
     weights = Path(config.backbone.weights).expanduser()

@@ -16,6 +16,7 @@ from ndsc.data.duplicates import Duplicates
 from ndsc.data.images import read_pixels
 from ndsc.data.manifest import Finished, Manifest
 from ndsc.data.photos import Usable
+from ndsc.data.sampling import Draw
 from ndsc.evaluation.duplicate_sheet import duplicate_sheet
 from ndsc.evaluation.photo_sheets import view_sheet
 from ndsc.evaluation.predictions import Predictions
@@ -68,9 +69,24 @@ class Story:
         log_environment(run, Path(__file__).parent.parent)
 
     def indexed(self, catalogue: Catalogue) -> Catalogue:
-        """The listings there are."""
+        """The listings there are: how many, how many paths were repaired, how many photos are absent."""
         self._time("time/index_seconds")
+        self._run.log_json(catalogue.facts, "data/catalogue.json")
         return catalogue
+
+    def drawn(self, drawn: Draw) -> Draw:
+        """What shall be tried, and what `sampling.exclude` left out."""
+        if drawn.excluded is not None:
+            listings = drawn.excluded.listings
+            issues = ", ".join(f"{count} × {issue}" for issue, count in listings["issue"].value_counts().items() if issue)
+            log.info(
+                "%d listings are excluded by %s%s", len(listings), self._config.sampling.exclude, issues and f": {issues}"
+            )
+            if drawn.excluded.unmatched:
+                log.warning("%d photos that it excludes are not in this data", drawn.excluded.unmatched)
+            self._metrics["data/excluded"] = len(listings)
+            self._run.log_table(listings, "data/excluded.csv")
+        return drawn
 
     def read(self, usable: Usable) -> Usable:
         """The photos that can be used, and the ones that were passed over."""
@@ -238,7 +254,8 @@ class Story:
             "weights": self._weights.origin,
         }
         if "test/accuracy" in metrics:
-            summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}"
+            low, high = metrics["test/accuracy_low"], metrics["test/accuracy_high"]
+            summary["test accuracy"] = f"{metrics['test/accuracy']:.2%}  (95 % interval {low:.1%} to {high:.1%})"
         if self._run.id:
             summary["run"] = self._run.id
             summary["to look at it"] = _page(self._config.tracking)

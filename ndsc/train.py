@@ -57,7 +57,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
         check_phases(study)
         catalogue = story.indexed(load_catalogue(config.data, cache))
-        drawn = draw(catalogue, config.sampling, config.split, config.seed)
+        drawn = story.drawn(draw(catalogue, config.sampling, config.split, config.seed))
         usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
         duplicates = story.compared(

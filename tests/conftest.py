@@ -29,6 +29,24 @@ TINY = (
     "backbone.image_size=32",
 )
 
+# Fixtures that start whole runs, once or for each test.
+RUNS_ONCE, RUNS_EACH = ("trained_run", "twice", "of_sample"), ("workspace", "place")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Share tests out among workers (`--dist loadgroup`): those that use the same run, or else stand in the same file,
+    go to the same worker, so that what they share is made once; what starts whole runs goes first, each by itself."""
+
+    def group(item: pytest.Item) -> str:
+        used = item.fixturenames  # type: ignore[attr-defined]
+        shared = next((name for name in RUNS_ONCE if name in used), None)
+        return shared or ("" if set(RUNS_EACH) & set(used) else item.nodeid.partition("::")[0])
+
+    for item in items:
+        if group(item):
+            item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: group(item) not in ("", *RUNS_ONCE))
+
 
 @pytest.fixture(scope="session")
 def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:

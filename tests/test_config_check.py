@@ -60,6 +60,9 @@ REFUSED = {
     "data.root=/photos": "data=sample is rendered; say data=ndsc or data=folder",
     "data=folder data.root=/photos data.table=x.csv": "data.table is read with data=table only",
     "data=table data.table=x.csv data.labels=category": "data.labels=category is for data in NDSC's layout",
+    "data=folder data.root=https://host/folder": "Only data in NDSC's layout is read from a server",
+    "data=ndsc data.root=https://me:secret@host/folder": "must be the plain address of a folder.* on host\\.",
+    "data=ndsc data.root='https://host/folder?signature=1'": "must be the plain address of a folder",
     "split=group": "split=group needs the column that decides: split.by=<column>",
     "split=column": "split=column needs the column that decides: split.by=<column>",
     "split.by=shop": "split.by is used with split=group and split=column",
@@ -104,6 +107,8 @@ ACCEPTED = [
     "split.duplicates=off",
     "split.duplicates=near",
     "data=table data.table=photos.csv data.root=/photos",
+    "data=ndsc data.root=s3://bucket/folder",
+    "data=ndsc data.root=https://host:8000/folder",
     "optimizer.learning_rate=1",
     "+callbacks.tidy._target_=ndsc.training.callbacks.KeepBest",
     "optimizer.learning_rate={_target_:keras.optimizers.schedules.CosineDecay,initial_learning_rate:0.1,decay_steps:9}",
@@ -120,6 +125,14 @@ def test_what_types_cannot_say_is_refused_in_a_sentence(configured: Callable[...
 @pytest.mark.parametrize("overrides", ACCEPTED)
 def test_what_is_legal_passes(configured: Callable[..., Config], overrides: str):
     check(configured(*overrides.split()))
+
+
+def test_packages_that_a_server_needs_are_named_before_anything_is_asked(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"needs fsspec and s3fs, which cannot be imported.*requirements/remote\.txt"):
+        configured("data=ndsc", "data.root=s3://bucket/folder")
 
 
 def test_all_faults_are_told_at_once(configured: Callable[..., Config]):

@@ -6,8 +6,10 @@ import pytest
 
 from ndsc import run_key as module
 from ndsc.config import Config
+from ndsc.data.catalogue import check_data
 from ndsc.data.rendered import render_sample
 from ndsc.run_key import run_key
+from tests.data.servers import web_server
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +40,15 @@ def test_the_data_counts_and_not_where_it_lies(configured: Callable[..., Config]
     with (moved / "train.csv").open("a") as listings:
         listings.write("1,title,3,beauty_image/none.jpg\n")
     assert run_key(configured("data=ndsc", f"data.root={moved}")) != key
+
+
+def test_data_on_a_server_is_the_data_that_lies_on_the_disk(
+    configured: Callable[..., Config], data: Path, tmp_path: Path
+):
+    with web_server(data) as server:
+        there = configured("data=ndsc", f"data.root={server.address}", f"cache.root={tmp_path}")
+        check_data(there)
+        assert run_key(there) == run_key(configured("data=ndsc", f"data.root={data}"))
 
 
 def test_a_photo_that_changed_in_a_folder_counts(configured: Callable[..., Config], tmp_path: Path):

@@ -4,7 +4,6 @@ Nothing in an archive can make this write anywhere: the names of members are onl
 """
 
 import logging
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -12,8 +11,9 @@ from typing import Any, Self
 import pyarrow as pa
 
 from ndsc.data.archive_index import UnreadableArchive, build_index, is_gzip
-from ndsc.data.byte_sources import ByteSource, PlainFile, SeekableGzip
-from ndsc.data.table_cache import file_digest, file_signature, load_table
+from ndsc.data.byte_sources import ByteSource, SeekableGzip
+from ndsc.data.places import Place, open_bytes, place_of, place_signature
+from ndsc.data.table_cache import file_digest, load_table
 from ndsc.errors import UserError
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Archive:
     """An open archive. `members` has the columns name, offset and size (bytes) of the regular files, in the archive's
     order; `skipped` counts what else it holds, by kind; `truncated` says that its end is missing or damaged."""
 
-    path: Path
+    path: Place
     members: pa.Table
     skipped: dict[str, int]
     truncated: bool
@@ -55,21 +55,21 @@ class Archive:
         self.close()
 
 
-def is_archive(path: Path | str) -> bool:
+def is_archive(path: Place | str) -> bool:
     """Whether the name is that of an archive: .tar, .tar.gz or .tgz."""
     return str(path).lower().endswith(SUFFIXES)
 
 
-def open_archive(path: Path, cache_root: Path) -> Archive:
+def open_archive(path: Place, cache_root: Path) -> Archive:
     """Open a tar file, gzipped or not, by its index in the cache. The first time, and after a change, it is indexed.
 
     Raises:
         UnreadableArchive: it is missing, no tar file, or changing under our hands.
         UserError: the cache cannot be written.
     """
-    path = Path(os.path.abspath(path))
+    path = place_of(str(path))
     try:
-        signature = file_signature(path)
+        signature = place_signature(path)
     except UserError as error:
         raise UnreadableArchive(str(error)) from error
     index = cache_root / "archives" / f"{path.name}-{signature}.arrow"
@@ -82,7 +82,7 @@ def open_archive(path: Path, cache_root: Path) -> Archive:
     return opened
 
 
-def open_source(path: Path, cache_root: Path) -> ByteSource:
+def open_source(path: Place, cache_root: Path) -> ByteSource:
     """Only the bytes of an archive. A plain tar needs no index for that, so this works without its cache.
 
     Raises:
@@ -90,7 +90,7 @@ def open_source(path: Path, cache_root: Path) -> ByteSource:
     """
     if is_gzip(path):
         return open_archive(path, cache_root).source
-    return PlainFile(path)
+    return open_bytes(path)
 
 
 def read_exactly(source: ByteSource, offset: int, size: int) -> bytes:
@@ -111,13 +111,13 @@ def read_exactly(source: ByteSource, offset: int, size: int) -> bytes:
     return data
 
 
-def _load(path: Path, index: Path) -> Archive | None:
+def _load(path: Place, index: Path) -> Archive | None:
     loaded = load_table(index)
     if loaded is None:
         return None
     members, facts = loaded
-    gzipped = facts["seek_index"] is not None
-    source = _load_gzip(path, index.with_suffix(".seek"), facts) if gzipped else PlainFile(path)
+    gzipped = facts["seek_index"] is not None and isinstance(path, Path)
+    source = _load_gzip(path, index.with_suffix(".seek"), facts) if gzipped else open_bytes(path)
     return None if source is None else Archive(path, members, facts["skipped"], facts["truncated"], source)
 
 

@@ -5,37 +5,43 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from ndsc.data.byte_sources import SEEK_STEP, GzipStream, PlainFile, SeekableGzip
-from ndsc.data.table_cache import file_digest, file_signature, save_table, written_whole
+from ndsc.data.byte_sources import SEEK_STEP, GzipStream, SeekableGzip
+from ndsc.data.places import MEGABYTE, LargeBlocks, Place, open_bytes, place_signature
+from ndsc.data.remote import RemotePath
+from ndsc.data.table_cache import file_digest, save_table, written_whole
 from ndsc.data.tar_scan import Scan, scan_members
 from ndsc.errors import UserError
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
 
-MEGABYTE = 10**6
+GZIP = b"\x1f\x8b"
 
 
 class UnreadableArchive(UserError):
     """An archive that is damaged from its beginning, empty or not to be read; others may be sound."""
 
 
-def build_index(path: Path, index: Path, signature: str) -> None:
+def build_index(path: Place, index: Path, signature: str) -> None:
     """Index the archive at `path`, whose signature this is, into the file `index` (and one beside it when gzipped).
 
     Raises:
         UnreadableArchive: it is no tar file, or changed meanwhile.
         UserError: the cache cannot be written.
     """
-    log.info("indexing %s (%.1f GB) into %s, once", path, path.stat().st_size / 1e9, index.parent)
-    gzipped = is_gzip(path)
-    scan, end = _scan_gzip(path) if gzipped else _scan_plain(path)
+    start, size = _start(path)
+    log.info("indexing %s (%.1f GB) into %s, once", path, size / 1e9, index.parent)
+    gzipped = start.startswith(GZIP)
+    scan, end = _scan_gzip(_on_disk(path), size) if gzipped else _scan_plain(path)
     if scan.members.num_rows == 0:
-        raise _no_tar_file(path)
+        raise UnreadableArchive(
+            f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, {size:,} bytes "
+            f"that begin with {start!r}. Download it again, or turn it into a .tar."
+        )
     facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": end, "seek_index": None}
     if gzipped:
-        facts["seek_index"] = _save_seek_index(path, end, index.with_suffix(".seek"))
-    if file_signature(path) != signature:
+        facts["seek_index"] = _save_seek_index(_on_disk(path), end, index.with_suffix(".seek"))
+    if place_signature(path) != signature:
         raise UnreadableArchive(
             f"An archive at rest was expected. Received: {path}, which changed while it was being indexed. Wait "
             "until it is complete."
@@ -44,28 +50,45 @@ def build_index(path: Path, index: Path, signature: str) -> None:
     _tell(path, scan)
 
 
-def is_gzip(path: Path) -> bool:
+def is_gzip(path: Place) -> bool:
     """Whether the file's first bytes are gzip's, whatever its name.
 
     Raises:
         UnreadableArchive: the file cannot be read.
     """
+    return _start(path)[0].startswith(GZIP)
+
+
+def _start(path: Place) -> tuple[bytes, int]:
+    """The file's first bytes, and how many it has."""
     try:
-        with path.open("rb") as file:
-            return file.read(2) == b"\x1f\x8b"
+        with closing(open_bytes(path)) as source:
+            return source.read_at(0, 16), source.end
     except OSError as error:
         raise UnreadableArchive(
             f"A readable archive was expected. Received: {path} ({error.strerror}). Mend the path or its permissions."
         ) from error
 
 
-def _scan_plain(path: Path) -> tuple[Scan, int]:
-    with closing(PlainFile(path)) as source, _positions(f"indexing {path.name}", source.end) as reached:
+def _on_disk(path: Place) -> Path:
+    if isinstance(path, RemotePath):
+        raise UnreadableArchive(
+            "An archive on a server must be a plain .tar: out of a gzip file every photo would cost the megabytes that "
+            f"come before it. Received: {path}, which is gzipped. Unpack it there (gunzip gives the .tar), or put it "
+            "on a disk."
+        )
+    return path
+
+
+def _scan_plain(path: Place) -> tuple[Scan, int]:
+    whole = open_bytes(path)
+    # Headers lie a photo apart: on a disk they are read one by one, from a server with all that lies between them.
+    source = LargeBlocks(whole) if isinstance(path, RemotePath) else whole
+    with closing(source), _positions(f"indexing {path.name}", source.end) as reached:
         return scan_members(source, reached), source.end
 
 
-def _scan_gzip(path: Path) -> tuple[Scan, int]:
-    size = path.stat().st_size
+def _scan_gzip(path: Path, size: int) -> tuple[Scan, int]:
     with closing(GzipStream(path)) as source, _positions(f"indexing {path.name}", size) as reached:
         scan = scan_members(source, lambda _: reached(source.compressed_position))
         return Scan(scan.members, scan.skipped, scan.truncated or not source.whole), source.end
@@ -99,17 +122,8 @@ def _positions(step: str, total: int) -> Iterator[Callable[[int], None]]:
         reached(total)
 
 
-def _tell(path: Path, scan: Scan) -> None:
+def _tell(path: Place, scan: Scan) -> None:
     passed_over = "".join(f", {count:,} {kind} passed over" for kind, count in scan.skipped.items())
     log.info("%s: %s photos%s", path.name, f"{scan.members.num_rows:,}", passed_over)
     if scan.truncated:
         log.warning("%s is cut off or damaged; its %s whole photos are used.", path, f"{scan.members.num_rows:,}")
-
-
-def _no_tar_file(path: Path) -> UnreadableArchive:
-    with path.open("rb") as file:
-        start = file.read(16)
-    return UnreadableArchive(
-        f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, "
-        f"{path.stat().st_size:,} bytes that begin with {start!r}. Download it again, or turn it into a .tar."
-    )

@@ -17,8 +17,9 @@ from ndsc.data.archive import ShortRead, is_archive, open_source, read_exactly
 from ndsc.data.byte_sources import ByteSource, PlainFile
 from ndsc.data.ndsc_listings import check_archives, files_of, listing_columns, read_listings
 from ndsc.data.photo_files import check_photo_table, class_folders, read_folder, read_photo_table
+from ndsc.data.places import Place, place_of, place_signature
 from ndsc.data.rendered import render_sample
-from ndsc.data.table_cache import file_signature, load_or_make
+from ndsc.data.table_cache import load_or_make
 from ndsc.data.tables import column_names, join_extra, names_beside, read_table, require_columns
 from ndsc.errors import UserError
 
@@ -58,7 +59,7 @@ def load_catalogue(data: "DataConfig", cache_root: Path) -> Catalogue:
     """
     extra = _extra(data)
     if data.source == "folder":
-        catalogue = _complete(read_folder(_root(data)), {}, extra)
+        catalogue = _complete(read_folder(_folder(data)), {}, extra)
     elif data.source == "table":
         catalogue = _complete(read_photo_table(_table(data), data.image_column, data.label_column), {}, extra)
     elif data.source == "ndsc":
@@ -80,15 +81,16 @@ def check_data(config: "Config") -> None:
     names: list[str] = [*COLUMNS]
     given: dict[str, str] = {}
     if data.source == "folder":
-        class_folders(_root(data))
+        class_folders(_folder(data))
     elif data.source == "table":
         further = check_photo_table(_table(data), data.image_column, data.label_column)
         given = names_beside(names, further, "table")
     elif data.source == "ndsc":
-        further = listing_columns(_root(data), data.labels)
+        root, cache_root = _root(data), Path(config.cache.root)
+        further = listing_columns(root, data.labels, cache_root)
         given = names_beside(names, further, "train")
-        if not _kept(_root(data), data.labels, extra, Path(config.cache.root)).exists():
-            check_archives(_root(data))
+        if not _kept(root, data.labels, extra, cache_root).exists():
+            check_archives(root, cache_root)
     names.extend(given.values())
     if extra is not None:
         further = column_names(extra, "data.extra")
@@ -99,6 +101,9 @@ def check_data(config: "Config") -> None:
     if config.sampling.test.list is not None:
         further = column_names(Path(config.sampling.test.list), "sampling.test.list")
         require_columns(further, ["image_path", "difficulty"], "sampling.test.list")
+    if config.sampling.exclude is not None:
+        further = column_names(Path(config.sampling.exclude).expanduser(), "sampling.exclude")
+        require_columns(further, ["image_path", "exclude"], "sampling.exclude")
     if config.split.by is not None:
         _refuse_own_column(config.split.by, given)
         # The sample's columns are not known before it is rendered, which takes longer than a check may.
@@ -150,7 +155,7 @@ class PhotoReader:
             return source
         with self._opening:
             if archive not in self._sources:
-                self._sources[archive] = open_source(Path(archive), self._cache_root)
+                self._sources[archive] = open_source(place_of(archive), self._cache_root)
             return self._sources[archive]
 
 
@@ -172,12 +177,17 @@ def _refuse_own_column(by: str, given: dict[str, str]) -> None:
         )
 
 
-def _root(data: "DataConfig") -> Path:
-    return Path(os.path.abspath(Path(data.root or ".").expanduser()))
+def _root(data: "DataConfig") -> Place:
+    return place_of(os.path.expanduser(data.root or "."))
+
+
+def _folder(data: "DataConfig") -> Path:
+    """The root where it must be on a disk, as the configuration was checked for."""
+    return Path(os.path.abspath(os.path.expanduser(data.root or ".")))
 
 
 def _table(data: "DataConfig") -> Path:
-    return _root(data) / Path(data.table or "").expanduser()
+    return _folder(data) / Path(data.table or "").expanduser()
 
 
 def _extra(data: "DataConfig") -> Path | None:
@@ -191,14 +201,14 @@ def _extra(data: "DataConfig") -> Path | None:
     return path
 
 
-def _kept(root: Path, labels: str, extra: Path | None, cache_root: Path) -> Path:
+def _kept(root: Place, labels: str, extra: Path | None, cache_root: Path) -> Path:
     """Where the joined table is kept: a name that changes with every file that it depends on."""
-    files = [*files_of(root), *([] if extra is None else [extra])]
-    key = json.dumps([RULES, labels, *((str(path), file_signature(path)) for path in files)])
+    files = [*files_of(root, cache_root), *([] if extra is None else [extra])]
+    key = json.dumps([RULES, labels, *((str(path), place_signature(path)) for path in files)])
     return cache_root / "catalogues" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.arrow"
 
 
-def _load_ndsc(root: Path, labels: str, extra: Path | None, cache_root: Path) -> Catalogue:
+def _load_ndsc(root: Place, labels: str, extra: Path | None, cache_root: Path) -> Catalogue:
     """The joined table is kept: a tenth of a second later the same 666,615 listings are there again."""
 
     def make() -> tuple[pa.Table, dict[str, Any]]:

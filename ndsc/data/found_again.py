@@ -1,6 +1,5 @@
 """The photos of an earlier run's manifest: found where they lie now, and held against their content hashes."""
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,6 +9,8 @@ from ndsc.data.archive import ShortRead, is_archive
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.identity import content_hash
 from ndsc.data.manifest import Manifest
+from ndsc.data.places import Place, place_of
+from ndsc.data.read_ahead import reads_at_once
 from ndsc.data.rendered import render_sample
 from ndsc.errors import UserError
 from ndsc.terminal import progress
@@ -17,7 +18,7 @@ from ndsc.terminal import progress
 OTHER_BYTES = "it has other bytes"
 
 
-def find_again(manifest: Manifest, source: str, root: Path | None, cache_root: Path) -> Manifest:
+def find_again(manifest: Manifest, source: str, root: Place | None, cache_root: Path) -> Manifest:
     """The manifest with the places where archives and plain files lie now.
 
     Args:
@@ -29,14 +30,13 @@ def find_again(manifest: Manifest, source: str, root: Path | None, cache_root: P
         UserError: a file is not there.
     """
     before = manifest.rows["archive"].astype(str)
-    if root is None and source == "sample" and not all(map(os.path.isfile, before.unique())):
+    if root is None and source == "sample" and not all(place_of(path).is_file() for path in before.unique()):
         root = render_sample(cache_root / "sample")
     if root is not None:
-        folder = Path(os.path.abspath(root))
         places = zip(before, manifest.rows["image_path"], strict=True)
-        moved = [str(folder / (Path(old).name if is_archive(old) else path)) for old, path in places]
+        moved = [str(root / (place_of(old).name if is_archive(old) else path)) for old, path in places]
         manifest = replace(manifest, rows=manifest.rows.assign(archive=moved))
-    missing = [path for path in manifest.rows["archive"].unique() if not os.path.isfile(path)]
+    missing = [path for path in manifest.rows["archive"].unique() if not place_of(path).is_file()]
     if missing:
         raise UserError(
             f"The files that the run read its photos from were expected. Received: {len(missing)} that are not there, "
@@ -53,7 +53,8 @@ def check_contents(manifest: Manifest, reader: PhotoReader) -> None:
         UserError: a photo has other bytes than the run read, or none.
     """
     rows = manifest.rows[["archive", "offset", "size", "content"]].itertuples(index=False, name=None)
-    with progress("reading", total=len(manifest.rows)) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
+    at_once = reads_at_once(manifest.rows["archive"])
+    with progress("reading", total=len(manifest.rows)) as advance, ThreadPoolExecutor(at_once) as threads:
         faults = list(threads.map(lambda row: _fault(reader, advance, *row), rows))
     differing = [at for at, fault in enumerate(faults) if fault]
     if differing:

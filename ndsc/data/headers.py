@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+# Asked before a file is read: what is larger is a film or an archive, whatever its name says.
+MAX_BYTES = 200_000_000
 MAX_PIXELS = 25_000_000  # phones' default modes end at 24.5 million; decoding takes up to 20 bytes a pixel and thread
 MAX_ASPECT = 20.0
 # Each scan of a progressive JPEG is a pass over all pixels and may be next to no bytes; cameras write about ten.

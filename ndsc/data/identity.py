@@ -2,13 +2,15 @@
 that a run can be recognized."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ndsc.data.catalogue import load_catalogue
 from ndsc.data.ndsc_listings import files_of
+from ndsc.data.places import place_content_signature, place_of
 from ndsc.data.rendered.sample import RENDERER_VERSION
-from ndsc.data.table_cache import content_signature
+from ndsc.data.table_cache import content_signature, file_digest
 
 if TYPE_CHECKING:
     from ndsc.config import Config
@@ -23,7 +25,7 @@ def data_digest(config: "Config") -> str:
     """32 hex digits that change with the data, but not with the folder that it lies in.
 
     Of archives and tables size and sampled blocks count; of photos in plain files name, label, size and time of the
-    last change; of the sample the renderer's version.
+    last change; of the sample the renderer's version; of `sampling.exclude` every byte.
 
     Raises:
         UserError: the data is not there.
@@ -32,11 +34,16 @@ def data_digest(config: "Config") -> str:
     if data.source == "sample":
         parts = [f"rendered by version {RENDERER_VERSION}"]
     elif data.source == "ndsc":
-        parts = [f"{path.name} {content_signature(path)}" for path in files_of(Path(data.root or ".").expanduser())]
+        files = files_of(place_of(os.path.expanduser(data.root or ".")), Path(config.cache.root))
+        parts = [f"{path.name} {place_content_signature(path)}" for path in files]
     else:
         parts = _plain_files(config)
     for table in (data.extra, config.sampling.test.list):
         parts.append("none" if table is None else content_signature(Path(table).expanduser()))
+    if config.sampling.exclude is not None:
+        path = Path(config.sampling.exclude).expanduser()
+        # All of it, not samples only: a verdict that a person turned over is a letter or two.
+        parts.append(f"without {content_signature(path)} {file_digest(path)}")
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
 

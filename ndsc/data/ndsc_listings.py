@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from ndsc.data.archive import SUFFIXES, Archive, is_archive, open_archive
 from ndsc.data.category_names import name_categories, read_category_names
+from ndsc.data.places import Place, local_copy
 from ndsc.data.tables import (
     add_columns,
     column_names,
@@ -23,21 +24,22 @@ LISTINGS = "train.csv"
 CATEGORIES = "categories.json"
 
 
-def files_of(root: Path) -> list[Path]:
+def files_of(root: Place, cache_root: Path) -> list[Place]:
     """All files that the listings of this folder can depend on, sorted.
 
     Raises:
         UserError: the folder or its train.csv is missing.
     """
-    if not (root / LISTINGS).is_file():
-        raise UserError(
-            f"data.root must be a folder with {LISTINGS} and the archives that it names. Received: {root}, which has "
-            f"no {LISTINGS}. Mend the path."
-        )
-    return sorted(path for path in root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path))
+    _refuse_without_listings(root)
+    if isinstance(root, Path):
+        return sorted(path for path in root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path))
+    # A web server lists no folders: what it holds is found by name.
+    tables = [root / name for name in (LISTINGS, CATEGORIES)]
+    found = [*(table for table in tables if table.is_file()), *_named_archives(root, cache_root)]
+    return sorted(found, key=lambda path: path.name)
 
 
-def read_listings(root: Path, labels: str, cache_root: Path) -> tuple[pa.Table, dict[str, int]]:
+def read_listings(root: Place, labels: str, cache_root: Path) -> tuple[pa.Table, dict[str, int]]:
     """All listings of train.csv, with the place of each photo in its archive, and what is worth counting.
 
     Columns: image_path, label, category, archive, offset, size (see Catalogue) and the further ones of train.csv.
@@ -46,11 +48,12 @@ def read_listings(root: Path, labels: str, cache_root: Path) -> tuple[pa.Table, 
         UserError: a file or a column is missing, or an archive holds none of the photos that it should.
     """
     setting = str(root / LISTINGS)
-    listed = read_table(root / LISTINGS, setting, text_columns=("image_path", "title", "Category"))
+    table = local_copy(root / LISTINGS, cache_root)
+    listed = read_table(table, setting, text_columns=("image_path", "title", "Category"))
     require_columns(listed.column_names, _needed(labels), setting)
     paths, repaired = repair_paths(listed.column("image_path"))
     ids = listed.column("Category") if "Category" in listed.column_names else pa.nulls(listed.num_rows, pa.string())
-    category, unnamed = name_categories(ids, read_category_names(root / CATEGORIES))
+    category, unnamed = name_categories(ids, _category_names(root, cache_root))
     further = listed.select(_further(listed.column_names))
     # The unrepaired paths are 30 MB that nobody reads any more.
     del listed
@@ -77,27 +80,44 @@ def read_listings(root: Path, labels: str, cache_root: Path) -> tuple[pa.Table, 
     return add_columns(rows, further, "train"), facts
 
 
-def listing_columns(root: Path, labels: str) -> list[str]:
+def listing_columns(root: Place, labels: str, cache_root: Path) -> list[str]:
     """The further columns of train.csv, from its header line.
 
     Raises:
         UserError: it or a column that the labels need is missing.
     """
-    files_of(root)
-    names = column_names(root / LISTINGS, str(root / LISTINGS))
+    _refuse_without_listings(root)
+    names = column_names(local_copy(root / LISTINGS, cache_root), str(root / LISTINGS))
     require_columns(names, _needed(labels), str(root / LISTINGS))
     return _further(names)
 
 
-def check_archives(root: Path) -> None:
+def check_archives(root: Place, cache_root: Path) -> None:
     """Look whether all archives that train.csv names are there, in a second and without indexing them.
 
     Raises:
         UserError: one is missing.
     """
-    listed = read_table(root / LISTINGS, str(root / LISTINGS), text_columns=("image_path",))
-    for folder in _folders(listed.column("image_path"), root).dictionary.to_pylist():
-        _archive_of(folder, root)
+    _named_archives(root, cache_root)
+
+
+def _named_archives(root: Place, cache_root: Path) -> list[Place]:
+    table = local_copy(root / LISTINGS, cache_root)
+    listed = read_table(table, str(root / LISTINGS), text_columns=("image_path",))
+    return [_archive_of(folder, root) for folder in _folders(listed.column("image_path"), root).dictionary.to_pylist()]
+
+
+def _refuse_without_listings(root: Place) -> None:
+    if not (root / LISTINGS).is_file():
+        raise UserError(
+            f"data.root must be a folder with {LISTINGS} and the archives that it names. Received: {root}, which has "
+            f"no {LISTINGS}. Mend the path."
+        )
+
+
+def _category_names(root: Place, cache_root: Path) -> dict[str, str]:
+    place = root / CATEGORIES
+    return read_category_names(local_copy(place, cache_root)) if place.is_file() else {}
 
 
 def _further(names: list[str]) -> list[str]:
@@ -108,7 +128,7 @@ def _needed(labels: str) -> list[str]:
     return ["image_path", "Category"] if labels == "category" else ["image_path"]
 
 
-def _folders(paths: pa.ChunkedArray, root: Path) -> pa.DictionaryArray:
+def _folders(paths: pa.ChunkedArray, root: Place) -> pa.DictionaryArray:
     """The first folder of each path, dictionary-encoded."""
     first = pc.struct_field(pc.extract_regex(paths, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
     if first.null_count:
@@ -120,7 +140,7 @@ def _folders(paths: pa.ChunkedArray, root: Path) -> pa.DictionaryArray:
     return first.dictionary_encode()
 
 
-def _archive_of(folder: str, root: Path) -> Path:
+def _archive_of(folder: str, root: Place) -> Place:
     candidates = [root / f"{folder}{suffix}" for suffix in SUFFIXES]
     for path in candidates:
         if path.is_file():
@@ -142,7 +162,7 @@ class _Places:
 
 
 def _find_photos(
-    paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Path], cache_root: Path
+    paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Place], cache_root: Path
 ) -> _Places:
     offsets, sizes = np.zeros(len(paths), np.int64), np.zeros(len(paths), np.int64)
     present = np.zeros(len(paths), bool)

@@ -6,6 +6,7 @@ bytes are read and hashed in every run, since the hash is its identity everywher
 
 import logging
 import os
+import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,9 @@ import pyarrow as pa
 
 from ndsc.data.archive import ShortRead, is_archive
 from ndsc.data.catalogue import Catalogue, PhotoReader
+from ndsc.data.headers import MAX_BYTES
 from ndsc.data.identity import content_hash
+from ndsc.data.read_ahead import reads_at_once
 from ndsc.data.sampling import Draw, Queue
 from ndsc.data.tables import names_beside
 from ndsc.data.verdicts import SCHEMA, Verdict, Verdicts, verdict_table
@@ -29,6 +32,7 @@ log = logging.getLogger(__name__)
 
 CHUNK = 256
 REPLACEMENTS = 8
+MOST_CLASSES_SHOWN = 5
 # What a photo is called by here and in the manifest; a column of the data with such a name gets the prefix `data_`.
 OWN_COLUMNS = (*SCHEMA.names, "role", "difficulty", "split", "group")
 
@@ -51,14 +55,16 @@ def find_usable(
     """Walk the queues until every quota is filled with photos that decode, or the queue ends.
 
     Raises:
-        UserError: more than `max_rejected` of the photos looked at cannot be used, or two columns would have one name.
+        UserError: more than `max_rejected` of the photos looked at cannot be used, or all of one class, or two columns
+            would have one name.
     """
     rows = catalogue.rows.rename_columns(names_beside(OWN_COLUMNS, catalogue.rows.column_names, "data"))
     verdicts = Verdicts(cache_root)
     wanted = sum(min(queue.wanted, len(queue.order)) for queue in drawn.queues)
     found = _Found(wanted, max_rejected)
+    at_once = reads_at_once(_archives(rows, drawn))
     try:
-        with progress("reading", total=wanted) as advance, ThreadPoolExecutor(os.cpu_count()) as threads:
+        with progress("reading", total=wanted) as advance, ThreadPoolExecutor(at_once) as threads:
             judge = _Judge(rows, reader, verdicts, threads)
             for queue in drawn.queues:
                 _fill(queue, judge, found, advance)
@@ -70,7 +76,8 @@ def find_usable(
     photos["role"] = [role for _, role, _ in found.taken]
     photos["difficulty"] = pd.Series([drawn.difficulty.get(at) for at in positions], dtype=object)
     left_out = _frame(rows, [at for at, _ in found.rejected], [verdict for _, verdict in found.rejected])
-    _tell(catalogue.classes, photos, left_out)
+    _tell(photos, left_out)
+    _refuse_empty_classes(drawn, photos, left_out)
     return Usable(photos, left_out[["image_path", "label", "reason"]])
 
 
@@ -80,6 +87,8 @@ class _Judge:
     def __init__(self, rows: pa.Table, reader: PhotoReader, verdicts: Verdicts, threads: ThreadPoolExecutor) -> None:
         self._reader, self._verdicts, self._threads = reader, verdicts, threads
         self._places = rows.select(["archive", "offset", "size"])
+        # Bytes may come from as many places at once as they like; pixels take up to 500 MB a photo.
+        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def __call__(self, positions: Sequence[int]) -> list[Verdict]:
         places = self._places.take(pa.array(positions, pa.int64()))
@@ -92,11 +101,15 @@ class _Judge:
         if offset is None or size is None:
             where = "not in the archive" if is_archive(archive) else "the file is not there"
             return Verdict("", f"listed, but {where}")
+        if size > MAX_BYTES:
+            return Verdict("", "file over the limit")
         try:
             data = self._reader.read(archive, offset, size)
         except ShortRead as error:
             return Verdict("", str(error))
-        return self._verdicts.of(content_hash(data), data)
+        content = content_hash(data)
+        with self._decoding:
+            return self._verdicts.of(content, data)
 
 
 @dataclass
@@ -164,12 +177,31 @@ def _frame(rows: pa.Table, positions: list[int], verdicts: list[Verdict]) -> pd.
     return pd.concat([listings, verdict_table(verdicts).to_pandas()], axis=1)
 
 
-def _tell(classes: Sequence[str], photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
+def _archives(rows: pa.Table, drawn: Draw) -> list[str]:
+    """Where the first photo of each queue lies."""
+    first = [int(queue.order[0]) for queue in drawn.queues if len(queue.order)]
+    return rows.column("archive").take(pa.array(first, pa.int64())).cast(pa.string()).to_pylist()
+
+
+def _tell(photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
     if len(rejected):
         reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected["reason"].value_counts().items())
         log.info("%d photos could not be used; the next ones drawn replace them: %s", len(rejected), reasons)
     if photos["animated"].any():
         log.info("%d photos are animated; their first frames are used", photos["animated"].sum())
-    without = sorted(set(classes) - set(photos["label"]))
+
+
+def _refuse_empty_classes(drawn: Draw, photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
+    """A class must not vanish from the question because all of its photos are bad."""
+    without = sorted({queue.label for queue in drawn.queues if queue.wanted} - set(photos["label"]))
     if without:
-        log.warning("no photo can be used of: %s", ", ".join(without))
+        counts = rejected.groupby("label")["reason"].value_counts()
+        shown = "; ".join(
+            f"{label}: {', '.join(f'{count} × {reason}' for reason, count in counts[label].items())}"
+            for label in without[:MOST_CLASSES_SHOWN]
+        )
+        raise UserError(
+            f"Every class must have photos that can be used. Received: {len(without)} without any ({shown}"
+            f"{'; …' if len(without) > MOST_CLASSES_SHOWN else ''}). Mend these photos, or take the classes out of the "
+            "data."
+        )

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from ndsc.config import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
+from ndsc.data.exclusions import Excluded, find_excluded
 from ndsc.data.groups import choose_groups, keyed_hash
 from ndsc.data.stated_test import find_listed_test
 from ndsc.data.tables import blank_to_null, require_columns
@@ -49,10 +50,12 @@ class Queue:
 
 @dataclass(frozen=True)
 class Draw:
-    """All queues of a run, and the difficulties that a test list states, by position in the catalogue."""
+    """All queues of a run, the difficulties that a test list states, by position in the catalogue, and what
+    `sampling.exclude` keeps out of the queues (None: it was not asked for)."""
 
     queues: tuple[Queue, ...]
     difficulty: dict[int, str]
+    excluded: Excluded | None = None
 
 
 def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> Draw:
@@ -66,13 +69,28 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
     """
     rows = catalogue.rows
     listed, free = find_listed_test(rows, sampling.test.list)
+    excluded = None if sampling.exclude is None else find_excluded(rows, sampling.exclude)
+    if excluded is not None:
+        _refuse_excluded_test(rows, listed, excluded.mask)
+        free &= ~excluded.mask
     side = _side(rows, split, derive(seed, "split"))
     pool_wanted = not listed and not (side == "test").any()
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
     for label, mine in _in_random_order(catalogue, free, derive(seed, "sampling")):
         queues += _queues(label, mine, side[mine], sampling, split, pool_wanted)
     _refuse_without_training(catalogue.classes, queues)
-    return Draw(tuple(queues), listed)
+    return Draw(tuple(queues), listed, excluded)
+
+
+def _refuse_excluded_test(rows: pa.Table, listed: dict[int, str], mask: np.ndarray) -> None:
+    """A test that lost its hard photos by the way would flatter."""
+    both = [at for at in listed if mask[at]]
+    if both:
+        raise UserError(
+            "No photo may be both in sampling.test.list and excluded by sampling.exclude. Received: "
+            f"{len(both)} that are, first {rows.column('image_path')[both[0]]}. Say no to it in the column exclude, or "
+            "take it out of the test list."
+        )
 
 
 def _in_random_order(catalogue: Catalogue, free: np.ndarray, seed: int) -> Iterator[tuple[str, np.ndarray]]:

@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -44,20 +44,29 @@ def content_signature(path: Path) -> str:
 
 
 def _signature(path: Path, describe: Callable[[os.stat_result], str]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
     if not path.is_file():
         raise UserError(f"A file was expected. Received: {path}, which does not exist or is none. Mend the path.")
     try:
         with path.open("rb", buffering=0) as file:
             status = os.fstat(file.fileno())
-            digest.update(describe(status).encode())
-            for sample in range(SAMPLES):
-                file.seek(max(0, status.st_size - SAMPLE_BYTES) * sample // (SAMPLES - 1))
-                digest.update(file.read(SAMPLE_BYTES))
+            blocks = [os.pread(file.fileno(), SAMPLE_BYTES, offset) for offset in sampled_offsets(status.st_size)]
     except OSError as error:
         raise UserError(
             f"A readable file was expected. Received: {path} ({error.strerror}). Mend the path or its permissions."
         ) from error
+    return sampled_digest(describe(status), blocks)
+
+
+def sampled_offsets(size: int) -> list[int]:
+    """Where the sampled blocks of a file of so many bytes begin: evenly from its first to its last."""
+    return [max(0, size - SAMPLE_BYTES) * sample // (SAMPLES - 1) for sample in range(SAMPLES)]
+
+
+def sampled_digest(described: str, blocks: Iterable[bytes]) -> str:
+    """32 hex digits of what is said of a file and of its sampled blocks."""
+    digest = hashlib.blake2b(described.encode(), digest_size=16)
+    for block in blocks:
+        digest.update(block)
     return digest.hexdigest()
 
 

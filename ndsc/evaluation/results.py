@@ -15,7 +15,7 @@ from ndsc.evaluation.metrics import accuracy, class_report, confusion_counts, ma
 from ndsc.evaluation.photo_sheets import confident_mistakes, photo_probabilities
 from ndsc.evaluation.predictions import Predictions
 
-SLICES = ("size", "difficulty", "source")
+SLICES = ("label", "size", "difficulty", "source")
 AT_MOST_TEST_PHOTOS = 60
 AT_MOST_MISTAKES = 18
 
@@ -23,6 +23,7 @@ AT_MOST_MISTAKES = 18
 def summarize(predictions: Mapping[str, Predictions], seed: int) -> dict[str, float]:
     """The run's metrics by their logged names, from the predictions of `train`, `validation` and, if any, `test`."""
     validation = predictions["validation"]
+    temperature = fit_temperature(validation)
     low, high = accuracy_interval(validation.correct, validation.rows["group"], seed)
     metrics = {
         "best/train_accuracy": accuracy(predictions["train"]),
@@ -31,25 +32,44 @@ def summarize(predictions: Mapping[str, Predictions], seed: int) -> dict[str, fl
         "best/val_accuracy_high": high,
         "best/val_macro_f1": macro_f1(validation),
         "best/val_calibration_error": expected_calibration_error(validation),
-        "best/temperature": fit_temperature(validation),
+        "best/temperature": temperature,
     }
     if "test" in predictions:
-        metrics["test/accuracy"] = accuracy(predictions["test"])
-        metrics["test/macro_f1"] = macro_f1(predictions["test"])
+        metrics |= _of_test(predictions["test"], temperature, seed)
     return metrics
 
 
+def _of_test(test: Predictions, temperature: float, seed: int) -> dict[str, float]:
+    """The temperature is validation's: on photos that it was not fitted on, it shows what it is worth."""
+    low, high = accuracy_interval(test.correct, test.rows["group"], seed)
+    return {
+        "test/accuracy": accuracy(test),
+        "test/accuracy_low": low,
+        "test/accuracy_high": high,
+        "test/macro_f1": macro_f1(test),
+        "test/calibration_error": expected_calibration_error(test),
+        "test/scaled_calibration_error": expected_calibration_error(at_temperature(test, temperature)),
+    }
+
+
 def tables(predictions: Mapping[str, Predictions], seed: int) -> dict[str, pd.DataFrame]:
-    """By artefact path: every prediction outside training, the report by class, and the accuracy slice by slice."""
-    validation = predictions["validation"].table()
-    validation = validation.assign(size=size_bucket(validation["width"], validation["height"]))
+    """By artefact path: every prediction outside training, the report by class, and accuracies with their intervals,
+    slice by slice: of validation, and of the test, which alone has difficulties."""
     found = {"reports/classes.csv": class_report(predictions["validation"])}
-    for column in SLICES:
-        if column in validation and bool(validation[column].notna().any()):
-            found[f"reports/by_{column}.csv"] = by_slice(validation, column, seed)
-    for split in predictions.keys() - {"train"}:
-        found[f"predictions/{split}.csv"] = _listed(predictions[split])
+    for split, prefix in (("validation", ""), ("test", "test_")):
+        if split in predictions:
+            for column, table in _slices(predictions[split], seed).items():
+                found[f"reports/{prefix}by_{column}.csv"] = table
+            found[f"predictions/{split}.csv"] = _listed(predictions[split])
     return found
+
+
+def _slices(predictions: Predictions, seed: int) -> dict[str, pd.DataFrame]:
+    """Accuracies by each of SLICES that the photos have."""
+    table = predictions.table()
+    table = table.assign(size=size_bucket(table["width"], table["height"]))
+    having = [column for column in SLICES if column in table and bool(table[column].notna().any())]
+    return {column: by_slice(table, column, seed) for column in having}
 
 
 def _listed(predictions: Predictions) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from ndsc.data.archive import ShortRead
 from ndsc.data.catalogue import PhotoReader
-from ndsc.data.images import Unusable
+from ndsc.data.headers import MAX_BYTES, Unusable
 from ndsc.data.table_cache import file_digest
 from ndsc.model.backbone import Cut
 from ndsc.model.engine import BATCH, Engine, build_engine, choose_engine
@@ -21,8 +21,6 @@ from ndsc.model.raw import RawClassifier
 BATCHES_AHEAD = 3
 # A photo at the limit of pixels takes half a gigabyte while it is resized.
 MOST_THREADS = 8
-# What is larger is a film or an archive; it must not be taken into memory to find that out.
-LARGEST_FILE = 200_000_000
 
 
 def result_schema(classes: tuple[str, ...]) -> pa.Schema:
@@ -74,7 +72,7 @@ def _prepared(
     def prepare(row: dict[str, Any]) -> np.ndarray | str:
         if row["size"] is None:
             return row["reason"]
-        if row["size"] > LARGEST_FILE:
+        if row["size"] > MAX_BYTES:
             return "file over the limit"
         try:
             data = reader.read(os.fsdecode(row["archive"]), row["offset"], row["size"])

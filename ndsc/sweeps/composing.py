@@ -53,7 +53,7 @@ class ComposingSweeper(Sweeper):
             del composed["hydra"]
         config = typed(composed)
         # Jobs of a sweep share their data, and to look through a folder of it takes a while.
-        data = repr((config.data, config.sampling.test.list))
+        data = repr((config.data, config.sampling.test.list, config.sampling.exclude))
         if data not in self._digests:
             self._digests[data] = data_digest(config)
         return Job(overrides, differs, config, training_key(config, self._digests[data]))

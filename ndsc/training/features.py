@@ -21,7 +21,7 @@ from ndsc.model.engine import BATCH, Choice, Engine, build_engine
 from ndsc.model.int8 import CALIBRATION_BATCH, calibration_photos, quantized
 from ndsc.model.networks import Network
 from ndsc.terminal import progress
-from ndsc.training.pixels import view_batches
+from ndsc.training.pixels import ViewPipeline
 from ndsc.training.store import FeatureRows, FeatureStore
 from ndsc.training.views import Policy
 
@@ -145,7 +145,8 @@ class FrozenPart:
         chosen = photos.iloc[calibration_photos(_contents(photos))]
 
         def plain() -> Iterator[np.ndarray]:
-            return self._views(chosen, np.array([0]), np.ones((len(chosen), 1), bool), CALIBRATION_BATCH)
+            every = np.ones((len(chosen), 1), bool)
+            return self._pipeline.batches(chosen, np.array([0]), every, CALIBRATION_BATCH)
 
         self._quantized = quantized(self.cut, self.digest, Path(self.config.cache.root), len(chosen), plain)
 
@@ -168,9 +169,9 @@ class FrozenPart:
     def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
         """Batches of BATCH views as the backbone is shown them, the last one filled up with black.
 
-        See `ndsc.training.pixels.view_batches`.
+        See `ndsc.training.pixels.ViewPipeline.batches`.
         """
-        for batch in self._views(photos, views, wanted, BATCH):
+        for batch in self._pipeline.batches(photos, views, wanted, BATCH):
             yield np.pad(batch, [(0, BATCH - len(batch)), (0, 0), (0, 0), (0, 0)])
 
     def pixels(self, photos: pd.DataFrame) -> np.ndarray:
@@ -180,9 +181,9 @@ class FrozenPart:
         shown = np.concatenate(list(self.batches(photos, views, every)))[: every.size]
         return shown.reshape(len(photos), len(views), *shown.shape[1:])
 
-    def _views(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray, batch: int) -> Iterator[np.ndarray]:
-        resize = resizer(self.backbone.size, self.config.backbone.resize)
-        return view_batches(photos, views, wanted, self.policy, self.reader, resize, batch)
+    @cached_property
+    def _pipeline(self) -> ViewPipeline:
+        return ViewPipeline(self.policy, resizer(self.backbone.size, self.config.backbone.resize), self.reader)
 
     def _open(self, stack: ExitStack, augmented: bool) -> FeatureStore:
         cache = self.config.cache

@@ -19,7 +19,8 @@ from ndsc.model.engine import Choice
 from ndsc.run_key import training_key
 from ndsc.seeds import derive
 from ndsc.training.features import Cost, FrozenPart
-from ndsc.training.fit import Fitted, History, Side, fit, predict
+from ndsc.training.feed import Side
+from ndsc.training.fit import Fitted, History, fit, predict
 from ndsc.training.views import Policy
 
 MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy")

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import decodable, decode
+from ndsc.data.read_ahead import read_ahead
+from ndsc.errors import UserError
 from ndsc.training.views import Policy
 
 # What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
@@ -23,42 +25,70 @@ PHOTO = (
 )
 
 
-def view_batches(
-    photos: pd.DataFrame,
-    views: np.ndarray,
-    wanted: np.ndarray,
-    policy: Policy,
-    reader: PhotoReader,
-    resize: keras.layers.Resizing,
-    batch: int,
-) -> Iterator[np.ndarray]:
-    """Batches of up to `batch` views (n, size, size, 3) float32, 0 to 255: photo by photo, each decoded once.
+class ViewPipeline:
+    """Makes views of photos by one policy at one size. Tracing it takes a second, so it is made once and used often."""
 
-    Args:
-        photos: rows with content, archive, offset, size and header, as in a manifest.
-        views: (views,) numbers; 0 is the plain photo.
-        wanted: (photos, views) booleans.
-    """
+    def __init__(self, policy: Policy, resize: keras.layers.Resizing, reader: PhotoReader) -> None:
+        self._policy, self._resize, self._reader = policy, resize, reader
+        # Nothing in it is Python that AutoGraph would have to translate, which takes longer than the tracing.
+        self._views = tf.function(self._views_of, input_signature=PHOTO, autograph=False)
 
-    def read() -> Iterator[tuple]:
-        for at in np.flatnonzero(wanted.any(axis=1)):
-            photo = photos.iloc[at]
-            data = reader.read(photo["archive"], int(photo["offset"]), int(photo["size"]))
-            data, format = decodable(data, photo["format"], bool(photo["animated"]))
-            mine = views[wanted[at]]
-            seeds = np.stack([policy.seeds(bytes.fromhex(photo["content"]), int(view)) for view in mine])
-            yield data, format, int(photo["orientation"]), bool(photo["alpha"]), mine, seeds
+    def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray, batch: int) -> Iterator[np.ndarray]:
+        """Batches of up to `batch` views (n, size, size, 3) float32, 0 to 255: photo by photo, each decoded once.
 
-    def make(data, format, orientation, alpha, numbers, seeds):
-        plain = resize(decode(data, format, orientation, alpha))
+        Args:
+            photos: rows with content, archive, offset, size and header, as in a manifest.
+            views: (views,) numbers; 0 is the plain photo.
+            wanted: (photos, views) booleans.
 
-        def one(view):
+        Raises:
+            UserError: a server that photos lie on does not answer any more.
+        """
+        failures: list[UserError] = []
+
+        def read() -> Iterator[tuple]:
+            # What is meant for the user is kept: TensorFlow makes a traceback of whatever is raised inside it.
+            try:
+                yield from self._read(photos, views, wanted)
+            except UserError as error:
+                failures.append(error)
+                raise
+
+        dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
+        dataset = dataset.map(self._views, num_parallel_calls=os.cpu_count(), deterministic=True)
+        try:
+            # Two batches ahead: enough for an engine never to wait, and 40 MB.
+            yield from dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+        except tf.errors.OpError:
+            if failures:
+                raise failures[0] from None
+            raise
+
+    def _read(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple]:
+        """What the graph is given of each photo of which a view is wanted."""
+        shown = wanted.any(axis=1)
+        photos, wanted = photos[shown], wanted[shown]
+        places = zip(*(photos[name].tolist() for name in ("archive", "offset", "size")), strict=True)
+        for photo, mine, data in zip(photos.itertuples(), wanted, read_ahead(self._reader, places), strict=True):
+            data, format = decodable(data, photo.format, bool(photo.animated))
+            content = bytes.fromhex(photo.content)
+            seeds = np.stack([self._policy.seeds(content, int(view)) for view in views[mine]])
+            yield data, format, int(photo.orientation), bool(photo.alpha), views[mine], seeds
+
+    def _views_of(
+        self,
+        data: tf.Tensor,
+        format: tf.Tensor,
+        orientation: tf.Tensor,
+        alpha: tf.Tensor,
+        numbers: tf.Tensor,
+        seeds: tf.Tensor,
+    ) -> tf.Tensor:
+        """(views, size, size, 3) of one photo."""
+        plain = self._resize(decode(data, format, orientation, alpha))
+
+        def one(view: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             number, layer_seeds = view
-            return tf.cond(number == 0, lambda: plain, lambda: policy.apply(plain, layer_seeds))
+            return tf.cond(number == 0, lambda: plain, lambda: self._policy.apply(plain, layer_seeds))
 
         return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
-
-    dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
-    dataset = dataset.map(make, num_parallel_calls=os.cpu_count(), deterministic=True)
-    # Two batches ahead: enough for an engine never to wait, and 40 MB.
-    return dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()

@@ -1,6 +1,7 @@
 """Small real archives for the tests, and what `tarfile` says of them."""
 
 import io
+import random
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path
@@ -53,3 +54,37 @@ def by_tarfile(path: Path) -> list[tuple[str, int, int]]:
         for member in whole
         if member.offset_data + member.size <= end
     ]
+
+
+def odd_tar_bytes(tar_format: int = tarfile.GNU_FORMAT) -> bytes:
+    """Two archives, one behind the other, with all that an archive can hold beside photos, and names that would lead
+    out of any folder."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
+        for name in ("a/1.jpg", "/etc/absolute.jpg", "../../up.jpg", "a/1.jpg", "d/" * 90 + "x.jpg"):
+            add(archive, name, content(name, 700))
+        add(archive, "a", type=tarfile.DIRTYPE)
+        add(archive, "a/link.jpg", type=tarfile.SYMTYPE, linkname="/etc/passwd")
+        add(archive, "a/hard.jpg", type=tarfile.LNKTYPE, linkname="../../up.jpg")
+        add(archive, "a/device", type=tarfile.CHRTYPE)
+        add(archive, "a/pipe", type=tarfile.FIFOTYPE)
+        add(archive, "a/2.jpg", content("a/2.jpg", 700))
+    return buffer.getvalue() + tar_bytes(["a/3.jpg"], tar_format, size=700)
+
+
+def mutated(good: bytes, dice: random.Random) -> bytes:
+    """Cut off, bits flipped, or a stretch replaced by noise of another length."""
+    data = bytearray(good)
+    kind = dice.choice(["cut", "flip", "splice", "blocks"])
+    at = dice.randrange(len(data))
+    if kind == "cut":
+        del data[at:]
+    elif kind == "flip":
+        for _ in range(20):
+            data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
+    elif kind == "splice":
+        data[at : at + dice.randrange(3000)] = dice.randbytes(dice.randrange(3000))
+    else:
+        start = at // 512 * 512
+        data[start : start + 512 * dice.randrange(8)] = content("noise", 512 * dice.randrange(4))
+    return bytes(data)

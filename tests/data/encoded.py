@@ -35,6 +35,11 @@ def with_orientation(value: object) -> bytes:
     return exif.tobytes()
 
 
+def png_chunk(name: bytes, content: bytes) -> bytes:
+    """A part of a PNG, with its checksum."""
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
 def _transparent() -> Image.Image:
     image = picture().convert("RGBA")
     image.putalpha(Image.linear_gradient("L").resize(SIZE))
@@ -62,6 +67,21 @@ def _bmp_with_alpha(image: Image.Image) -> bytes:
     return b"BM" + struct.pack("<IHHI", 14 + len(header) + len(pixels), 0, 0, 14 + len(header)) + header + pixels
 
 
+def _deep_png(colours: int) -> bytes:
+    """Pillow writes none: a PNG of 16 bits a sample, with 3 colours, or 4 with alpha."""
+    pixels = np.asarray(_transparent()).astype(">u2")[..., :colours] * 257
+    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", *SIZE, 16, 2 if colours == 3 else 6, 0, 0, 0)
+    body = png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+def _in_adobe_s_colours(data: bytes) -> bytes:
+    """A JPEG of four colours that says, as Photoshop does, that they are luminance, chrominance and black."""
+    at = data.index(b"Adobe")
+    return data[: at + 11] + b"\2" + data[at + 12 :]
+
+
 # By kind: the bytes, and the format that they are.
 GOOD: dict[str, tuple[bytes, str]] = {
     "JPEG": (encoded(picture(), "JPEG", quality=90), "jpeg"),
@@ -69,11 +89,14 @@ GOOD: dict[str, tuple[bytes, str]] = {
     "JPEG, progressive": (encoded(picture(), "JPEG", progressive=True), "jpeg"),
     "JPEG, grey": (encoded(picture().convert("L"), "JPEG"), "jpeg"),
     "JPEG, CMYK": (encoded(picture().convert("CMYK"), "JPEG"), "jpeg"),
+    "JPEG, YCCK": (_in_adobe_s_colours(encoded(picture().convert("CMYK"), "JPEG")), "jpeg"),
     "JPEG, more behind it": (encoded(picture(), "MPO", **_frames()), "jpeg"),
     "PNG": (encoded(picture(), "PNG"), "png"),
     "PNG, grey": (encoded(picture().convert("L"), "PNG"), "png"),
     "PNG, black and white": (encoded(picture().convert("1"), "PNG"), "png"),
     "PNG, 16 bit": (encoded(_sixteen_bits(), "PNG"), "png"),
+    "PNG, 16 bit, colours": (_deep_png(3), "png"),
+    "PNG, 16 bit, alpha": (_deep_png(4), "png"),
     "PNG, palette": (encoded(picture().quantize(16), "PNG"), "png"),
     "PNG, palette with a transparent colour": (encoded(picture().quantize(16), "PNG", transparency=3), "png"),
     "PNG, grey with a transparent shade": (encoded(picture().convert("L"), "PNG", transparency=100), "png"),
@@ -111,7 +134,7 @@ def by_pillow(data: bytes) -> np.ndarray:
 def png_header(width: int, height: int) -> bytes:
     """A PNG of this size that ends where its pixels should begin."""
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", b"")
 
 
 def png_bomb(side: int) -> bytes:
@@ -119,7 +142,7 @@ def png_bomb(side: int) -> bytes:
     rows = zlib.compressobj(1)
     packed = b"".join(rows.compress(bytes(1 + side // 8)) for _ in range(side)) + rows.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", packed) + png_chunk(b"IEND", b"")
 
 
 def gif_bomb(side: int) -> bytes:
@@ -163,7 +186,3 @@ def many_frames(side: int, frames: int) -> bytes:
     data = encoded(Image.new("P", (side, side)), "GIF")
     frame = data[data.index(b"\x2c") : -1]
     return data[:-1] + frame * frames + data[-1:]
-
-
-def _chunk(name: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))

@@ -4,10 +4,12 @@ import gzip
 import logging
 import os
 import random
+import shutil
 import tarfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import pytest
 
 from ndsc.data.archive import Archive, ShortRead, is_archive, open_archive, open_source, read_exactly
 from ndsc.errors import UserError
-from tests.data.archives import content, tar_bytes
+from tests.data.archives import FORMATS, add, by_tarfile, content, mutated, odd_tar_bytes, tar_bytes
 
 NAMES = [f"beauty_image/{number}.jpg" for number in range(40)]
 PACKED = {".tar": lambda data: data, ".tar.gz": lambda data: gzip.compress(data, 1), ".tgz": gzip.compress}
@@ -215,38 +217,71 @@ def test_processes_that_index_at_once_all_read_right(path: Path, tmp_path: Path)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mutated_archives_are_survived(tmp_path: Path, seed: int):
-    survive_mutations(tmp_path, random.Random(seed), rounds=25)
+def test_mutated_archives_are_survived_and_read_as_tarfile_reads_them(tmp_path: Path, seed: int):
+    assert survive_mutations(tmp_path, random.Random(seed), rounds=60) > 5
 
 
 @pytest.mark.soak
-def test_ten_minutes_of_mutated_archives_are_survived(tmp_path: Path):
-    dice, stop = random.Random(0), time.monotonic() + 600
+def test_minutes_of_mutated_archives_are_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    seconds = float(os.environ.get("NDSC_SOAK_SECONDS", "600"))
+    caplog.set_level(logging.ERROR)
+    dice, stop = random.Random(0), time.monotonic() + seconds
+    rounds = compared = 0
     while time.monotonic() < stop:
-        survive_mutations(tmp_path, dice, rounds=100)
+        compared += survive_mutations(tmp_path, dice, rounds=100)
+        rounds += 100
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    print(f"\n{rounds:,} archives in {seconds:.0f} s, {compared:,} of them compared with tarfile")
 
 
-def survive_mutations(folder: Path, dice: random.Random, rounds: int) -> None:
-    """Cut, overwrite and splice archives: each gives its photos, a reason or an error that a user can read."""
-    plain = tar_bytes(NAMES, tarfile.PAX_FORMAT)
-    good = {"x.tar": plain, "x.tar.gz": gzip.compress(plain, 1)}
+def survive_mutations(folder: Path, dice: random.Random, rounds: int) -> int:
+    """Cut, flip and splice archives, before and after they are gzipped: each gives its photos, a reason or an error
+    that a user can read. Returns how many were held against what `tarfile` makes of them."""
+    compared = 0
     for _ in range(rounds):
-        name = dice.choice(list(good))
-        data = bytearray(good[name])
-        at = dice.randrange(len(data))
-        length = dice.choice([0, 1, 700, len(data)])
-        data[at : at + length] = dice.randbytes(dice.choice([0, 1, 900]))
-        (folder / name).write_bytes(data)
+        tar_format = dice.choice(list(FORMATS.values()))
+        pack = dice.choice(list(PACKED.values()))
+        path = folder / "x.tar"
+        good = odd_tar_bytes(tar_format)
+        path.write_bytes(pack(mutated(good, dice)) if dice.random() < 0.5 else mutated(pack(good), dice))
+        found: list[tuple[str, int, int]] = []
         try:
-            with open_archive(folder / name, folder / "cache") as archive:
-                read_or_reason(archive)
+            with open_archive(path, folder / "cache") as archive:
+                found = [(row["name"], row["offset"], row["size"]) for row in archive.members.to_pylist()]
+                read_or_reason(archive, found)
         except UserError:
-            continue
+            pass
+        # Versions of Python differ in what they make of damaged PAX records.
+        if tar_format != tarfile.PAX_FORMAT and not path.read_bytes().startswith(b"\x1f\x8b"):
+            with suppress(tarfile.ReadError):
+                assert named(by_tarfile(path)) == named(found)
+                compared += 1
+    return compared
 
 
-def read_or_reason(archive: Archive) -> None:
-    for row in archive.members.to_pylist():
+def named(rows: list[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Without members that have no name: `tarfile` takes some zeros with two flipped bits for one."""
+    return [row for row in rows if row[0]]
+
+
+def read_or_reason(archive: Archive, rows: list[tuple[str, int, int]]) -> None:
+    for _, offset, size in rows:
+        assert 0 <= offset <= offset + size <= archive.source.end
         try:
-            assert len(archive.read(row["offset"], row["size"])) == row["size"]
+            assert len(archive.read(offset, size)) == size
         except ShortRead:
             continue
+
+
+def test_nothing_is_written_where_an_archive_s_names_lead(tmp_path: Path):
+    outside, inside = tmp_path / "outside.jpg", tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    with tarfile.open(inside / "x.tar", "w") as archive:
+        for name in (str(outside), "../../up.jpg", "/etc/absolute.jpg", "x.jpg"):
+            add(archive, name, b"photo")
+        add(archive, "cache", type=tarfile.SYMTYPE, linkname=str(tmp_path))
+        add(archive, "cache/through.jpg", b"photo")
+    with open_archive(inside / "x.tar", inside / "cache") as opened:
+        assert set(contents(opened).values()) == {b"photo"}
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.startswith("a/b/cache/archives/")} == {"a/b/x.tar"}

@@ -7,8 +7,10 @@ from ndsc.data.catalogue import PhotoReader
 from ndsc.data.found_again import check_contents, find_again
 from ndsc.data.identity import content_hash
 from ndsc.data.manifest import Manifest
+from ndsc.data.places import place_of
 from ndsc.errors import UserError
 from tests.data.archives import by_tarfile, content, tar_bytes
+from tests.data.servers import web_server
 
 
 def manifest_of(rows: list[tuple[str, Path, int, bytes]]) -> Manifest:
@@ -56,6 +58,18 @@ def test_what_moved_is_found_in_the_folder_that_is_named(manifest: Manifest, fol
     assert found.rows["archive"].tolist() == [archive, archive, photo]
     with PhotoReader(tmp_path / "cache") as reader:
         check_contents(found, reader)
+
+
+def test_what_is_on_a_server_now_is_found_there(manifest: Manifest, folder: Path, tmp_path: Path):
+    packed = Manifest(manifest.rows.iloc[:2], manifest.classes)
+    with web_server(folder) as server:
+        found = find_again(packed, "ndsc", place_of(server.address), tmp_path / "cache")
+        assert found.rows["archive"].tolist() == [f"{server.address}/photos.tar"] * 2
+        with PhotoReader(tmp_path / "cache") as reader:
+            check_contents(found, reader)
+        (folder / "photos.tar").unlink()
+        with pytest.raises(UserError, match=r"1 that are not there, the first http"):
+            find_again(found, "ndsc", None, tmp_path / "cache")
 
 
 def test_what_is_not_there_is_told_with_what_to_do(manifest: Manifest, folder: Path, tmp_path: Path):

@@ -95,11 +95,11 @@ def test_listings_without_categories_serve_for_domains_only(root: Path):
     rows, _ = read_listings(root, "domain", root / "cache")
     assert rows.column("category").to_pylist() == [None]
     assert rows.column("train_archive").to_pylist() == ["mine"]
-    for labelled in (listing_columns, lambda root, labels: read_listings(root, labels, root / "cache")):
+    for labelled in (listing_columns, read_listings):
         with pytest.raises(
             UserError, match=r"train\.csv must have the column Category\. Received: image_path, archive\."
         ):
-            labelled(root, "category")
+            labelled(root, "category", root / "cache")
 
 
 def test_only_the_archives_that_are_listed_are_needed(root: Path):
@@ -108,13 +108,13 @@ def test_only_the_archives_that_are_listed_are_needed(root: Path):
     assert len(column(root, "label")) == 5
 
 
-@pytest.mark.parametrize("needs", [check_archives, lambda root: read_listings(root, "domain", root / "cache")])
+@pytest.mark.parametrize("needs", [check_archives, lambda root, cache: read_listings(root, "domain", cache)])
 def test_a_missing_archive_is_an_error_before_any_is_indexed(root: Path, needs):
     (root / "mobile_image.tgz").unlink()
     with pytest.raises(
         UserError, match=r"mobile_image\.tar or mobile_image\.tar\.gz or mobile_image\.tgz must lie beside it"
     ):
-        needs(root)
+        needs(root, root / "cache")
     assert not (root / "cache").exists()
 
 
@@ -127,17 +127,17 @@ def test_an_archive_without_any_of_its_photos_is_an_error(root: Path):
 def test_paths_that_name_no_archive_are_an_error(root: Path):
     (root / "train.csv").write_text("image_path\na.jpg\nbeauty_image/a.jpg\nb.jpg\n")
     with pytest.raises(UserError, match=r"Received: a\.jpg and 1 more\."):
-        check_archives(root)
+        check_archives(root, root / "cache")
 
 
 def test_the_files_that_decide_are_known(root: Path, tmp_path: Path):
     names = ["beauty_image.tar", "categories.json", "fashion_image.tar.gz", "mobile_image.tgz", "train.csv"]
     (root / "notes.txt").write_text("")
-    assert [path.name for path in files_of(root)] == names
+    assert [path.name for path in files_of(root, tmp_path)] == names
     with pytest.raises(UserError, match=r"must be a folder with train\.csv"):
-        files_of(tmp_path)
+        files_of(tmp_path, tmp_path)
 
 
 def test_the_further_columns_are_known_from_the_header_alone(root: Path):
     (root / "beauty_image.tar").unlink()
-    assert listing_columns(root, "category") == ["itemid", "title"]
+    assert listing_columns(root, "category", root / "cache") == ["itemid", "title"]

@@ -134,20 +134,24 @@ def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path
         find_usable(catalogue, draw, reader, tmp_path, 0.05)
 
 
-def test_a_class_of_bad_photos_does_not_stop_a_run_that_they_are_few_in(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-):
+def test_a_class_all_of_whose_photos_are_bad_stops_the_run_however_few_they_are(tmp_path: Path):
     photos = {f"a/{number}.jpg": jpeg(number) for number in range(40)} | {"b/0.jpg": b"<html>", "b/1.jpg": b""}
     catalogue = photo_catalogue(tmp_path, photos, {path: path[0] for path in photos})
     queues = [
         Queue("b", np.array([40, 41]), (Quota("sample", 2),)),
         Queue("a", np.arange(40), (Quota("sample", 40),)),
     ]
+    with pytest.raises(UserError, match=r"1 without any \(b: 1 × not an image, 1 × empty file\)\. Mend these photos"):
+        found(catalogue, tmp_path, *queues, max_rejected=0.05)
+
+
+def test_what_is_rejected_and_what_is_animated_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    photos = [jpeg(), b"", b"<html>", GOOD["GIF, animated"][0], GOOD["WebP, animated"][0]]
+    catalogue = data_of(tmp_path, photos)
     with caplog.at_level(logging.INFO):
-        usable = found(catalogue, tmp_path, *queues, max_rejected=0.05)
-    assert set(usable.photos["label"]) == {"a"}
-    assert "no photo can be used of: b" in caplog.text
-    assert "2 photos could not be used" in caplog.text
+        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 5)))
+    assert "2 photos could not be used; the next ones drawn replace them" in caplog.text
+    assert "2 photos are animated; their first frames are used" in caplog.text
 
 
 def test_columns_of_the_data_that_are_called_like_ours_are_renamed(tmp_path: Path):

@@ -11,7 +11,7 @@ import pytest
 
 from ndsc.data.byte_sources import PlainFile
 from ndsc.data.tar_scan import Scan, scan_members
-from tests.data.archives import FORMATS, add, by_tarfile, content, tar_bytes, with_checksum
+from tests.data.archives import FORMATS, add, by_tarfile, mutated, tar_bytes, with_checksum
 
 NAMES = ("beauty_image/1.jpg", "n" * 300, "d/" * 90 + "x.jpg", "/absolute/ä€.jpg", "../../up.jpg", "beauty_image/1.jpg")
 
@@ -159,21 +159,3 @@ def test_mutated_archives_are_read_as_tarfile_reads_them_or_at_least_survived(tm
         assert rows(found) == expected
         compared += 1
     assert compared > 50
-
-
-def mutated(good: bytes, dice: random.Random) -> bytes:
-    """Cut off, bits flipped, or a stretch replaced by noise of another length."""
-    data = bytearray(good)
-    kind = dice.choice(["cut", "flip", "splice", "blocks"])
-    at = dice.randrange(len(data))
-    if kind == "cut":
-        del data[at:]
-    elif kind == "flip":
-        for _ in range(20):
-            data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)
-    elif kind == "splice":
-        data[at : at + dice.randrange(3000)] = dice.randbytes(dice.randrange(3000))
-    else:
-        start = at // 512 * 512
-        data[start : start + 512 * dice.randrange(8)] = content("noise", 512 * dice.randrange(4))
-    return bytes(data)

@@ -11,10 +11,11 @@ from PIL import Image
 
 from ndsc.config import HeadConfig
 from ndsc.data.catalogue import PhotoReader
+from ndsc.data.headers import MAX_BYTES
 from ndsc.data.unlabelled import find_unlabelled
 from ndsc.model.classifier import assemble, build_head
 from ndsc.model.engine import BATCH, Engine
-from ndsc.model.labelling import BATCHES_AHEAD, LARGEST_FILE, classifier_engine, label_photos, result_schema
+from ndsc.model.labelling import BATCHES_AHEAD, classifier_engine, label_photos, result_schema
 from ndsc.model.raw import RawClassifier
 from tests.model.networks import tiny_backbone
 
@@ -84,7 +85,7 @@ def test_unreadable_files_have_the_reason_and_nothing_else_and_change_nothing_fo
     listed = photos(3, **{"000b.jpg": b"", "001b.txt": b"no photo"})
     (tmp_path / "new" / "z.jpg").symlink_to("nowhere")
     with (tmp_path / "new" / "film.jpg").open("wb") as film:
-        film.truncate(LARGEST_FILE + 1)
+        film.truncate(MAX_BYTES + 1)
     listed = find_unlabelled([str(tmp_path / "new")], tmp_path)
     (tmp_path / "new" / "002.jpg").unlink()
     with PhotoReader(tmp_path) as reader:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from PIL import Image
 
 from ndsc.config import Config
 from ndsc.data.catalogue import PhotoReader
-from ndsc.model.backbone import build_backbone
 from ndsc.model.engine import choose_engine
+from ndsc.model.kept import obtain_backbone
 from ndsc.model.weights import Weights
 from ndsc.training.phases import Study
 from ndsc.training.views import Policy
@@ -76,7 +77,7 @@ def study(configured: Callable[..., Config], tmp_path: Path, networks: Path) -> 
         cache.mkdir(exist_ok=True)
         if not (cache / "networks").exists():
             (cache / "networks").symlink_to(networks)
-        backbone = build_backbone(config.backbone, Weights("random", "random"), seed)
+        backbone = obtain_backbone(replace(config, seed=seed), Weights("random", "random"))
         choice = choose_engine(config.backbone.engine, config.backbone.precision)
         return Study(config, backbone, choice, Policy(config.augmentation), PhotoReader(Path(config.cache.root)))
 

@@ -9,23 +9,12 @@ import pytest
 from ndsc.config import Config, TrainingConfig
 from ndsc.errors import UserError
 from ndsc.training.features import ViewedFeatures
-from ndsc.training.fit import Fitted, Side, _epochs, fit, predict
+from ndsc.training.feed import Side
+from ndsc.training.fit import Fitted, fit, predict
+from tests.training.sides import side
 
 ADAM = {"_target_": "keras.optimizers.Adam", "learning_rate": 0.01}
 STOPPING = {"stopping": {"_target_": "keras.callbacks.EarlyStopping", "monitor": "val_loss", "patience": 2}}
-
-
-def side(count: int, views: int, seed: int = 0, noise: float = 1.0) -> Side:
-    """Two classes, apart by their first coordinate; coordinate 6 is the photo's number, coordinate 7 its view."""
-    random = np.random.default_rng(seed)
-    labels = np.arange(count, dtype=np.int32) % 2
-    rows = {}
-    for view in range(views):
-        vectors = random.normal(0, noise, (count, 8)).astype(np.float16)
-        vectors[:, 0] += labels * 4 - 2
-        vectors[:, 6], vectors[:, 7] = np.arange(count), view
-        rows[view] = vectors
-    return Side(ViewedFeatures(rows), labels)
 
 
 def head(seed: int = 0) -> keras.Model:
@@ -48,36 +37,6 @@ def fitted(
     model = head()
     train, validation = side(40, 3, noise=noise), side(20, 1, seed=1, noise=noise)
     return model, fit(model, train, validation, training, optimizer, callbacks or {}, 0, report)
-
-
-def test_an_epoch_shows_each_photo_once_in_a_view_that_changes_from_epoch_to_epoch(training: TrainingConfig):
-    batches = list(_epochs(side(37, 3), training, classes=2, seed=0).as_numpy_iterator())
-    steps = 5
-    assert len(batches) == 6 * steps
-    shown = []
-    for epoch in range(6):
-        vectors = np.concatenate([features for features, _ in batches[epoch * steps : (epoch + 1) * steps]])
-        assert sorted(vectors[:, 6]) == list(range(37))
-        shown.append(dict(zip(vectors[:, 6], vectors[:, 7], strict=True)))
-    for photo in range(37):
-        views = [epoch[photo] for epoch in shown]
-        assert sorted(views[:3]) == sorted(views[3:]) == [0, 1, 2]
-    assert {0.0, 1.0, 2.0} <= set(shown[0].values())
-
-
-def test_labels_stay_with_their_photos(training: TrainingConfig):
-    for features, labels in _epochs(side(37, 3), training, classes=2, seed=0).as_numpy_iterator():
-        np.testing.assert_array_equal(labels, features[:, 6].astype(int) % 2)
-
-
-def test_the_seed_decides_the_order(training: TrainingConfig):
-    def order(seed: int) -> list[float]:
-        return [
-            n for features, _ in _epochs(side(20, 1), training, 2, seed).as_numpy_iterator() for n in features[:, 6]
-        ]
-
-    assert order(0) == order(0)
-    assert order(0) != order(1)
 
 
 def test_the_same_fit_twice_gives_the_same_numbers(training: TrainingConfig):
@@ -154,6 +113,6 @@ def test_maps_too_large_for_memory_are_read_from_where_they_lie(
     training: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ):
     _, in_memory = fitted(training)
-    monkeypatch.setattr("ndsc.training.fit.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("ndsc.training.feed.IN_MEMORY_BYTES", 0)
     _, from_disk = fitted(training)
     assert from_disk == in_memory

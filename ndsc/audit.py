@@ -1,0 +1,158 @@
+"""What is wrong with the data, before anything is trained on it: `python -m ndsc.audit data=ndsc data.root=…`.
+
+Takes the same settings as `ndsc.train`; `main` reads straight down, in the order in which the data goes.
+"""
+
+import importlib.util
+import logging
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import MISSING, DictConfig
+
+from ndsc import config as schema
+from ndsc.config import CONFIG_FOLDER, Config, as_schema
+from ndsc.config_check import check as check_training
+from ndsc.errors import UserError, shown_to_user
+from ndsc.startup import start_tensorflow
+from ndsc.terminal import closing_table
+
+log = logging.getLogger(__name__)
+
+PACKAGES = ("cleanlab", "cleanvision")
+
+
+@dataclass
+class AuditSettings:
+    """Where the report goes, and how the data is examined."""
+
+    output: str | None = None
+    folds: int = MISSING
+    shown: int = MISSING
+
+
+@dataclass
+class AuditConfig(Config):
+    """Everything that `python -m ndsc.audit` needs to know: what a training does, and its own settings."""
+
+    audit: AuditSettings = MISSING
+
+
+def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
+    """Examine all photos that a training with this configuration would draw, and write a page and tables.
+
+    Args:
+        folder: where they go unless `audit.output` says otherwise.
+        overrides: as typed, for the command that trains without what was found.
+
+    Returns:
+        The page.
+
+    Raises:
+        UserError: something only the user can mend.
+    """
+    check(config)
+    from ndsc.data.catalogue import PhotoReader, check_data, load_catalogue
+    from ndsc.model.weights import locate_weights
+    from ndsc.tracking.query import fetch_classifier
+
+    folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
+    check_data(config)
+    weights = locate_weights(
+        config.backbone, config.data.source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+    )
+    if weights.warning:
+        log.warning(weights.warning)
+    # From here on it takes seconds: whatever needs TensorFlow or cleanlab is imported here, and nowhere above.
+    start_tensorflow(config.threads)
+    from ndsc.auditing.findings import examine
+    from ndsc.auditing.page import Page
+    from ndsc.auditing.report import PAGE, VERDICTS, check_folder, tables, thumbnails, write_report
+    from ndsc.auditing.verdicts import verdict_table
+    from ndsc.data.photos import find_usable
+    from ndsc.data.sampling import draw
+    from ndsc.model.engine import choose_engine
+    from ndsc.model.kept import obtain_backbone
+    from ndsc.training.phases import Study
+    from ndsc.training.views import Policy
+
+    check_folder(folder)
+    with PhotoReader(cache) as reader:
+        backbone = obtain_backbone(config, weights)
+        choice = choose_engine(config.backbone.engine, config.backbone.precision, config.threads)
+        study = Study(config, backbone, choice, Policy(config.augmentation), reader)
+        catalogue = load_catalogue(config.data, cache)
+        drawn = draw(catalogue, config.sampling, config.split, config.seed)
+        # However many cannot be used: to say which is what an audit is for.
+        usable = find_usable(catalogue, drawn, reader, cache, max_rejected=1.0)
+        vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
+        findings = examine(usable, vectors, reader, config.audit.folds, config.seed)
+        verdicts = verdict_table(findings)
+        made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
+        page = Page(findings, verdicts, thumbnails(findings.photos, reader), config.audit.shown)
+        html = page.html(_source(config), made, training_command(overrides, folder / VERDICTS))
+        write_report(folder, html, {**tables(findings), VERDICTS: verdicts})
+    closing_table(
+        {
+            "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
+            "doubtful": f"{len(verdicts):,}, of which {(verdicts['exclude'] == 'yes').sum():,} are proposed to leave out",
+            "the page": str(folder / PAGE),
+            "the verdicts": str(folder / VERDICTS),
+        }
+    )
+    return folder / PAGE
+
+
+def check(config: AuditConfig) -> None:
+    """Say what types cannot.
+
+    Raises:
+        UserError: what a training would refuse, numbers out of range, or packages that are missing.
+    """
+    check_training(config)
+    missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"python -m ndsc.audit needs the packages {' and '.join(PACKAGES)}. Install them with: python -m pip install "
+            f"--no-deps --require-hashes -r requirements/audit.txt . Received: no {' and no '.join(missing)}."
+        )
+    for key, value, least in (("folds", config.audit.folds, 2), ("shown", config.audit.shown, 1)):
+        if value < least:
+            raise UserError(f"audit.{key} must be at least {least}. Received: audit.{key}={value}.")
+
+
+def training_command(overrides: tuple[str, ...], verdicts: Path) -> str:
+    """The command that trains on the same data without what the verdicts leave out."""
+    own = ("audit.", "hydra.", "sampling=", "sampling.exclude=", "~", "tracking")
+    kept = [one for one in overrides if not one.startswith(own)]
+    return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={verdicts}"])
+
+
+def _source(config: AuditConfig) -> str:
+    if config.data.source == "sample":
+        return "the rendered sample"
+    return " ".join(place for place in (config.data.root, config.data.table) if place)
+
+
+@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="audit")
+def command(composed: DictConfig) -> None:
+    """Hydra's way in."""
+    with shown_to_user():
+        place = HydraConfig.get()
+        main(as_schema(composed, AuditConfig), Path(place.runtime.output_dir), tuple(place.overrides.task))
+
+
+def register() -> None:
+    """Make the schemas known to Hydra under the names that `conf/train.yaml` and `conf/audit.yaml` begin with."""
+    schema.register()
+    ConfigStore.instance().store(name="audit_schema", node=AuditConfig)
+
+
+if __name__ == "__main__":
+    register()
+    command()

@@ -1,0 +1,61 @@
+"""All that an audit finds, photo by photo."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from ndsc.auditing.appearance import judge_appearance
+from ndsc.auditing.copies import duplicate_groups, find_copies
+from ndsc.auditing.labels import examine_labels
+from ndsc.auditing.oddity import FAR, measure_oddity
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.photos import Usable
+from ndsc.seeds import derive
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What was found. `photos`, `labels`, `oddity` and `appearance` have a row for each photo that can be used, in one
+    order.
+
+    photos: as in `Usable`. rejected: image_path, label and reason of the others. classes: names by number.
+    copies: see `find_copies`. labels: see `judge_labels`. oddity: (n,), see `measure_oddity`. appearance: see
+    `judge_appearance`.
+    """
+
+    photos: pd.DataFrame
+    rejected: pd.DataFrame
+    classes: tuple[str, ...]
+    copies: pd.DataFrame
+    labels: pd.DataFrame
+    oddity: np.ndarray
+    appearance: pd.DataFrame
+
+    @property
+    def odd(self) -> np.ndarray:
+        """Positions of the odd photos, the oddest first."""
+        order = np.argsort(-np.nan_to_num(self.oddity), kind="stable")
+        return order[np.nan_to_num(self.oddity)[order] > FAR]
+
+
+def examine(usable: Usable, vectors: np.ndarray, reader: PhotoReader, folds: int, seed: int) -> Findings:
+    """Examine photos of at least two classes.
+
+    Args:
+        vectors: (n, d) features of the usable photos.
+    """
+    photos = usable.photos.reset_index(drop=True)
+    classes = tuple(sorted(photos["label"].unique()))
+    labels = pd.Categorical(photos["label"], categories=list(classes)).codes.astype(np.int64)
+    groups = duplicate_groups(photos)
+    names = groups.to_numpy(dtype=object)
+    return Findings(
+        photos,
+        usable.rejected,
+        classes,
+        find_copies(photos, groups),
+        examine_labels(vectors, labels, names, folds, seed),
+        measure_oddity(vectors, labels, names, derive(seed, "audit oddity")),
+        judge_appearance(photos, reader),
+    )

@@ -1,0 +1,112 @@
+"""The folder that an audit leaves: the page, and a table for each of its sections."""
+
+import base64
+import io
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ndsc.auditing.appearance import small_copy
+from ndsc.auditing.findings import Findings
+from ndsc.auditing.labels import ranked
+from ndsc.data.catalogue import PhotoReader
+from ndsc.errors import UserError
+from ndsc.evaluation.intervals import size_bucket
+
+PAGE, VERDICTS = "audit.html", "audit.csv"
+THUMBNAIL_SIDE = 220  # pixels; shown at two thirds of that, for screens with more pixels
+# Of the photos whose labels are the likeliest wrong, so many are listed even where none is.
+LISTED_SUSPECTS = 0.1
+
+
+def check_folder(folder: Path) -> None:
+    """Look whether an audit can be written there.
+
+    Raises:
+        UserError: there is one already, which a person may have edited.
+    """
+    taken = [name for name in (PAGE, VERDICTS) if (folder / name).exists()]
+    if taken:
+        raise UserError(
+            f"audit.output must name a folder without an audit in it. Received: audit.output={folder}, which has "
+            f"{' and '.join(taken)}; both stay as they are. Name another folder."
+        )
+
+
+def tables(findings: Findings) -> dict[str, pd.DataFrame]:
+    """By file name, what each section is about."""
+    photos, named = findings.photos, ["image_path", "content", "label"]
+    suspects = findings.labels.loc[ranked(findings.labels)]
+    suspects = suspects[
+        suspects["wrong"] | suspects["doubtful"] | (np.arange(len(suspects)) < LISTED_SUSPECTS * len(photos))
+    ]
+    doubtful = suspects.assign(likelier=[findings.classes[number] for number in suspects["likelier"]])
+    looks = findings.appearance.dropna(how="all")
+    return {
+        "classes.csv": _class_table(findings),
+        "sizes.csv": _size_table(photos),
+        "broken.csv": findings.rejected,
+        "duplicates.csv": findings.copies.drop(columns="position"),
+        "labels.csv": photos.loc[doubtful.index, named].join(doubtful),
+        "odd.csv": photos.loc[findings.odd, named].assign(deviations=findings.oddity[findings.odd]),
+        "appearance.csv": photos.loc[looks.index, named].join(looks),
+    }
+
+
+def _class_table(findings: Findings) -> pd.DataFrame:
+    counts = {"photos": findings.photos["label"].value_counts(), "broken": findings.rejected["label"].value_counts()}
+    return pd.DataFrame(counts).fillna(0).astype(int).rename_axis("label").sort_index().reset_index()
+
+
+def _size_table(photos: pd.DataFrame) -> pd.DataFrame:
+    sizes = size_bucket(photos["width"], photos["height"])
+    return photos.groupby([sizes, "format"]).size().rename("photos").reset_index()
+
+
+def thumbnails(photos: pd.DataFrame, reader: PhotoReader) -> Callable[[int], str]:
+    """Gives, for a position among the photos, a small JPEG as an address that holds the picture itself."""
+    made: dict[int, str] = {}
+
+    def address(position: int) -> str:
+        if position not in made:
+            row = photos.iloc[position]
+            data = reader.read(str(row["archive"]), int(row["offset"]), int(row["size"]))
+            file = io.BytesIO()
+            small_copy(data, THUMBNAIL_SIDE).convert("RGB").save(file, "JPEG", quality=80, optimize=True)
+            made[position] = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+        return made[position]
+
+    return address
+
+
+def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> None:
+    """Write the page and the tables, each whole or not at all.
+
+    Raises:
+        UserError: there is an audit already, or the disk refuses.
+    """
+    check_folder(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in found.items():
+            # With a mark of its encoding, or spreadsheets on Windows misread what is not English.
+            _write(folder / name, table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
+        _write(folder / PAGE, page.encode("utf-8"))
+    except OSError as error:
+        raise UserError(
+            f"audit.output must name a folder that can be written. Received: {folder} ({error.strerror or error}). Free "
+            "some space there, or name another folder."
+        ) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    try:
+        unfinished.write_bytes(data)
+        os.replace(unfinished, path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,66 @@
+import tarfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image, ImageFilter
+
+from ndsc.auditing.appearance import judge_appearance, small_copy
+from ndsc.data.catalogue import PhotoReader
+from ndsc.data.rendered import render_sample
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """A good photo, and what becomes of it when it is made dark, blurred, or nearly blank."""
+    sample = render_sample(tmp_path_factory.mktemp("sample"), photos_per_class=2)
+    with tarfile.open(sample / "fashion_image.tar") as archive:
+        members = (member for member in archive if member.isfile())
+        with Image.open(archive.extractfile(next(members))) as opened:
+            good = opened.convert("RGB")
+    dot = Image.new("RGB", good.size, "white")
+    dot.putpixel((30, 30), (0, 0, 0))
+    made = {
+        "good": good,
+        "dark": good.point(lambda level: level // 8),
+        "blurred": good.filter(ImageFilter.GaussianBlur(max(good.size) / 12)),
+        "nearly blank": dot,
+    }
+    folder = tmp_path_factory.mktemp("photos")
+    rows = []
+    for name, image in made.items():
+        image.save(folder / f"{name}.png")
+        size = (folder / f"{name}.png").stat().st_size
+        rows.append({"image_path": name, "archive": str(folder / f"{name}.png"), "offset": 0, "size": size})
+    return pd.DataFrame(rows)
+
+
+@pytest.fixture(scope="module")
+def judged(photos: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    with PhotoReader(tmp_path_factory.mktemp("cache")) as reader:
+        return judge_appearance(photos, reader).set_index(photos["image_path"])
+
+
+@pytest.mark.parametrize("issue", ["dark", "blurred", "nearly blank"])
+def test_a_planted_fault_is_found(judged: pd.DataFrame, issue: str):
+    assert 0 <= judged.loc[issue, issue] < 1
+
+
+def test_the_photo_as_it_was_has_none(judged: pd.DataFrame):
+    assert judged.loc["good"].isna().all()
+
+
+def test_a_faulty_photo_has_its_own_fault_only(judged: pd.DataFrame):
+    assert judged.loc["dark"].notna().tolist() == [True, False, False]
+    assert pd.isna(judged.loc["blurred", "dark"])
+    assert judged.loc["nearly blank", "nearly blank"] < 0.1
+
+
+def test_a_small_copy_is_upright_rgb_and_keeps_its_shape(tmp_path: Path):
+    grey = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (100, 1)))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    grey.save(tmp_path / "turned.jpg", exif=exif)
+    copy = small_copy((tmp_path / "turned.jpg").read_bytes(), 64)
+    assert (copy.mode, copy.size) == ("RGB", (32, 64))

@@ -1,0 +1,190 @@
+"""Verdicts, page and tables of findings that are planted."""
+
+import io
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from ndsc.auditing.copies import duplicate_groups, find_copies
+from ndsc.auditing.findings import Findings
+from ndsc.auditing.page import Page
+from ndsc.auditing.report import check_folder, tables, write_report
+from ndsc.auditing.verdicts import COLUMNS, verdict_table
+from ndsc.errors import UserError
+
+EVIL = '<img src=x onerror="alert(1)">&.jpg'
+
+
+@pytest.fixture
+def findings() -> Findings:
+    """Twelve photos: 0 and 1 the same under two labels, 2 to 4 copies, 5 wrongly labelled, 6 doubtful, 7 odd, 8 dark,
+    9 blank, 10 nearly blank; 11 wrongly labelled too, but named as a test photo. One more file is broken."""
+    photos = pd.DataFrame(
+        {
+            "image_path": [f"photo {number}.jpg" for number in range(11)] + [EVIL],
+            "content": ["same", "same", *["copy"] * 3, *(f"hash {number}" for number in range(5, 12))],
+            "label": ["cat", "dog", "cat", "cat", "cat", "dog", "cat", "dog", "cat", "dog", "cat", "dog"],
+            "role": ["sample"] * 11 + ["test"],
+            "width": 300,
+            "height": 100 * np.arange(1, 13),
+            "format": ["jpeg"] * 11 + ["png"],
+        }
+    )
+    labels = pd.DataFrame(
+        {"quality": 0.9, "doubtful": False, "wrong": False, "likelier": 0, "given": 0.9, "other": 0.1}, range(12)
+    )
+    labels.loc[[5, 6, 11], ["quality", "given", "other"]] = [[0.01, 0.01, 0.98], [0.4, 0.4, 0.6], [0.02, 0.02, 0.97]]
+    labels.loc[[5, 6, 11], "doubtful"] = True
+    labels.loc[6, "likelier"] = 1
+    labels.loc[[5, 11], "wrong"] = True
+    oddity = np.zeros(12)
+    oddity[7] = 6.0
+    nothing = np.full(12, np.nan)
+    appearance = pd.DataFrame({"dark": nothing, "blurred": nothing, "nearly blank": nothing})
+    appearance.loc[8, "dark"], appearance.loc[[9, 10], "nearly blank"] = 0.2, [0.01, 0.25]
+    rejected = pd.DataFrame({"image_path": ["broken.jpg"], "label": ["dog"], "reason": ["cut off or damaged"]})
+    copies = find_copies(photos, duplicate_groups(photos))
+    return Findings(photos, rejected, ("cat", "dog"), copies, labels, oddity, appearance)
+
+
+def test_every_doubtful_photo_has_one_row_with_its_issue_and_a_verdict(findings: Findings):
+    verdicts = verdict_table(findings)
+    assert verdicts.columns.tolist() == COLUMNS
+    found = {row.image_path: (row.issue, row.exclude) for row in verdicts.itertuples()}
+    assert found == {
+        "broken.jpg": ("broken", "yes"),
+        "photo 0.jpg": ("two labels", "yes"),
+        "photo 1.jpg": ("two labels", "yes"),
+        "photo 2.jpg": ("copy", "no"),
+        "photo 3.jpg": ("copy", "no"),
+        "photo 4.jpg": ("copy", "no"),
+        "photo 5.jpg": ("likely wrong label", "yes"),
+        EVIL: ("likely wrong label", "no"),  # a test photo stays
+        "photo 6.jpg": ("doubtful label", "no"),
+        "photo 7.jpg": ("odd", "no"),
+        "photo 8.jpg": ("dark", "no"),
+        "photo 9.jpg": ("nearly blank", "yes"),
+        "photo 10.jpg": ("nearly blank", "no"),
+    }
+    assert verdicts["image_path"].tolist()[:4] == ["broken.jpg", "photo 0.jpg", "photo 1.jpg", "photo 5.jpg"]
+    notes = verdicts.set_index("image_path")["note"]
+    assert notes["broken.jpg"] == "cut off or damaged"
+    assert notes["photo 5.jpg"] == "looks like cat (98%; as labelled 1%)"
+
+
+def test_of_several_issues_the_worst_decides_and_all_are_named(findings: Findings):
+    findings.appearance.loc[5, "blurred"] = 0.1
+    findings.oddity[5] = 9.0
+    row = verdict_table(findings).set_index("image_path").loc["photo 5.jpg"]
+    assert (row["issue"], row["exclude"], row["score"]) == ("likely wrong label; blurred; odd", "yes", 0.01)
+
+
+def test_where_nothing_is_wrong_the_table_is_empty_and_the_page_says_so(findings: Findings):
+    fine = findings.photos.iloc[5:11].reset_index(drop=True)
+    clean = Findings(
+        fine,
+        findings.rejected.iloc[:0],
+        ("cat", "dog"),
+        find_copies(fine, duplicate_groups(fine)),
+        pd.concat([findings.labels.iloc[[0]]] * 6, ignore_index=True),
+        np.zeros(6),
+        findings.appearance.iloc[:6] * np.nan,
+    )
+    verdicts = verdict_table(clean)
+    assert verdicts.columns.tolist() == COLUMNS
+    assert len(verdicts) == 0
+    assert "0 proposed to leave out" in written_page(clean, verdicts)
+
+
+def test_copies_under_two_labels_come_first(findings: Findings):
+    assert findings.copies["group"].tolist() == [1, 1, 2, 2, 2]
+    assert findings.copies["labels"].tolist() == [2, 2, 1, 1, 1]
+
+
+class Reader(HTMLParser):
+    """Collects the page's addresses and its headings; fails where tags are not closed."""
+
+    VOID = ("meta", "img")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[dict[str, str | None]] = []
+        self.ids: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag, attrs):
+        named = dict(attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+        if tag == "img":
+            self.images.append(named)
+        if tag == "section":
+            self.ids.append(named["id"])
+        if tag == "a":
+            self.links.append(named["href"])
+        assert "onerror" not in named
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def written_page(findings: Findings, verdicts: pd.DataFrame, shown: int = 36) -> str:
+    page = Page(findings, verdicts, lambda position: f"data:image/jpeg;base64,{position}", shown)
+    return page.html("the <data>", "Made today.", "python -m ndsc.train sampling.exclude='a & b.csv'")
+
+
+def test_the_page_is_whole_needs_nothing_from_elsewhere_and_escapes_what_strangers_wrote(findings: Findings):
+    text = written_page(findings, verdict_table(findings))
+    reader = Reader()
+    reader.feed(text)
+    assert not reader.open
+    assert reader.ids == "next classes sizes broken duplicates labels odd dark blurred nearly_blank".split()
+    assert set(reader.links) <= {f"#{name}" for name in reader.ids}
+    assert all(image["src"].startswith("data:") for image in reader.images)
+    shown = {image["src"].rpartition(",")[2] for image in reader.images}
+    assert shown == set(map(str, range(12)))
+    assert "http" not in text
+    assert "13 photos looked at, 5 proposed to leave out" in text
+    assert EVIL not in text
+    assert "the &lt;data&gt;" in text
+    assert "a &amp; b.csv" in text
+
+
+def test_a_section_shows_the_first_photos_and_says_where_the_rest_is(findings: Findings):
+    text = written_page(findings, verdict_table(findings), shown=1)
+    assert "1 more in <code>appearance.csv</code>" in text
+    assert "2 more in <code>labels.csv</code>" in text
+
+
+def test_each_section_has_a_table(findings: Findings):
+    found = tables(findings)
+    assert found["classes.csv"].to_numpy().tolist() == [["cat", 7, 0], ["dog", 5, 1]]
+    assert found["sizes.csv"]["photos"].sum() == 12
+    assert found["broken.csv"]["reason"].tolist() == ["cut off or damaged"]
+    assert found["labels.csv"]["image_path"].tolist()[:3] == ["photo 5.jpg", EVIL, "photo 6.jpg"]
+    assert found["labels.csv"]["likelier"].tolist() == ["cat", "cat", "dog"]
+    assert found["odd.csv"]["deviations"].tolist() == [6.0]
+    assert found["appearance.csv"]["image_path"].tolist() == ["photo 8.jpg", "photo 9.jpg", "photo 10.jpg"]
+    assert found["duplicates.csv"]["group"].nunique() == 2
+
+
+def test_files_are_written_whole_and_an_earlier_audit_is_never_overwritten(findings: Findings, tmp_path: Path):
+    folder = tmp_path / "new" / "audit"
+    write_report(folder, "<p>page", {"audit.csv": verdict_table(findings), **tables(findings)})
+    assert sorted(path.name for path in folder.iterdir())[:2] == ["appearance.csv", "audit.csv"]
+    read = pd.read_csv(io.BytesIO((folder / "audit.csv").read_bytes()))
+    assert EVIL in read["image_path"].tolist()
+    for again in (check_folder, lambda folder: write_report(folder, "other", {})):
+        with pytest.raises(UserError, match=r"which has audit.html and audit.csv; both stay as they are"):
+            again(folder)
+    assert (folder / "audit.html").read_text() == "<p>page"
+
+
+def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(findings: Findings, tmp_path: Path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"audit.output must name a folder that can be written. Received: .*file/audit"):
+        write_report(tmp_path / "file" / "audit", "page", {})

@@ -1,0 +1,40 @@
+"""Trainings in processes that can be killed, started from one that has imported everything: a second instead of ten."""
+
+import json
+import os
+from collections.abc import Sequence
+from multiprocessing import get_context
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+import mlflow  # noqa: F401  what takes seconds is imported once, in the process that the others are forked from
+import tensorflow  # noqa: F401
+
+from ndsc.config import typed
+from ndsc.data.rendered import render_sample  # noqa: F401
+from ndsc.errors import shown_to_user
+from ndsc.invocation import Invocation
+from ndsc.train import main
+from tests.conftest import composing
+
+METRICS, SAID = "metrics.json", "said.txt"
+
+
+def training(overrides: Sequence[str], folder: Path) -> ForkServerProcess:
+    """A training that has begun; its metrics come into `folder/metrics.json`, what it says into `folder/said.txt`."""
+    folder.mkdir(parents=True)
+    context = get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    process = context.Process(target=_train, args=(list(overrides), folder))
+    process.start()
+    return process
+
+
+def _train(overrides: list[str], folder: Path) -> None:
+    said = os.open(folder / SAID, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(said, 1)
+    os.dup2(said, 2)
+    with composing(folder) as composed, shown_to_user():
+        configured = composed(*overrides)
+        metrics = main(typed(configured), Invocation.of(configured))
+    (folder / METRICS).write_text(json.dumps(metrics))
