@@ -1,3 +1,4 @@
+import importlib.util
 from collections.abc import Callable
 
 import pytest
@@ -104,6 +105,7 @@ ACCEPTED = [
     "training=finetune backbone.freeze=before:conv5_block1 training.finetune.freeze=none",
     "augmentation=none",
     "split.duplicates=off",
+    "split.duplicates=near",
     "data=table data.table=photos.csv data.root=/photos",
     "data=ndsc data.root=s3://bucket/folder",
     "data=ndsc data.root=https://host:8000/folder",
@@ -138,3 +140,14 @@ def test_all_faults_are_told_at_once(configured: Callable[..., Config]):
         configured("seed=-1", "training.epochs=0", "backbone.resize=squeeze")
     for key in ("seed", "training.epochs", "backbone.resize"):
         assert f"{key} must be" in str(refused.value)
+
+
+@pytest.mark.parametrize("missing", ["cv2", "imagehash"])
+def test_near_duplicates_without_their_packages_are_refused(
+    configured: Callable[..., Config], missing: str, monkeypatch: pytest.MonkeyPatch
+):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name))
+    configured("split.duplicates=exact")
+    with pytest.raises(UserError, match=r"split.duplicates=near needs .* requirements/audit.txt"):
+        configured("split.duplicates=near")

@@ -200,7 +200,7 @@ def test_an_experiment_that_sweeps_does_so_without_being_asked(workspace: Worksp
     )
     assert parent.info.status == "FINISHED"
     assert {run.info.run_name for run in children} == {
-        f"split={split} duplicates={kept}" for split in ("random", "source") for kept in ("off", "exact")
+        f"split={split} duplicates={kept}" for split in ("random", "source") for kept in ("off", "exact", "near")
     }
 
 

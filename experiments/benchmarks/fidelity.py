@@ -21,6 +21,7 @@ from experiments.benchmarks.report import Report, Row, at_least, at_most
 from experiments.benchmarks.uncached import UncachedStudy
 from ndsc.config import Config
 from ndsc.data.catalogue import Catalogue, PhotoReader, load_catalogue
+from ndsc.data.duplicates import find_duplicates
 from ndsc.data.manifest import Manifest, finish
 from ndsc.data.photos import find_usable
 from ndsc.data.sampling import draw
@@ -82,7 +83,8 @@ def run(config: Config, seeds: int, data: str) -> Report:
             study, uncached = Study(*shared), UncachedStudy(*shared, known=known)
             photos = find_usable(catalogue, draw(catalogue, config.sampling, config.split, seed), reader, cache, 1.0)
             vectors = study.frozen_part("all").features(photos.photos, [0]).rows[0][:]
-            manifest = finish(photos.photos, vectors, config.split, config.sampling.test, seed).manifest
+            groups = find_duplicates(photos.photos, vectors, config.split.duplicates, reader, cache).groups
+            manifest = finish(photos.photos, vectors, groups, config.split, config.sampling.test, seed).manifest
             found.ours.append(accuracy(study, manifest))
             found.keras.append(accuracy(uncached, manifest))
             compare_features(study, uncached, manifest, found)

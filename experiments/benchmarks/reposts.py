@@ -84,14 +84,17 @@ def repost(data: bytes, kind: str, seed: int) -> bytes:
 def plant(root: Path, folder: Path, share: float, seed: int) -> list[dict[str, str]]:
     """Copy a data set and post a share of its listings again, every kind of change equally often.
 
+    A share above 1 posts some of them several times, changed differently.
+
     Returns:
         The rows of `planted.csv`: image_path, original, kind.
     """
-    shutil.copytree(root, folder)
+    shutil.copytree(root, folder, copy_function=shutil.copyfile)  # the originals may be read-only
     with (folder / "train.csv").open(newline="") as file:
         listings = list(csv.DictReader(file))
     random = np.random.default_rng(seed)
-    chosen = random.permutation(len(listings))[: round(share * len(listings))]
+    whole, rest = divmod(round(share * len(listings)), len(listings))
+    chosen = [*range(len(listings))] * whole + random.permutation(len(listings))[:rest].tolist()
     archives = {name: tarfile.open(folder / f"{name}.tar", "a") for name in ARCHIVES}  # noqa: SIM115, closed below
     readers = {name: tarfile.open(root / f"{name}.tar") for name in ARCHIVES}  # noqa: SIM115
     planted, added = [], []

@@ -62,10 +62,9 @@ def find_duplicates(
 
 
 def _members(photos: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
-    listed = photos[["image_path", "label", "content", "archive", "offset", "size"]]
-    listed = listed[groups.duplicated(keep=False)]
-    listed = listed.assign(group=groups).sort_values(["group", "content", "image_path"], kind="stable")
-    return listed[["group", *listed.columns.drop("group")]].reset_index(drop=True)
+    listed = photos.assign(group=groups)[["group", "image_path", "label", "content", "archive", "offset", "size"]]
+    several = listed[groups.duplicated(keep=False)]
+    return several.sort_values(["group", "content", "image_path"], kind="stable", ignore_index=True)
 
 
 def _near(

@@ -22,7 +22,7 @@ def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: Callable[
         members, pairs: see `ndsc.data.duplicates.Duplicates`.
         photo: gives the pixels (height, width, 3) of a row of `members`.
     """
-    weakest = pairs[pairs["joined"]].groupby("group")["inliers"].min()
+    weakest: dict[str, int] = pairs[pairs["joined"]].groupby("group")["inliers"].min().to_dict()
     shown = _worth_a_look(members, weakest)
     cell, gap, words, names = 1.35, 0.12, 0.22, 1.5  # inches
     sheet = Sheet(
@@ -36,7 +36,7 @@ def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: Callable[
     for row, group in enumerate(shown):
         top = sheet.top + row * (cell + words + gap)
         photos = members[members["group"] == group]
-        found = f"at least {weakest[group]} inliers" if group in weakest.index else "the same bytes"
+        found = f"at least {weakest[group]} inliers" if group in weakest else "the same bytes"
         sheet.text(counted(len(photos), "photo"), MARGIN, top + cell / 2 - 0.1, bold=True)
         sheet.text(found, MARGIN, top + cell / 2 + 0.1, size=7.5, colour=MUTED)
         several = photos["label"].nunique() > 1
@@ -48,9 +48,9 @@ def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: Callable[
     return sheet.figure
 
 
-def _worth_a_look(members: pd.DataFrame, weakest: pd.Series) -> list[str]:
+def _worth_a_look(members: pd.DataFrame, weakest: dict[str, int]) -> list[str]:
     """Names of the groups to show, in order."""
     groups = members.groupby("group")["label"].nunique().rename("labels").to_frame()
-    groups["weakest"] = weakest.reindex(groups.index).fillna(np.inf)
+    groups["weakest"] = [weakest.get(group, np.inf) for group in groups.index]
     groups["one"] = groups["labels"] == 1
     return groups.sort_values(["one", "weakest"], kind="stable").index[:MOST_GROUPS].tolist()

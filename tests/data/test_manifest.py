@@ -222,6 +222,45 @@ def test_a_photo_under_two_labels_is_no_test_photo():
     assert result.manifest.of("test")["content"].tolist() == [content("y")]
 
 
+def test_copies_of_test_photos_leave_by_their_groups_too():
+    rows = [("x", "a", "test"), ("x smaller", "a", "sample"), *many(pool=0)]
+    result = finished(rows, groups=["x", "x", *map(str, range(len(rows) - 2))])
+    assert reasons(result) == {"copy of a test photo": 1}
+    assert result.leaks_prevented == 1
+
+
+def test_one_photo_of_a_group_is_chosen_from_the_pool():
+    rows = many(pool=0) + [("x", "a", "pool"), ("x smaller", "a", "pool"), ("y", "a", "pool")]
+    result = finished(rows, groups=[*map(str, range(len(rows) - 3)), "x", "x", "y"])
+    assert sizes(result.manifest)["test"] == 2
+    assert reasons(result) == {"held out to choose test photos from": 1}
+
+
+def test_near_copies_under_two_labels_are_set_aside_and_those_under_one_are_not():
+    rows = [("x", "a", "sample"), ("x smaller", "b", "sample"), ("y", "a", "sample"), ("y red", "a", "sample")]
+    rows += many(pool=0)
+    result = finished(rows, groups=["x", "x", "y", "y", *map(str, range(len(rows) - 4))])
+    assert reasons(result) == {"same photo under two labels": 2}
+    assert result.manifest.rows.query("group == 'y'")["split"].nunique() == 1
+
+
+def test_the_leaks_prevented_are_those_that_a_blind_split_has():
+    rows = many(pool=0) + many(pool=0)
+    result = finished(rows)
+    # Of a photo and its copy, each is drawn for validation with a chance of 0.2: 0.32 that they are divided.
+    assert result.duplicate_groups == 100
+    assert 20 <= result.leaks_prevented <= 45
+    assert finished(many(pool=0)).leaks_prevented == 0
+
+
+def test_sides_that_are_fixed_leak_where_they_say_so():
+    rows = [
+        (f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(["train", "validation"] * 5)
+    ]
+    rows += [("a1", "a", "train"), ("b0", "b", "train")]
+    assert finished(rows, kind="column", by="side").leaks_prevented == 1
+
+
 # Fixed sides
 
 

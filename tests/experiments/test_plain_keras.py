@@ -23,7 +23,7 @@ def manifest(tiny, tmp_path: Path) -> Path:
     catalogue = load_catalogue(config.data, cache)
     with PhotoReader(cache) as reader:
         photos = find_usable(catalogue, draw(catalogue, config.sampling, config.split, 0), reader, cache, 0.0).photos
-    finished = finish(photos, np.zeros((len(photos), 1)), config.split, config.sampling.test, 0)
+    finished = finish(photos, np.zeros((len(photos), 1)), photos["content"], config.split, config.sampling.test, 0)
     finished.manifest.save(tmp_path / "manifest.parquet")
     return tmp_path / "manifest.parquet"
 

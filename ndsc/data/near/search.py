@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ndsc.data.catalogue import PhotoReader
-from ndsc.data.images import read_pixels
+from ndsc.data.images import read_levels
 from ndsc.data.near.candidates import candidate_pairs
 from ndsc.data.near.kept import KeptMatches, KeptTraits
 from ndsc.data.near.traits import Traits, find_traits
@@ -76,8 +76,7 @@ def _all_traits(
         return found
 
     def one(place: tuple[str, float, float]) -> Traits:
-        pixels = read_pixels(reader.read(place[0], int(place[1]), int(place[2])))
-        return find_traits(pixels.astype(np.uint8))
+        return find_traits(read_levels(reader.read(place[0], int(place[1]), int(place[2]))))
 
     with progress("local features", total=len(missing)) as advance:
         for start in range(0, len(missing), PHOTOS_AT_ONCE):

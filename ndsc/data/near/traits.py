@@ -42,7 +42,7 @@ def find_traits(pixels: np.ndarray) -> Traits:
     points = np.array([feature.pt for feature in found], np.float32).reshape(-1, 2)
     if descriptors is None:  # a photo without a single corner
         descriptors = np.zeros((0, 32), np.uint8)
-    bits = imagehash.phash(Image.fromarray(grey)).hash.ravel()
+    bits = imagehash.phash(Image.fromarray(copy)).hash.ravel()
     number = int.from_bytes(np.packbits(bits).tobytes(), "big")
     return Traits(number, points, descriptors, _with_longer_side(copy, SMALL_SIDE))
 

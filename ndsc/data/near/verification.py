@@ -19,7 +19,6 @@ LEAST_AGREEMENT = 0.5
 MOST_DIFFERING_BITS = 64  # of the 256 bits of two descriptors
 TOLERANCE = 3.0  # pixels of the copy with SIDE pixels
 ATTEMPTS = 1000  # of RANSAC, which finds 20 inliers among 200 matches in 460 with a certainty of 99 %
-MOST_ENLARGED = 5.0  # what covers less than a fifth of the other photo's width is a detail, not the picture
 BLOCK = 8  # pixels of the small copy
 LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to compare
 LEAST_CORRELATION = 0.5  # of a block's grey levels in both photos
@@ -51,7 +50,7 @@ NO_MATCH = Match(0, 0.0, 0.0)
 class Comparison:
     """Compares pairs of photos, one after the other. Each thread needs one of its own.
 
-    Memory is used again: with new arrays for each pair, a third of the time would go into the system's handing out pages.
+    Memory is used again: with new arrays for each pair, a third of the time would go into the system's paging.
     """
 
     def __init__(self) -> None:
@@ -67,7 +66,7 @@ class Comparison:
         transform, inside = cv2.estimateAffinePartial2D(
             source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, maxIters=ATTEMPTS
         )
-        if transform is None or not 1 / MOST_ENLARGED <= np.hypot(*transform[:, 0]) <= MOST_ENLARGED:
+        if transform is None:
             return NO_MATCH
         inliers = int(inside.sum())
         shared = max(
@@ -97,9 +96,9 @@ class Comparison:
             self._bits, self._sum = np.empty(count, np.uint8), np.empty(count, np.uint16)
         words, bits, total = (memory[:count].reshape(shape) for memory in (self._words, self._bits, self._sum))
         total.fill(0)
-        first, second = (np.ascontiguousarray(photo).view(np.uint64) for photo in (one, other))
-        for word in range(first.shape[1]):
-            np.bitwise_xor(first[:, None, word], second[None, :, word], out=words)
+        first, second = (np.ascontiguousarray(np.ascontiguousarray(photo).view(np.uint64).T) for photo in (one, other))
+        for word in range(len(first)):
+            np.bitwise_xor(first[word][:, None], second[word][None, :], out=words)
             np.bitwise_count(words, out=bits)
             np.add(total, bits, out=total)
         return total
@@ -110,21 +109,6 @@ def _falling_inside(points: np.ndarray, transform: np.ndarray, small: np.ndarray
     laid = points @ transform[:, :2].T + transform[:, 2]
     height, width = (side * SIDE / SMALL_SIDE for side in small.shape)
     return int(((laid >= 0) & (laid < (width, height))).all(axis=1).sum())
-
-
-def _matched_points(one: Traits, other: Traits) -> tuple[np.ndarray, np.ndarray]:
-    """(m, 2) each: where those features lie that are each other's nearest.
-
-    Distances in NumPy: OpenCV's matcher with cross-check takes twice the time for the same matches.
-    """
-    if min(len(one.points), len(other.points)) < LEAST_INLIERS:
-        return one.points[:0], other.points[:0]
-    first, second = (np.ascontiguousarray(photo.descriptors).view(np.uint64) for photo in (one, other))
-    bits = sum(np.bitwise_count(first[:, None, word] ^ second[None, :, word]).astype(np.uint16) for word in range(4))
-    nearest, back = bits.argmin(axis=1), bits.argmin(axis=0)
-    own = np.arange(len(nearest))
-    good = (back[nearest] == own) & (bits[own, nearest] <= MOST_DIFFERING_BITS)
-    return one.points[good], other.points[nearest[good]]
 
 
 def _agreement(one: np.ndarray, other: np.ndarray, transform: np.ndarray) -> float:
