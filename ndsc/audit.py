@@ -98,10 +98,11 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         page = Page(findings, verdicts, thumbnails(findings.photos, reader), config.audit.shown)
         html = page.html(_source(config), made, training_command(overrides, folder / VERDICTS))
         write_report(folder, html, {**tables(findings), VERDICTS: verdicts})
+    proposed = (verdicts["exclude"] == "yes").sum()
     closing_table(
         {
             "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
-            "doubtful": f"{len(verdicts):,}, of which leaving out is proposed for {(verdicts['exclude'] == 'yes').sum():,}",
+            "doubtful": f"{len(verdicts):,}, of which leaving out is proposed for {proposed:,}",
             "the page": str(folder / PAGE),
             "the verdicts": str(folder / VERDICTS),
         }

@@ -19,8 +19,8 @@ ADVICE = {
     "dark": "Hardly anything can be seen in these. Where you cannot tell the class, say yes in audit.csv.",
     "blurred": "Not even their sharpest edges are sharp. Where you cannot tell the class, say yes in audit.csv.",
     "nearly blank": "Next to nothing but one shade, the emptiest first: placeholders, or slim things on a white "
-    "ground. Those of a single shade are left out unless you say no in audit.csv; of the others, say yes to those without a "
-    "product.",
+    "ground. Those of a single shade are left out unless you say no in audit.csv; of the others, say yes to those "
+    "without a product.",
 }
 
 
@@ -87,7 +87,7 @@ class Page:
     def _classes(self) -> str:
         found = self._found
         good, bad = found.photos["label"].value_counts(), found.rejected["label"].value_counts()
-        names = sorted({*good.index, *bad.index}, key=lambda name: (-good.get(name, 0), name))
+        names = sorted({*good.index, *bad.index}, key=lambda name: (-int(good.get(name, 0)), name))
         rows = [(str(name), int(good.get(name, 0)), int(bad.get(name, 0))) for name in names]
         advice = (
             "A class with far fewer photos than the others is learned less well: take as many of each "

@@ -1,9 +1,10 @@
 """How sharp the sharpest edges of a photo are.
 
 CleanVision's own measure of blur is the spread of edges and of grey levels on 64 pixels; of a thing on a plain ground
-it says sharp, however blurred it is. An edge of contrast 1 that is blurred by s pixels has a second derivative of at most
-0.24 / s², so the largest ones tell how blurred the sharpest edges are, whatever share of the photo they are. To look at
-the Laplacian for that is as old as autofocus (Pertuz, Puig and Garcia 2013, "Analysis of focus measure operators").
+it says sharp, however blurred it is. An edge of contrast 1 that is blurred by s pixels has a second derivative of at
+most 0.24 / s², so the largest ones tell how blurred the sharpest edges are, whatever share of the photo they are. To
+look at the Laplacian for that is as old as autofocus (Pertuz, Puig and Garcia 2013, "Analysis of focus measure
+operators").
 """
 
 import cv2

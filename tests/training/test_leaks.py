@@ -5,6 +5,7 @@ A leak into the temperature is planted in `tests/evaluation/test_calibration.py`
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,7 +15,7 @@ from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.results import summarize
 from ndsc.training import phases
 from ndsc.training.features import FrozenPart
-from ndsc.training.fit import Side
+from ndsc.training.feed import Side
 from ndsc.training.phases import Study, train_phases
 from tests.training.conftest import LABELS
 
@@ -54,7 +55,7 @@ def with_other_photos(manifest: Manifest) -> Manifest:
     return replace(manifest, rows=rows)
 
 
-def outcome(study: Study, manifest: Manifest) -> dict[str, object]:
+def outcome(study: Study, manifest: Manifest) -> dict[str, Any]:
     """All that training, early stopping and scaling decide, and what is said of validation; and, by a name of its own,
     what is said of the test."""
     trained = train_phases(study, manifest, lambda *_: None)
