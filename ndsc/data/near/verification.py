@@ -17,13 +17,18 @@ LEAST_INLIERS = 20
 LEAST_SUPPORT = 0.2
 LEAST_AGREEMENT = 0.5
 MOST_DIFFERING_BITS = 64  # of the 256 bits of two descriptors
+# A first look at every third feature: of 98,000 candidates it sends four fifths away, and none of the 1,775 that show
+# the same picture, whose share is 0.115 and more.
+SCREENED = 3
+SCREENED_BITS = 48
+SCREENED_SHARE = 0.1
 TOLERANCE = 3.0  # pixels of the copy with SIDE pixels
 ATTEMPTS = 1000  # of RANSAC, which finds 20 inliers among 200 matches in 460 with a certainty of 99 %
 BLOCK = 8  # pixels of the small copy
 LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to compare
 LEAST_CORRELATION = 0.5  # of a block's grey levels in both photos
 # To be raised with every change here: verdicts by other rules must not be taken for these.
-RULES = 1
+RULES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +84,19 @@ class Comparison:
 
     def _matched_points(self, one: Traits, other: Traits) -> tuple[np.ndarray, np.ndarray]:
         """(m, 2) each: where those features lie that are each other's nearest."""
-        if min(len(one.points), len(other.points)) < LEAST_INLIERS:
+        if min(len(one.points), len(other.points)) < LEAST_INLIERS or not self._promising(one, other):
             return one.points[:0], other.points[:0]
         differing = self._differing_bits(one.descriptors, other.descriptors)
         nearest, back = differing.argmin(axis=1), differing.argmin(axis=0)
         own = np.arange(len(nearest))
         good = (back[nearest] == own) & (differing[own, nearest] <= MOST_DIFFERING_BITS)
         return one.points[good], other.points[nearest[good]]
+
+    def _promising(self, one: Traits, other: Traits) -> bool:
+        """Whether a third of the features of the photo with fewer of them has near ones in the other photo at all."""
+        fewer, more = sorted((one.descriptors, other.descriptors), key=len)
+        nearest = self._differing_bits(fewer[::SCREENED], more).min(axis=1)
+        return float((nearest <= SCREENED_BITS).mean()) >= SCREENED_SHARE
 
     def _differing_bits(self, one: np.ndarray, other: np.ndarray) -> np.ndarray:
         """(n, m) uint16, valid until the next call. OpenCV's matcher with cross-check takes twice the time."""
