@@ -1,7 +1,7 @@
 """What training is fed with: which photo is shown when and in which view, and how its features are come by."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,8 +15,7 @@ IN_MEMORY_BYTES = 512 * 2**20
 
 JUDGED_AT_ONCE = 512
 
-# From (n,) numbers of photos and of views to a batch as Keras takes it: features, labels, and weights if there are any.
-Gather = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
+Features = Callable[[Mapping[str, tf.Tensor], tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,21 +49,42 @@ def schedule(side: Side, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray
     return order, views[(first[order] + turn) % len(views)].astype(np.int32)
 
 
-def gatherer(side: Side, training: TrainingConfig, classes: int, weighted: bool) -> Gather:
+@dataclass(frozen=True)
+class Gather:
+    """How batches are put together, out of the tensors in `held`.
+
+    They are handed to `batch` and not found there: TensorFlow never lets go of a tensor that a traced function found
+    outside of its arguments, and in a sweep that is all features of every run.
+    """
+
+    held: Mapping[str, tf.Tensor]
+    _features: Features
+
+    def batch(self, held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        """From (n,) numbers of photos and of views to what Keras takes: features, labels, and weights if there are
+        any."""
+        batch = self._features(held, photos, views), tf.gather(held["labels"], photos)
+        return (*batch, tf.gather(held["weights"], photos)) if "weights" in held else batch
+
+
+def gathering(side: Side, training: TrainingConfig, classes: int, weighted: bool) -> Gather:
     """How batches of a side are put together.
 
     Args:
         weighted: as `training.class_weights` says; a validation is not.
     """
-    labels = tf.constant(np.eye(classes, dtype=np.float32)[side.labels] if training.label_smoothing else side.labels)
-    weights = _weights(side.labels, training.class_weights) if weighted else None
-    features = _from_memory(side.features) if side.in_memory else _from_cache(side.features)
-
-    def gather(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        batch = features(photos, views), tf.gather(labels, photos)
-        return batch if weights is None else (*batch, tf.gather(weights, photos))
-
-    return gather
+    labels = np.eye(classes, dtype=np.float32)[side.labels] if training.label_smoothing else side.labels
+    held = {"labels": tf.constant(labels)}
+    if weighted and training.class_weights != "none":
+        held["weights"] = tf.constant(_balancing(side.labels))
+    if not side.in_memory:
+        return Gather(held, _from_cache(side.features))
+    # TensorFlow gathers a batch in a fraction of the time that a call to Python takes.
+    held["features"] = tf.constant(np.stack(list(side.features.in_memory().rows.values())))
+    place = np.zeros(max(side.features.views) + 1, np.int32)
+    place[list(side.features.views)] = np.arange(len(side.features.views))
+    held["places"] = tf.constant(place)
+    return Gather(held, _from_memory)
 
 
 def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -75,7 +95,11 @@ def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size
     epochs, count = photos.shape
     # Keras must know where an epoch ends.
     counted = numbers.apply(tf.data.experimental.assert_cardinality(epochs * math.ceil(count / batch_size)))
-    return _untuned(counted.map(gather, num_parallel_calls=2, deterministic=True).prefetch(4))
+
+    def batch(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
+        return gather.batch(gather.held, photos, views)
+
+    return _untuned(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
 
 
 def by_epoch(photos: np.ndarray, views: np.ndarray) -> tf.data.Dataset:
@@ -91,34 +115,24 @@ def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
     return dataset.with_options(options)
 
 
-def _from_memory(features: ViewedFeatures) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
-    """All features in one tensor: TensorFlow gathers a batch in a fraction of the time that a call to Python takes."""
-    table = tf.constant(np.stack(list(features.in_memory().rows.values())))
-    place = np.zeros(max(features.views) + 1, np.int32)
-    place[list(features.views)] = np.arange(len(features.views))
-    places = tf.constant(place)
-
-    def gather(photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.gather_nd(table, tf.stack([tf.gather(places, views), photos], axis=1)), tf.float32)
-
-    return gather
+def _from_memory(held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    at = tf.stack([tf.gather(held["places"], views), photos], axis=1)
+    return tf.cast(tf.gather_nd(held["features"], at), tf.float32)
 
 
-def _from_cache(features: ViewedFeatures) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:
+def _from_cache(features: ViewedFeatures) -> Features:
     """Feature maps, which need not fit in memory, are read batch by batch."""
 
     def read(photos: np.ndarray, views: np.ndarray) -> np.ndarray:
         return features[photos, views].astype(np.float32)
 
-    def gather(photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    def gather(_held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(read, [photos, views], tf.float32), [None, *features.shape[1:]])
 
     return gather
 
 
-def _weights(labels: np.ndarray, kind: str) -> tf.Tensor | None:
-    """(n,) float32. `balanced`: inversely to the number of photos of a class, one on average over the photos."""
-    if kind == "none":
-        return None
+def _balancing(labels: np.ndarray) -> np.ndarray:
+    """(n,) float32 weights, inversely to the number of photos of a class, one on average over the photos."""
     counts = np.bincount(labels)
-    return tf.constant((len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32))
+    return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)

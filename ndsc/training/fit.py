@@ -15,7 +15,7 @@ from ndsc.library import build
 from ndsc.terminal import progress
 from ndsc.training.callbacks import KeepBest, Report
 from ndsc.training.features import ViewedFeatures
-from ndsc.training.feed import Side, by_epoch, gatherer, in_batches, judged_at_once, schedule
+from ndsc.training.feed import Side, by_epoch, gathering, in_batches, judged_at_once, schedule
 from ndsc.training.unfinished import Unfinished
 from ndsc.training.whole_epochs import take_whole_epochs
 
@@ -120,8 +120,8 @@ def _fed(
     photos, views = (shown[first:] for shown in schedule(train, training.epochs, seed))
     plain = np.arange(len(validation.labels), dtype=np.int32)[None]
     at_once = judged_at_once(validation.features, training.batch_size)
-    gather_train = gatherer(train, training, classes, weighted=True)
-    gather_plain = gatherer(validation, training, classes, weighted=False)
+    gather_train = gathering(train, training, classes, weighted=True)
+    gather_plain = gathering(validation, training, classes, weighted=False)
     if train.in_memory and validation.in_memory and len(train.features.shape) == 2:
         take_whole_epochs(model, gather_train, gather_plain, training.batch_size, at_once)
         return {

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from ndsc.config import Config, TrainingConfig
-from ndsc.training.feed import Side, gatherer, in_batches, schedule
+from ndsc.training.feed import Side, gathering, in_batches, schedule
 from tests.training.sides import side
 
 EPOCHS = 6
@@ -18,7 +18,7 @@ def training(configured: Callable[..., Config]) -> TrainingConfig:
 
 
 def batches(of: Side, training: TrainingConfig) -> list[tuple[np.ndarray, ...]]:
-    gather = gatherer(of, training, classes=2, weighted=True)
+    gather = gathering(of, training, classes=2, weighted=True)
     shown = in_batches(gather, *schedule(of, training.epochs, seed=0), training.batch_size)
     return list(shown.as_numpy_iterator())
 
@@ -53,8 +53,9 @@ def test_the_seed_decides_the_order():
 
 def test_balanced_weights_are_one_on_average_and_the_same_for_both_classes_together(training: TrainingConfig):
     few = Side(side(40, 1).features, (np.arange(40) % 10 == 0).astype(np.int32))
-    everyone = tf.range(40), tf.zeros(40, tf.int32)
-    _, labels, weights = gatherer(few, replace(training, class_weights="balanced"), 2, weighted=True)(*everyone)
+    balanced = replace(training, class_weights="balanced", batch_size=40, epochs=1)
+    ((_, labels, weights),) = batches(few, balanced)
     assert np.mean(weights) == pytest.approx(1)
     assert np.sum(weights[labels == 1]) == pytest.approx(np.sum(weights[labels == 0]))
-    assert len(gatherer(few, replace(training, class_weights="balanced"), 2, weighted=False)(*everyone)) == 2
+    validation = gathering(few, balanced, 2, weighted=False)
+    assert len(validation.batch(validation.held, tf.range(40), tf.zeros(40, tf.int32))) == 2
