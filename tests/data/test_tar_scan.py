@@ -108,6 +108,13 @@ def test_concatenated_archives_count_as_one(scan: Callable[..., Scan]):
     assert (found.skipped, found.truncated) == ({}, False)
 
 
+def test_a_header_behind_zeros_is_found_though_its_checksum_ends_in_another_byte(scan: Callable[..., Scan]):
+    second = bytearray(tar_bytes(["b.jpg"]))
+    assert second[154:156] == b"\0 "
+    second[155] = ord("(")
+    assert names(scan(tar_bytes(["a.jpg"]) + bytes(second))) == ["a.jpg", "b.jpg"]
+
+
 @pytest.mark.parametrize("cut", [0, 1, 511, 512, 513, 2000, 2559, 2560])
 def test_of_a_cut_off_archive_the_whole_members_are_kept(scan: Callable[..., Scan], cut: int):
     # Two members of 512 + 2048 bytes each, of which 2000 are data.
