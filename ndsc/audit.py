@@ -75,6 +75,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     from ndsc.auditing.page import Page
     from ndsc.auditing.report import PAGE, VERDICTS, check_folder, tables, thumbnails, write_report
     from ndsc.auditing.verdicts import verdict_table
+    from ndsc.data.duplicates import find_duplicates
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
     from ndsc.model.engine import choose_engine
@@ -92,7 +93,10 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         # However many cannot be used: to say which is what an audit is for.
         usable = find_usable(catalogue, drawn, reader, cache, max_rejected=1.0)
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
-        findings = examine(usable, vectors, reader, config.audit.folds, config.seed)
+        # A training may look away from copies; an audit does not.
+        kind = "exact" if config.split.duplicates == "off" else config.split.duplicates
+        groups = find_duplicates(usable.photos, vectors, kind, reader, cache, config.threads).groups
+        findings = examine(usable, vectors, groups, reader, config.audit.folds, config.seed)
         verdicts = verdict_table(findings)
         made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
         page = Page(findings, verdicts, thumbnails(findings.photos, reader), config.audit.shown)

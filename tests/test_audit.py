@@ -58,8 +58,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, and one under two labels
-    (which are two photos)."""
+    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, a smaller copy, and one under
+    two labels (which are two photos)."""
     place = Place(tmp_path_factory.mktemp("audit"))
     sample = render_sample(place.folder / "sample", photos_per_class=10)
     photos = place.folder / "photos"
@@ -72,6 +72,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     (photos / "beauty" / "broken.jpg").write_bytes((photos / "beauty" / "0.jpg").read_bytes()[:500])
     Image.new("RGB", (300, 300), "white").save(photos / "fashion" / "blank.jpg")
     (photos / "mobile" / "again.jpg").write_bytes((photos / "mobile" / "0.jpg").read_bytes())
+    with Image.open(photos / "mobile" / "1.jpg") as picture:
+        picture.resize((picture.width * 3 // 4, picture.height * 3 // 4)).save(
+            photos / "mobile" / "smaller.jpg", quality=70
+        )
     (photos / "mobile" / "stolen.jpg").write_bytes((photos / "fashion" / "0.jpg").read_bytes())
     return place
 
@@ -88,7 +92,7 @@ def audited(place: Place) -> str:
 
 
 def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Place, audited: str):
-    assert "33 can be used, 1 are broken" in audited
+    assert "34 can be used, 1 are broken" in audited
     assert str(place.report / "audit.html") in "".join(audited.split())
     names = {path.name for path in place.report.iterdir()}
     tables = {"audit", "classes", "sizes", "broken", "duplicates", "labels", "odd", "appearance"}
@@ -100,6 +104,8 @@ def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(plac
         ("fashion/0.jpg", "two labels", "yes"),
         ("mobile/stolen.jpg", "two labels", "yes"),
         ("mobile/again.jpg", "copy", "no"),
+        ("mobile/smaller.jpg", "copy", "no"),
+        ("mobile/1.jpg", "copy", "no"),
     ):
         assert issue in verdicts.loc[path, "issue"].split("; ")
         assert verdicts.loc[path, "exclude"] == exclude

@@ -4,26 +4,25 @@ import numpy as np
 import pandas as pd
 
 
-def duplicate_groups(photos: pd.DataFrame) -> pd.Series:
-    """The name of each photo's duplicate group. Photos of one group count as one piece of evidence in the audit.
-
-    Today the same bytes; whatever else makes photos copies of each other goes in here.
-    """
-    return photos["content"].rename("group")
-
-
 def find_copies(photos: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     """Every photo of a group of two or more, the groups with two labels first, then the largest.
 
-    Columns: group (numbered from 1), image_path, label, labels (how many the group has), position (in `photos`).
+    Columns: group (numbered from 1), image_path, label, labels (how many the group has), alike (in words: whether all
+    have the same bytes), position (in `photos`).
+
+    Args:
+        photos: usable photos (see `ndsc.data.photos.Usable`).
+        groups: (n,) names of their duplicate groups (see `ndsc.data.duplicates.find_duplicates`).
     """
     number = pd.factorize(groups)[0]
     sizes = np.bincount(number)[number]
     repeated = np.flatnonzero(sizes > 1)
-    found = photos.iloc[repeated][["image_path", "label"]].assign(
+    found = photos.iloc[repeated][["image_path", "label", "content"]].assign(
         key=number[repeated], photos=sizes[repeated], position=repeated
     )
     found["labels"] = found.groupby("key")["label"].transform("nunique")
+    contents = found.groupby("key")["content"].transform("nunique")
+    found["alike"] = np.where(contents == 1, "the same bytes", "the same picture")
     found = found.sort_values(["labels", "photos", "key", "image_path"], ascending=[False, False, True, True])
     found.insert(0, "group", pd.factorize(found["key"])[0] + 1)
-    return found[["group", "image_path", "label", "labels", "position"]].reset_index(drop=True)
+    return found[["group", "image_path", "label", "labels", "alike", "position"]].reset_index(drop=True)

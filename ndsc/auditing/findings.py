@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ndsc.auditing.appearance import judge_appearance
-from ndsc.auditing.copies import duplicate_groups, find_copies
+from ndsc.auditing.copies import find_copies
 from ndsc.auditing.labels import examine_labels
 from ndsc.auditing.oddity import FAR, measure_oddity
 from ndsc.data.catalogue import PhotoReader
@@ -39,16 +39,18 @@ class Findings:
         return order[np.nan_to_num(self.oddity)[order] > FAR]
 
 
-def examine(usable: Usable, vectors: np.ndarray, reader: PhotoReader, folds: int, seed: int) -> Findings:
+def examine(
+    usable: Usable, vectors: np.ndarray, groups: pd.Series, reader: PhotoReader, folds: int, seed: int
+) -> Findings:
     """Examine photos of at least two classes.
 
     Args:
         vectors: (n, d) features of the usable photos.
+        groups: (n,) names of their duplicate groups, each of which counts as one piece of evidence.
     """
     photos = usable.photos.reset_index(drop=True)
     classes = tuple(sorted(photos["label"].unique()))
     labels = pd.Categorical(photos["label"], categories=list(classes)).codes.astype(np.int64)
-    groups = duplicate_groups(photos)
     names = groups.to_numpy(dtype=object)
     return Findings(
         photos,

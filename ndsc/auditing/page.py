@@ -124,8 +124,9 @@ class Page:
         chosen = list(copies.groupby("group", sort=True))[:MOST_GROUPS]
         framed = [self._group(rows) for _, rows in chosen]
         advice = (
-            "Copies stay on one side of a split by themselves (split.duplicates). A photo under two labels is set "
-            "aside by training: decide which label is right, and mend the other listing."
+            "Training keeps copies on one side of a split: by itself where they have the same bytes, with "
+            "split.duplicates=near where they show the same picture. Under two labels, it sets them aside: decide "
+            "which label is right, and mend the other listing."
         )
         rest = markup.more(len(chosen), copies["group"].nunique(), "duplicates.csv", "more groups")
         parts = [markup.groups(framed), rest] if framed else []
@@ -133,12 +134,13 @@ class Page:
 
     def _group(self, rows: pd.DataFrame) -> list[Card]:
         two = bool((rows["labels"] > 1).any())
-        beside = f"group {rows['group'].iloc[0]}, {counted(len(rows), 'photo')}"
+        first = rows.iloc[0]
+        beside = f"group {first['group']}: {counted(len(rows), 'photo')}, {first['alike']}"
         # Of a group under two labels, both are shown.
-        first = rows.loc[[*rows.drop_duplicates("label").index, *rows[rows.duplicated("label")].index]]
+        ordered = rows.loc[[*rows.drop_duplicates("label").index, *rows[rows.duplicated("label")].index]]
         return [
             Card(self._thumbnail(int(row["position"])), str(row["label"]), beside, row["image_path"], two)
-            for _, row in first.head(MOST_OF_A_GROUP).iterrows()
+            for _, row in ordered.head(MOST_OF_A_GROUP).iterrows()
         ]
 
     def _labels(self) -> str:

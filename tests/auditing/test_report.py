@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.auditing.copies import duplicate_groups, find_copies
+from ndsc.auditing.copies import find_copies
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.page import Page
 from ndsc.auditing.report import check_folder, tables, write_report
 from ndsc.auditing.verdicts import COLUMNS, verdict_table
 from ndsc.errors import UserError
 
+# 2 to 4 show the same picture; 2 and 3 have the same bytes.
+GROUPS = pd.Series(["same", "same", *["copy"] * 3, *(f"alone {number}" for number in range(5, 12))])
 EVIL = '<img src=x onerror="alert(1)">&.jpg'
 
 
@@ -25,7 +27,7 @@ def findings() -> Findings:
     photos = pd.DataFrame(
         {
             "image_path": [f"photo {number}.jpg" for number in range(11)] + [EVIL],
-            "content": ["same", "same", *["copy"] * 3, *(f"hash {number}" for number in range(5, 12))],
+            "content": ["same", "same", "copy", "copy", "near", *(f"hash {number}" for number in range(5, 12))],
             "label": ["cat", "dog", "cat", "cat", "cat", "dog", "cat", "dog", "cat", "dog", "cat", "dog"],
             "role": ["sample"] * 11 + ["test"],
             "width": 300,
@@ -46,7 +48,7 @@ def findings() -> Findings:
     appearance = pd.DataFrame({"dark": nothing, "blurred": nothing, "nearly blank": nothing})
     appearance.loc[8, "dark"], appearance.loc[[9, 10], "nearly blank"] = 0.2, [0.01, 0.25]
     rejected = pd.DataFrame({"image_path": ["broken.jpg"], "label": ["dog"], "reason": ["cut off or damaged"]})
-    copies = find_copies(photos, duplicate_groups(photos))
+    copies = find_copies(photos, GROUPS)
     return Findings(photos, rejected, ("cat", "dog"), copies, labels, oddity, appearance)
 
 
@@ -88,7 +90,7 @@ def test_where_nothing_is_wrong_the_table_is_empty_and_the_page_says_so(findings
         fine,
         findings.rejected.iloc[:0],
         ("cat", "dog"),
-        find_copies(fine, duplicate_groups(fine)),
+        find_copies(fine, fine["content"]),
         pd.concat([findings.labels.iloc[[0]]] * 6, ignore_index=True),
         np.zeros(6),
         findings.appearance.iloc[:6] * np.nan,
@@ -102,6 +104,7 @@ def test_where_nothing_is_wrong_the_table_is_empty_and_the_page_says_so(findings
 def test_copies_under_two_labels_come_first(findings: Findings):
     assert findings.copies["group"].tolist() == [1, 1, 2, 2, 2]
     assert findings.copies["labels"].tolist() == [2, 2, 1, 1, 1]
+    assert findings.copies["alike"].tolist() == ["the same bytes"] * 2 + ["the same picture"] * 3
 
 
 class Reader(HTMLParser):
