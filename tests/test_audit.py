@@ -58,8 +58,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, a smaller copy, and one under
-    two labels (which are two photos)."""
+    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, a smaller copy, and one
+    under two labels (which are two photos)."""
     place = Place(tmp_path_factory.mktemp("audit"))
     sample = render_sample(place.folder / "sample", photos_per_class=10)
     photos = place.folder / "photos"
