@@ -37,6 +37,8 @@ def progress(step: str, total: int | None = None, unit: str = "photos") -> Itera
 def closing_table(rows: Mapping[str, str]) -> None:
     """Print what a finished run has to say, a line each."""
     table = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
+    table.add_column()
+    table.add_column(overflow="fold")  # a path that is cut short leads nowhere
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
