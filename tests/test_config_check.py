@@ -73,7 +73,7 @@ REFUSED = {
     "training=finetune backbone.freeze=none": "training=finetune lowers the freeze line",
     "training=finetune training.finetune.freeze=all": "training=finetune lowers the freeze line",
     # what nothing reads
-    "+sampling.perclass=5": "There is no setting sampling.perclass; expected one of fraction, .*per_class",
+    "+sampling.perclass=5": "There is no setting sampling.perclass; expected one of exclude, .*per_class",
     "+sampling.test.size=5": "There is no setting sampling.test.size",
     "+colour=red": "There is no setting colour",
     # targets
