@@ -73,9 +73,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
     Image.new("RGB", (300, 300), "white").save(photos / "fashion" / "blank.jpg")
     (photos / "mobile" / "again.jpg").write_bytes((photos / "mobile" / "0.jpg").read_bytes())
     with Image.open(photos / "mobile" / "1.jpg") as picture:
-        picture.resize((picture.width * 3 // 4, picture.height * 3 // 4)).save(
-            photos / "mobile" / "smaller.jpg", quality=70
-        )
+        smaller = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
+    smaller.save(photos / "mobile" / "smaller.jpg", quality=70)
     (photos / "mobile" / "stolen.jpg").write_bytes((photos / "fashion" / "0.jpg").read_bytes())
     return place
 

@@ -16,10 +16,11 @@ h2 .count {{ color: {ORANGE}; }}
 h2 .none {{ color: {MUTED}; font-weight: normal; }}
 h3 {{ font-size: 14px; margin: 22px 0 8px; }}
 p {{ margin: 4px 0 12px; max-width: 78ch; }}
+p.rest {{ margin-top: 12px; }}
 .muted {{ color: {MUTED}; }}
 section {{ border-top: 1px solid {FAINT}; margin-top: 36px; padding-top: 26px; }}
 code, pre {{ font: 13px/1.5 ui-monospace, "SF Mono", "Liberation Mono", Menlo, monospace; }}
-pre {{ background: #f6f8fa; border-radius: 6px; padding: 12px 14px; white-space: pre-wrap; word-break: break-all; }}
+pre {{ background: #f6f8fa; border-radius: 6px; padding: 12px 14px; white-space: pre-wrap; overflow-wrap: anywhere; }}
 .tiles {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 10px; margin: 22px 0 8px; }}
 .tile {{ border: 1px solid {FAINT}; border-radius: 8px; padding: 10px 12px; color: inherit; text-decoration: none; }}
 a.tile:hover {{ border-color: {BLUE}; }}
@@ -121,7 +122,7 @@ def more(shown: int, of: int, file: str, what: str = "more") -> str:
     """Where the rest is."""
     if of <= shown:
         return ""
-    return f'<p class="muted">{of - shown:,} {what} in <code>{escape(file)}</code>.</p>'
+    return f'<p class="muted rest">{of - shown:,} {what} in <code>{escape(file)}</code>.</p>'
 
 
 def _card(card: Card) -> str:

@@ -22,6 +22,7 @@ from tests.training.conftest import LABELS
 SPLITS = {"train": range(24), "validation": range(24, 36), "test": range(36, 44)}
 # Learns fast and stops soon, so that an epoch too many or too few would show.
 SETTINGS = (
+    "backbone.engine=tensorflow",
     "augmentation=none",
     "training.epochs=12",
     "optimizer.learning_rate=0.05",
