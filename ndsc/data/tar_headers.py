@@ -126,6 +126,8 @@ def _checksum_matches(block: bytes) -> bool:
     """Whether the sum of all bytes, with blanks in place of the checksum itself, is as stated."""
     blanked = block[:148] + b" " * 8 + block[156:]
     stated = parse_number(block[_CHECKSUM])
+    if not stated:
+        return False  # the blanks alone make 256; as signed bytes, noise can add up to nothing
     if blanked.isascii():
         # The low half of Adler-32 is 1 + the sum modulo 65,521, which 512 bytes of ASCII cannot reach. `sum` takes
         # ten times as long, and checksums are what indexing spends its time on.

@@ -41,10 +41,13 @@ def with_checksum(header: bytes) -> bytes:
 
 
 def by_tarfile(path: Path) -> list[tuple[str, int, int]]:
-    """Name, offset and size of the regular files that `tarfile` finds and that lie within the file."""
+    """Name, offset and size of the regular files that `tarfile` finds and that lie within the file.
+
+    Without those that state a checksum of 0: `tarfile` takes noise for a header whose signed bytes add up to it.
+    """
     end = path.stat().st_size
     with tarfile.open(path, "r:", ignore_zeros=True) as archive:
-        whole = [member for member in archive if member.isreg() and not member.issparse()]
+        whole = [member for member in archive if member.isreg() and not member.issparse() and member.chksum]
     return [
         (
             member.name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace"),

@@ -46,6 +46,13 @@ def test_a_checksum_of_signed_bytes_is_accepted_as_old_writers_made_it():
     assert parse_header(old).name == "é" * 9
 
 
+def test_noise_whose_signed_bytes_add_up_to_the_checksum_of_zeros_is_no_header():
+    block = bytearray(512)
+    block[303] = block[460] = 128
+    with pytest.raises(DamagedHeader):
+        parse_header(bytes(block))
+
+
 def test_a_file_whose_name_ends_in_a_slash_is_a_folder_in_the_oldest_format():
     block = header_of("folder/x")
     block = with_checksum(b"folder/\0".ljust(100, b"\0") + block[100:156] + b"\0" + block[157:])
