@@ -42,7 +42,7 @@ class GridSweeper(ComposingSweeper):
         for values in itertools.product(*(_values(overrides[key]) for key in swept)):
             chosen = dict(zip(swept, values, strict=True))
             differs = {key.lstrip("+"): _unescaped(value) for key, value in chosen.items()}
-            jobs.append(self._job([*same, *(f"{key}={value}" for key, value in chosen.items())], differs))
+            jobs.append(self._job(same, chosen, differs))
         return jobs
 
 

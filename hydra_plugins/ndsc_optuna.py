@@ -57,7 +57,7 @@ class OptunaSweeper(ComposingSweeper):
                     f"{' '.join(arguments)}."
                 )
             self._same = [fixed(override) for key, override in overrides.items() if key not in space]
-            first = self._job(self._same, {})
+            first = self._job(self._same, {}, {})
             described = f"{first.key} {space} {self._seed}"
             key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
             sweep = Sweep(self._launcher, self.config, arguments)
@@ -82,8 +82,8 @@ class OptunaSweeper(ComposingSweeper):
 
     def _trial_job(self, number: int, chosen: Mapping[str, Any], study: str) -> Job:
         """The job of one trial, which reports to it at some epochs."""
-        differs = {key.lstrip("+"): _written(value) for key, value in chosen.items()}
-        job = self._job([*self._same, *(f"{key}={_written(value)}" for key, value in chosen.items())], differs)
+        written = {key: _written(value) for key, value in chosen.items()}
+        job = self._job(self._same, written, {key.lstrip("+"): value for key, value in written.items()})
         callback = {
             "_target_": "ndsc.training.callbacks.PruneTrial",
             "storage": f"'{self._storage}'",

@@ -66,7 +66,7 @@ def open_study(storage: str, name: str, seed: int) -> optuna.Study:
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:
     """The trials that came to something, pruned ones included."""
-    return study.get_trials(states=[TrialState.COMPLETE, TrialState.PRUNED])
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
 
 def was_pruned(trial: FrozenTrial) -> bool:

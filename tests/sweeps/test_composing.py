@@ -1,0 +1,70 @@
+"""Configurations of jobs are those that Hydra composes, which is asked only where they differ in more than values."""
+
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import ConfigCompositionException
+from omegaconf import OmegaConf
+
+from ndsc.config import CONFIG_FOLDER, register
+from ndsc.sweeps.composing import ComposingSweeper
+
+SAME = ("+experiment=baseline", "head=mlp", "tracking=off")
+
+
+class Composing(ComposingSweeper):
+    """Composes, and sweeps nothing. Counts how often it asks Hydra."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def sweep(self, arguments: list[str]) -> None:
+        raise NotImplementedError
+
+    def _by_hydra(self, overrides):
+        self.asked += 1
+        return super()._by_hydra(overrides)
+
+
+@pytest.fixture
+def sweeper() -> Iterator[Composing]:
+    register()
+    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        made = Composing()
+        made.config = compose("train", return_hydra_config=True)
+        HydraConfig.instance().set_config(made.config)
+        made.hydra_context = SimpleNamespace(config_loader=GlobalHydra.instance().config_loader())
+        yield made
+    HydraConfig.instance().cfg = None
+
+
+@pytest.mark.parametrize(
+    ("chosen", "asked"),
+    [
+        (["head.dropout=0.25", "seed=3", "backbone.freeze='before:conv5_block1'", "data.extra=null"], 1),
+        (["optimizer=adamw", "optimizer.weight_decay=1e-4"], 2),
+        (["+optimizer.beta_1=0.8", "~augmentation.layers.flip", "augmentation.views=2"], 2),
+        (["augmentation.layers={}", "sampling=all", "split=group", "split.by=source"], 2),
+    ],
+)
+def test_they_are_what_hydra_composes(sweeper: Composing, chosen: list[str], asked: int):
+    sweeper._composed(SAME, ["seed=1"])
+    composed = sweeper._composed(SAME, chosen)
+    assert sweeper.asked == asked
+    assert composed == sweeper._by_hydra([*SAME, *chosen])
+    assert OmegaConf.to_yaml(composed, resolve=True) == OmegaConf.to_yaml(
+        sweeper._by_hydra([*SAME, *chosen]), resolve=True
+    )
+    # What one job chooses is not left behind for the next.
+    assert sweeper._composed(SAME, ["seed=1"]) == sweeper._by_hydra([*SAME, "seed=1"])
+
+
+@pytest.mark.parametrize("wrong", ["head.dropuot=0.5", "seed=many"])
+def test_a_mistake_is_told_in_hydra_s_words(sweeper: Composing, wrong: str):
+    with pytest.raises(ConfigCompositionException, match=wrong.partition("=")[0]):
+        sweeper._composed(SAME, [wrong])
