@@ -25,7 +25,7 @@ help:  ## this list
 	@touch $@
 
 # What not everybody needs: the weights of `backbone=xception`, and the extras of pyproject.toml.
-EXTRAS = remote int8 sweeps ray slurm audit
+EXTRAS = remote int8 sweeps ray slurm postgres audit
 $(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
 	@$(INSTALL) $<
 	@touch $@
