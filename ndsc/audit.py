@@ -3,7 +3,6 @@
 Takes the same settings as `ndsc.train`; `main` reads straight down, in the order in which the data goes.
 """
 
-import importlib.util
 import logging
 import shlex
 import time
@@ -19,6 +18,7 @@ from ndsc import config as schema
 from ndsc.config import CONFIG_FOLDER, Config, as_schema
 from ndsc.config_check import check as check_training
 from ndsc.errors import UserError, shown_to_user
+from ndsc.packages import installing, missing
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import closing_table
 
@@ -121,11 +121,11 @@ def check(config: AuditConfig) -> None:
         UserError: what a training would refuse, numbers out of range, or packages that are missing.
     """
     check_training(config)
-    missing = [package for name, package in PACKAGES.items() if importlib.util.find_spec(name) is None]
-    if missing:
+    absent = missing(PACKAGES)
+    if absent:
         raise UserError(
-            f"python -m ndsc.audit needs the packages {', '.join(PACKAGES.values())}. Install them with: python -m pip "
-            f"install --no-deps --require-hashes -r requirements/audit.txt . Received: no {', no '.join(missing)}."
+            f"python -m ndsc.audit needs the packages {', '.join(PACKAGES.values())}. Install them with: "
+            f"{installing('audit')} . Received: no {', no '.join(absent)}."
         )
     for key, value, least in (("folds", config.audit.folds, 2), ("shown", config.audit.shown, 1)):
         if value < least:

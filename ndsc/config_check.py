@@ -1,6 +1,5 @@
 """What the types of a configuration cannot say: ranges, illegal combinations, targets outside the whitelist."""
 
-import importlib.util
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 
 from ndsc.data.remote import is_remote, missing_packages
 from ndsc.errors import UserError
+from ndsc.packages import installing, missing
 
 if TYPE_CHECKING:
     from ndsc.config import Config
@@ -167,11 +167,11 @@ def _wrong_address(config: "Config") -> Iterator[str]:
             f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
             f"data.root={data.root}."
         )
-    missing = missing_packages(data.root)
-    if missing:
+    absent = missing_packages(data.root)
+    if absent:
         yield (
-            f"Data on a server needs {' and '.join(missing)}, which cannot be imported here; install with: python -m "
-            f"pip install --no-deps --require-hashes -r requirements/remote.txt . Received: data.root={data.root}."
+            f"Data on a server needs {' and '.join(absent)}, which cannot be imported here; install with: "
+            f"{installing('remote')} . Received: data.root={data.root}."
         )
 
 
@@ -216,24 +216,21 @@ def _wrong_quantization(config: "Config") -> Iterator[str]:
             "backbone.precision=int8 is of the frozen part, and without one only the photos would be made coarser. "
             "Received: backbone.precision=int8 and a freeze line of none."
         )
-    if importlib.util.find_spec("nncf") is None:
+    if missing({"nncf": "nncf"}):
         yield (
             "backbone.precision=int8 needs the package nncf, which is not installed. Say backbone.precision=auto, or "
-            "install it with: python -m pip install --no-deps --require-hashes -r requirements/int8.txt . "
-            "Received: backbone.precision=int8."
+            f"install it with: {installing('int8')} . Received: backbone.precision=int8."
         )
 
 
 def _missing_for_duplicates(config: "Config") -> Iterator[str]:
     if config.split.duplicates != "near":
         return
-    packages = {"opencv-python-headless": "cv2", "imagehash": "imagehash"}
-    missing = [package for package, module in packages.items() if importlib.util.find_spec(module) is None]
-    if missing:
+    absent = missing({"cv2": "opencv-python-headless", "imagehash": "imagehash"})
+    if absent:
         yield (
-            f"split.duplicates=near needs {' and '.join(missing)}, not installed here. Say split.duplicates=exact, or "
-            "install the extra with: python -m pip install --no-deps --require-hashes -r requirements/audit.txt . "
-            "Received: split.duplicates=near."
+            f"split.duplicates=near needs {' and '.join(absent)}, not installed here. Say split.duplicates=exact, or "
+            f"install the extra with: {installing('audit')} . Received: split.duplicates=near."
         )
 
 

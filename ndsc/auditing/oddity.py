@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from ndsc.data.vectors import unit_rows
+
 NEIGHBOURS = 10
 # Photos of a class that the others are compared with; more take longer and find the same ones.
 MOST_COMPARED = 5_000
@@ -43,18 +45,12 @@ def measure_oddity(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
 
 def _distances(vectors: np.ndarray, group: np.ndarray, mine: np.ndarray, others: np.ndarray) -> np.ndarray:
     """(mine,) mean cosine distances to the nearest of the others that are of another group."""
-    compared, near = _unit(vectors[others]), min(NEIGHBOURS, len(others) - 1)
+    compared, near = unit_rows(vectors[others]), min(NEIGHBOURS, len(others) - 1)
     found = np.empty(len(mine))
     for start in range(0, len(mine), AT_ONCE):
         part = mine[start : start + AT_ONCE]
-        likeness = _unit(vectors[part]) @ compared.T
+        likeness = unit_rows(vectors[part]) @ compared.T
         likeness[group[part][:, None] == group[others]] = -1.0
         nearest = np.partition(likeness, -near, axis=1)[:, -near:]
         found[start : start + len(part)] = 1 - nearest.mean(axis=1)
     return found
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """(n, d) float32 rows of length one; one of zeros stays."""
-    rows = vectors.astype(np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)

@@ -167,6 +167,7 @@ class Page:
             advice,
             "labels.csv",
             lambda at: (f"{found.photos.at[at, 'label']}?", looks_like(found, at)),
+            bad=found.labels["wrong"],
         )
 
     def _odd(self) -> str:
@@ -203,19 +204,13 @@ class Page:
         advice: str,
         file: str,
         told: Callable[[int], tuple[str, str]],
+        bad: pd.Series | None = None,
     ) -> str:
-        """A section that shows the first of these photos, with two lines on each."""
+        """A section that shows the first of these photos, with two lines on each; `bad` says for every photo whether
+        it stands out."""
         shown = list(positions)[: self._shown]
         paths = self._found.photos["image_path"]
-        made = [
-            Card(
-                self._thumbnail(at),
-                *told(at),
-                paths[at],
-                bad=name == "labels" and bool(self._found.labels.at[at, "wrong"]),
-            )
-            for at in shown
-        ]
+        made = [Card(self._thumbnail(at), *told(at), paths[at], bad is not None and bool(bad[at])) for at in shown]
         parts = [markup.cards(made), markup.more(len(shown), len(positions), file)] if shown else []
         return markup.section(name, title, len(positions), advice, parts)
 

@@ -2,8 +2,6 @@
 
 import base64
 import io
-import os
-import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -14,6 +12,7 @@ from ndsc.auditing.appearance import photo
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.labels import ranked
 from ndsc.data.catalogue import PhotoReader
+from ndsc.data.table_cache import replaced
 from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
 
@@ -92,22 +91,14 @@ def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> 
     """
     check_folder(folder)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
         for name, table in found.items():
-            # With a mark of its encoding, or spreadsheets on Windows misread what is not English.
-            _write(folder / name, table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
-        _write(folder / PAGE, page.encode("utf-8"))
+            with replaced(folder / name) as unfinished:
+                # With a mark of its encoding, or spreadsheets on Windows misread what is not English.
+                unfinished.write_bytes(table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
+        with replaced(folder / PAGE) as unfinished:
+            unfinished.write_bytes(page.encode("utf-8"))
     except OSError as error:
         raise UserError(
             f"audit.output must name a folder that can be written. Received: {folder} ({error.strerror or error}). "
             "Free some space there, or name another folder."
         ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        unfinished.write_bytes(data)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)

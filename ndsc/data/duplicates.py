@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 
 from ndsc.data.catalogue import PhotoReader
-
-MADE_OF = ("inliers", "support", "agreement")
+from ndsc.data.near.match import FIELDS
 
 
 @dataclass(frozen=True)
@@ -21,7 +20,7 @@ class Duplicates:
     and size.
 
     `pairs`: one row for each near pair: first and second (image paths), first_label and second_label, inliers, support
-    and agreement (see `ndsc.data.near.verification.Match`), group (the first one's), and `joined`, which is false where
+    and agreement (see `ndsc.data.near.match.Match`), group (the first one's), and `joined`, which is false where
     the cap on the size of groups kept the two apart.
     """
 
@@ -85,7 +84,7 @@ def _near(
             "second": second["image_path"].to_numpy(),
             "first_label": first["label"].to_numpy(),
             "second_label": second["label"].to_numpy(),
-            **{name: found.matches[:, column] for column, name in enumerate(MADE_OF)},
+            **{name: found.matches[:, column] for column, name in enumerate(FIELDS)},
             "group": names[found.pairs[:, 0]],
             "joined": ~refused,
         }
@@ -96,5 +95,5 @@ def _near(
 
 def _no_pairs() -> pd.DataFrame:
     columns = {name: pd.Series(dtype=object) for name in ("first", "second", "first_label", "second_label")}
-    numbers = {name: pd.Series(dtype=np.float64) for name in MADE_OF}
+    numbers = {name: pd.Series(dtype=np.float64) for name in FIELDS}
     return pd.DataFrame({**columns, **numbers, "group": pd.Series(dtype=object), "joined": pd.Series(dtype=bool)})

@@ -21,6 +21,11 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
+def naming_data(config: "Config") -> tuple[object, ...]:
+    """All settings that `data_digest` follows: where they are equal, it is."""
+    return config.data, config.sampling.test.list, config.sampling.exclude
+
+
 def data_digest(config: "Config") -> str:
     """32 hex digits that change with the data, but not with the folder that it lies in.
 

@@ -83,7 +83,7 @@ def finish(
     aside[photos.groupby("group")["label"].transform("nunique") > 1] = "same photo under two labels"
     sound = aside == ""
     chosen = _choose_test(photos[sound], vectors[sound.to_numpy()], test.per_class).reindex(photos.index)
-    difficulty = photos["difficulty"].astype(object).where(photos["difficulty"].notna(), chosen)
+    difficulty = _stated_or(photos, chosen)
     side = _sides(photos["role"], difficulty, split.kind)
     aside[sound & (side == "")] = "held out to choose test photos from"
     _keep_copies_together(photos, side, aside)
@@ -103,11 +103,14 @@ def _blind_sides(
     """The sides that the photos would be on if nobody had looked for copies."""
     alone = photos.assign(group=photos.index.astype(str) + "/" + photos["content"])
     chosen = _choose_test(alone.assign(content=alone["group"]), vectors, test.per_class)
-    side = _sides(
-        alone["role"], alone["difficulty"].astype(object).where(alone["difficulty"].notna(), chosen), split.kind
-    )
+    side = _sides(alone["role"], _stated_or(alone, chosen), split.kind)
     _split_at_random(alone, side, side != "", split.validation, derive(seed, "split"))
     return side
+
+
+def _stated_or(photos: pd.DataFrame, chosen: pd.Series) -> pd.Series:
+    """The difficulty that the data states of a test photo, or the one by which it was chosen."""
+    return photos["difficulty"].astype(object).where(photos["difficulty"].notna(), chosen)
 
 
 def _divided(groups: pd.Series, side: pd.Series) -> int:

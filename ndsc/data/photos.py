@@ -5,7 +5,6 @@ bytes are read and hashed in every run, since the hash is its identity everywher
 """
 
 import logging
-import os
 import threading
 import warnings
 from collections import Counter
@@ -26,6 +25,7 @@ from ndsc.data.sampling import Draw, Queue
 from ndsc.data.tables import names_beside
 from ndsc.data.verdicts import SCHEMA, Verdict, Verdicts, verdict_table
 from ndsc.errors import UserError
+from ndsc.process import usable_cores
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class _Judge:
         self._reader, self._verdicts, self._threads = reader, verdicts, threads
         self._places = rows.select(["archive", "offset", "size"])
         # Bytes may come from as many places at once as they like; pixels take up to 500 MB a photo.
-        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._decoding = threading.BoundedSemaphore(usable_cores())
 
     def __call__(self, positions: Sequence[int]) -> list[Verdict]:
         places = self._places.take(pa.array(positions, pa.int64()))

@@ -1,17 +1,17 @@
 """Reading before it is needed: from a server many photos are asked for at once, so that its delays overlap."""
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.remote import CONCURRENT_READS, is_remote
+from ndsc.process import usable_cores
 
 
 def reads_at_once(archives: Iterable[object]) -> int:
     """How many threads shall read out of these archives: as many as there are cores, or more where one is remote."""
-    return CONCURRENT_READS if any(map(is_remote, set(archives))) else os.cpu_count() or 1
+    return CONCURRENT_READS if any(map(is_remote, set(archives))) else usable_cores()
 
 
 def read_ahead(reader: PhotoReader, places: Iterable[tuple[str, int, int]]) -> Iterator[bytes]:

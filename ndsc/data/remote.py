@@ -5,13 +5,13 @@ variables and files, FSSPEC_S3_…, and ~/.netrc.
 """
 
 import hashlib
-import importlib.util
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from ndsc.errors import UserError
+from ndsc.packages import installing, missing
 
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
@@ -71,8 +71,16 @@ class RemotePath:
 
         Raises:
             NotThere: it has none.
-            UserError: it does not answer, refuses to, or does not know the file's size.
+            UserError: a package is missing, or the server does not answer, refuses to, or does not know the file's
+                size.
         """
+        # Here and not whenever bytes are read: whoever reads a file has asked for its status first.
+        absent = missing_packages(self)
+        if absent:
+            raise UserError(
+                f"Data at {self} needs {' and '.join(absent)}, not installed here. Received: an address on a server. "
+                f"Install with: {installing('remote')}"
+            )
         told = ask(self, lambda files: files.info(self.address))
         if told.get("type") != "file":
             raise NotThere(f"A file was expected. Received: {self}, which is a folder. Mend the address.")
@@ -90,7 +98,7 @@ def is_remote(place: object) -> bool:
 def missing_packages(place: object) -> list[str]:
     """Which packages of the extra `remote` are needed for this address and not installed."""
     needed = ("fsspec", "s3fs" if str(place).lower().startswith("s3:") else "aiohttp")
-    return [name for name in needed if importlib.util.find_spec(name) is None]
+    return missing({name: name for name in needed})
 
 
 class RemoteFile:
@@ -142,14 +150,8 @@ def ask(path: RemotePath, question: "Callable[[AbstractFileSystem], Answer]") ->
 
     Raises:
         NotThere: there is no such file.
-        UserError: a package is missing, or the server does not answer, or refuses to.
+        UserError: the server does not answer, or refuses to.
     """
-    missing = missing_packages(path)
-    if missing:
-        raise UserError(
-            f"Data at {path} needs {' and '.join(missing)}, not installed here. Received: an address on a server. "
-            "Install with: python -m pip install --no-deps --require-hashes -r requirements/remote.txt"
-        )
     for attempt in range(TRIES):
         try:
             return question(_filesystem(path.address))

@@ -122,20 +122,31 @@ def load_or_make(path: Path, make: Callable[[], tuple[pa.Table, dict[str, Any]]]
 
 
 @contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
+def replaced(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, which becomes `path` when the block ends well and vanishes when it does not.
+
+    Raises:
+        OSError: the disk refuses, for instance because it is full.
+    """
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """The same for what goes into the cache.
 
     Raises:
         UserError: the disk refuses, for instance because it is full.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replaced(path) as temporary:
             yield temporary
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise UserError(
             f"The cache must be writable. Received: {error.strerror or error} at {path.parent}. Free some space there "

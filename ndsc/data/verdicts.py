@@ -1,19 +1,13 @@
 """Verdicts on photos, remembered in the cache: whether a content can be used, and what its header says."""
 
-import hashlib
-import logging
-import secrets
 from dataclasses import asdict, dataclass
 from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
 
+from ndsc.data.added_tables import AddedTables
 from ndsc.data.images import DECODER, Unusable, examine
-from ndsc.data.table_cache import load_table, save_table
-from ndsc.errors import UserError
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,17 +34,15 @@ SCHEMA = pa.schema(
 
 
 class Verdicts:
-    """Verdicts by content, kept as small tables that are added and never changed."""
+    """Verdicts by content."""
 
     def __init__(self, cache_root: Path) -> None:
-        self._folder = cache_root / "verdicts" / hashlib.blake2b(DECODER.encode(), digest_size=8).hexdigest()
+        self._kept = AddedTables(cache_root / "verdicts", DECODER)
         self._known: dict[str, Verdict] = {}
         self._new: list[Verdict] = []
-        for path in sorted(self._folder.glob("[!.]*.arrow")):
-            loaded = load_table(path)
-            if loaded is not None:
-                columns = [loaded[0].column(name).to_pylist() for name in SCHEMA.names]
-                self._known.update(zip(columns[0], map(Verdict, *columns), strict=True))
+        for table in self._kept.load():
+            columns = [table.column(name).to_pylist() for name in SCHEMA.names]
+            self._known.update(zip(columns[0], map(Verdict, *columns), strict=True))
 
     def of(self, content: str, data: bytes) -> Verdict:
         """The verdict on these bytes, remembered or made now. Safe to call from several threads."""
@@ -63,13 +55,9 @@ class Verdicts:
 
     def save(self) -> None:
         """Add what is new to the cache. A cache that cannot be written is worth a warning: the run needs it not."""
-        if not self._new:
-            return
-        try:
-            save_table(self._folder / f"{secrets.token_hex(16)}.arrow", verdict_table(self._new), {})
-        except UserError as error:
-            log.warning("The verdicts on %d photos could not be kept. %s", len(self._new), error)
-        self._new = []
+        if self._new:
+            self._kept.add(verdict_table(self._new), f"The verdicts on {len(self._new)} photos")
+            self._new = []
 
 
 def verdict_table(verdicts: list[Verdict]) -> pa.Table:

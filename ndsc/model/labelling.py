@@ -17,6 +17,7 @@ from ndsc.data.table_cache import file_digest
 from ndsc.model.backbone import Cut
 from ndsc.model.engine import BATCH, Engine, build_engine, choose_engine
 from ndsc.model.raw import RawClassifier
+from ndsc.process import usable_cores
 
 BATCHES_AHEAD = 3
 # A photo at the limit of pixels takes half a gigabyte while it is resized.
@@ -81,7 +82,7 @@ def _prepared(
             return str(error)
 
     ahead: deque[tuple[list[str], list[Future]]] = deque()
-    with ThreadPoolExecutor(min(os.cpu_count() or 1, MOST_THREADS)) as threads:
+    with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as threads:
         for start in range(0, photos.num_rows, BATCH):
             rows = photos.slice(start, BATCH).to_pylist()
             ahead.append(([row["path"] for row in rows], [threads.submit(prepare, row) for row in rows]))

@@ -53,13 +53,13 @@ class ComposingSweeper(Sweeper):
             UserError: the configuration is wrong, or its data is not there.
         """
         # Hydra imports this file at every start; what this needs takes a while.
-        from ndsc.data.identity import data_digest
+        from ndsc.data.identity import data_digest, naming_data
         from ndsc.run_key import training_key
 
         written = [f"{key}={value}" for key, value in chosen.items()]
         config = typed(self._composed(same, written))
         # Jobs of a sweep share their data, and to look through a folder of it takes a while.
-        data = repr((config.data, config.sampling.test.list, config.sampling.exclude))
+        data = repr(naming_data(config))
         if data not in self._digests:
             self._digests[data] = data_digest(config)
         return Job([*same, *written], differs, config, training_key(config, self._digests[data]))

@@ -1,6 +1,5 @@
 """From photos to batches of views, in parallel and in order: read, decode, resize, augment."""
 
-import os
 from collections.abc import Iterator
 
 import keras
@@ -12,6 +11,7 @@ from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import decodable, decode
 from ndsc.data.read_ahead import read_ahead
 from ndsc.errors import UserError
+from ndsc.process import usable_cores
 from ndsc.training.views import Policy
 
 # What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
@@ -30,7 +30,7 @@ class ViewPipeline:
 
     def __init__(self, policy: Policy, resize: keras.layers.Resizing, reader: PhotoReader) -> None:
         self._policy, self._resize, self._reader = policy, resize, reader
-        # Nothing in it is Python that AutoGraph would have to translate, which takes longer than the tracing.
+        # Nothing in it is Python that AutoGraph would have to translate.
         self._views = tf.function(self._views_of, input_signature=PHOTO, autograph=False)
 
     def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray, batch: int) -> Iterator[np.ndarray]:
@@ -55,7 +55,7 @@ class ViewPipeline:
                 raise
 
         dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
-        dataset = dataset.map(self._views, num_parallel_calls=os.cpu_count(), deterministic=True)
+        dataset = dataset.map(self._views, num_parallel_calls=usable_cores(), deterministic=True)
         try:
             # Two batches ahead: enough for an engine never to wait, and 40 MB.
             yield from dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()

@@ -79,7 +79,7 @@ def test_a_server_without_ranges_is_refused_before_it_sends_gigabytes(web: WebSe
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(remote.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert missing_packages("s3://b/x") == ["fsspec", "s3fs"]
     assert missing_packages("https://h/x") == ["fsspec", "aiohttp"]
     with pytest.raises(UserError, match=r"needs fsspec and s3fs, not installed here.*requirements/remote\.txt"):

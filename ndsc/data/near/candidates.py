@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ndsc.data.vectors import unit_rows
+
 NEIGHBOURS = 20
 MOST_BITS = 8
 BLOCK = 2048
@@ -52,11 +54,11 @@ def _near_in_hash(hashes: np.ndarray, rows: slice) -> np.ndarray:
 
 def _near_in_features(vectors: np.ndarray, rows: slice) -> np.ndarray:
     """(m, 2) of a photo among `rows` and one of its NEIGHBOURS nearest by cosine."""
-    mine = _unit(vectors[rows])
+    mine = unit_rows(vectors[rows])
     similarity = np.zeros((len(mine), 0), np.float32)
     nearest = np.zeros((len(mine), 0), np.int64)
     for start in range(0, len(vectors), BLOCK):
-        block = _unit(vectors[start : start + BLOCK])
+        block = unit_rows(vectors[start : start + BLOCK])
         products = mine @ block.T
         own = np.arange(rows.start, rows.stop) - start
         inside = (own >= 0) & (own < len(block))
@@ -78,9 +80,3 @@ def _first_of_each(one: np.ndarray, other: np.ndarray, distance: np.ndarray) -> 
     one, other = one[order], other[order]
     rank = np.arange(len(one)) - np.searchsorted(one, one, side="left")
     return np.stack([one, other], axis=1)[rank < NEIGHBOURS]
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    """The vectors in float32, at length 1; zeros stay."""
-    vectors = vectors.astype(np.float32)
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.finfo(np.float32).tiny)

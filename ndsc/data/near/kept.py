@@ -1,30 +1,20 @@
-"""What was found out about photos and pairs of them, remembered in the cache: small tables, added and never changed.
+"""What was found out about photos and pairs of them, remembered in the cache."""
 
-Several processes may add the same rows at once: they are equal, and whichever is found will do.
-"""
-
-import hashlib
-import logging
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from ndsc.data.added_tables import AddedTables
 from ndsc.data.images import DECODER
 from ndsc.data.near import traits, verification
+from ndsc.data.near.match import FIELDS, Match
 from ndsc.data.near.traits import Traits
-from ndsc.data.near.verification import Match
-from ndsc.data.table_cache import load_table, save_table
-from ndsc.errors import UserError
-
-log = logging.getLogger(__name__)
 
 TRAITS_RULES = f"{traits.VERSIONS} {DECODER} traits-{traits.RULES}"
 MATCH_RULES = f"{TRAITS_RULES} matches-{verification.RULES}"
 CONTENT_BYTES = 16
-FIELDS = ("inliers", "support", "agreement")
 
 
 class KeptTraits:
@@ -73,15 +63,14 @@ class KeptMatches:
 
 
 class _Tables:
-    """All tables in a folder that were made by the same rules."""
+    """Rows by key, in all tables in a folder that were made by the same rules."""
 
     def __init__(self, folder: Path, rules: str) -> None:
-        self._folder = folder / hashlib.blake2b(rules.encode(), digest_size=8).hexdigest()
+        self._added = AddedTables(folder, rules)
 
     def find(self, keys: np.ndarray) -> tuple[pa.Table, np.ndarray]:
         """Everything that is known, and where each of the (n, w) uint8 keys stands in it; -1 where it does not."""
-        loaded = [load_table(path) for path in sorted(self._folder.glob("[!.]*.arrow"))]
-        tables = [found[0] for found in loaded if found is not None]
+        tables = self._added.load()
         places = np.full(len(keys), -1, np.int64)
         if not tables or not len(keys):
             return pa.table({}), places
@@ -95,10 +84,8 @@ class _Tables:
     def add(self, keys: np.ndarray, columns: dict[str, pa.Array]) -> None:
         width = keys.shape[1]
         column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(keys), [None, pa.py_buffer(keys.tobytes())])
-        try:
-            save_table(self._folder / f"{secrets.token_hex(16)}.arrow", pa.table({"key": column, **columns}), {})
-        except UserError as error:
-            log.warning("What was found out about %d photos or pairs could not be kept. %s", len(keys), error)
+        table = pa.table({"key": column, **columns})
+        self._added.add(table, f"What was found out about {len(keys)} photos or pairs")
 
 
 def _keys(contents: Sequence[str]) -> np.ndarray:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import cv2
@@ -14,8 +14,9 @@ from ndsc.data.catalogue import PhotoReader
 from ndsc.data.images import read_levels
 from ndsc.data.near.candidates import candidate_pairs
 from ndsc.data.near.kept import KeptMatches, KeptTraits
+from ndsc.data.near.match import Match
 from ndsc.data.near.traits import Traits, find_traits
-from ndsc.data.near.verification import Comparison, Match
+from ndsc.data.near.verification import Comparison
 from ndsc.process import usable_cores
 from ndsc.terminal import progress
 
@@ -103,7 +104,7 @@ def _all_matches(
             for several in pool.map(lambda task: _compared(task, traits), tasks):
                 made += several
                 advance(len(several))
-            matches[rows] = [(match.inliers, match.support, match.agreement) for match in made]
+            matches[rows] = [astuple(match) for match in made]
             kept.add(contents, pairs[rows], made)
     return matches
 

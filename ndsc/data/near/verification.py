@@ -5,17 +5,12 @@ or the icons on a telephone's screen fit as well as a repost does. So most of wh
 must have fitted, and they must look alike there.
 """
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
+from ndsc.data.near.match import LEAST_INLIERS, LEAST_SUPPORT, NO_MATCH, Match
 from ndsc.data.near.traits import SIDE, SMALL_SIDE, Traits
 
-LEAST_INLIERS = 20
-# Set on real photos, by eye (experiments/LOG.md): below them most pairs are two photos of one model or one template.
-LEAST_SUPPORT = 0.2
-LEAST_AGREEMENT = 0.5
 MOST_DIFFERING_BITS = 64  # of the 256 bits of two descriptors
 # A first look at every third feature: of 98,000 candidates it sends four fifths away, and none of the 1,775 that show
 # the same picture, whose share is 0.115 and more.
@@ -27,29 +22,9 @@ ATTEMPTS = 1000  # of RANSAC, which finds 20 inliers among 200 matches in 460 wi
 BLOCK = 8  # pixels of the small copy
 LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to compare
 LEAST_CORRELATION = 0.5  # of a block's grey levels in both photos
-# To be raised with every change here: verdicts by other rules must not be taken for these.
+# To be raised with every change here, and of the inliers and the support that are enough: verdicts by other rules must
+# not be taken for these.
 RULES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """How well two photos fit on each other.
-
-    `inliers`: local features that agree on one transform. `support`: their share of all features that the photo with
-    more of them has where both overlap, 0 to 1. `agreement`: the share of blocks that look alike there, 0 to 1.
-    """
-
-    inliers: int
-    support: float
-    agreement: float
-
-    @property
-    def same_picture(self) -> bool:
-        """Whether one is the other, changed."""
-        return self.inliers >= LEAST_INLIERS and self.support >= LEAST_SUPPORT and self.agreement >= LEAST_AGREEMENT
-
-
-NO_MATCH = Match(0, 0.0, 0.0)
 
 
 class Comparison:

@@ -7,8 +7,8 @@ import pytest
 
 from ndsc.data.near import kept
 from ndsc.data.near.kept import KeptMatches, KeptTraits
+from ndsc.data.near.match import NO_MATCH, Match
 from ndsc.data.near.traits import find_traits
-from ndsc.data.near.verification import NO_MATCH, Match
 from tests.data.near.pictures import picture
 
 CONTENTS = [hashlib.blake2b(bytes([number]), digest_size=16).hexdigest() for number in range(6)]

@@ -3,8 +3,9 @@ import pytest
 from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from experiments.benchmarks.reposts import KINDS, repost
+from ndsc.data.near.match import NO_MATCH
 from ndsc.data.near.traits import Traits, find_traits
-from ndsc.data.near.verification import NO_MATCH, Comparison
+from ndsc.data.near.verification import Comparison
 from tests.data.near.pictures import as_jpeg, picture, pixels
 
 SEEDS = range(6)
