@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +29,8 @@ TINY = (
     "backbone.image_size=32",
 )
 
-# Fixtures that start whole runs, once or for each test.
-RUNS_ONCE, RUNS_EACH = ("trained_run", "twice", "of_sample"), ("workspace", "place")
+# Fixtures that are whole runs, made once.
+WHOLE_RUNS = ("trained_run", "twice", "of_sample", "audited")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -38,14 +38,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     go to the same worker, so that what they share is made once; what starts whole runs goes first, each by itself."""
 
     def group(item: pytest.Item) -> str:
-        used = item.fixturenames  # type: ignore[attr-defined]
-        shared = next((name for name in RUNS_ONCE if name in used), None)
-        return shared or ("" if set(RUNS_EACH) & set(used) else item.nodeid.partition("::")[0])
+        used = getattr(item, "fixturenames", ())
+        shared = next((name for name in WHOLE_RUNS if name in used), None)
+        alone = "workspace" in used or item.path.parent.name == "sweeps"
+        return shared or ("" if alone else item.nodeid.partition("::")[0])
 
     for item in items:
         if group(item):
             item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: group(item) not in ("", *RUNS_ONCE))
+    items.sort(key=lambda item: group(item) not in ("", *WHOLE_RUNS))
 
 
 @pytest.fixture(scope="session")
@@ -84,6 +85,21 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 def configured(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
     """Composes, types and checks."""
     return lambda *overrides: typed(composed(*overrides))
+
+
+HEAVY = {"tensorflow", "mlflow", "keras", "sklearn", "cleanlab", "cleanvision"}
+
+
+def refusal(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, list[str]]:
+    """Runs Python with these arguments, which must refuse them before anything heavy is imported and without a
+    traceback; gives the exit code and the lines that a person sees."""
+    command = [sys.executable, "-X", "importtime", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    lines = done.stderr.splitlines()
+    imported = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert not HEAVY & imported
+    assert "Traceback" not in done.stderr
+    return done.returncode, [line for line in lines if not line.startswith("import time:")]
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import mlflow  # noqa: F401  what takes seconds is imported once, in the process that the others are forked from
-import tensorflow  # noqa: F401
+import tensorflow  # noqa: F401  the same
 
 from ndsc.config import typed
-from ndsc.data.rendered import render_sample  # noqa: F401
+from ndsc.data.rendered import render_sample  # noqa: F401  the same
 from ndsc.errors import shown_to_user
 from ndsc.invocation import Invocation
 from ndsc.train import main

@@ -96,7 +96,7 @@ def plant(root: Path, folder: Path, share: float, seed: int) -> list[dict[str, s
     whole, rest = divmod(round(share * len(listings)), len(listings))
     chosen = [*range(len(listings))] * whole + random.permutation(len(listings))[:rest].tolist()
     archives = {name: tarfile.open(folder / f"{name}.tar", "a") for name in ARCHIVES}  # noqa: SIM115, closed below
-    readers = {name: tarfile.open(root / f"{name}.tar") for name in ARCHIVES}  # noqa: SIM115
+    readers = {name: tarfile.open(root / f"{name}.tar") for name in ARCHIVES}  # noqa: SIM115, the same
     planted, added = [], []
     for number, at in enumerate(sorted(chosen)):
         original, kind = listings[at], list(KINDS)[number % len(KINDS)]

@@ -175,6 +175,7 @@ def test_a_server_that_falls_silent_stops_the_run_and_rejects_nothing(
     rows = catalogue.rows.drop_columns("archive").append_column("archive", [[f"{web.address}/photos.tar"] * 12])
     catalogue = type(catalogue)(rows, {}, ("a",))
     draw = Draw((Queue("a", np.arange(12), (Quota("sample", 12),)),), {})
+    web.delay = 0.05  # or one answer could be there before the next question
     with PhotoReader(tmp_path) as reader:
         assert len(find_usable(catalogue, draw, reader, tmp_path, 0.5).photos) == 12
         assert web.at_once > 2

@@ -3,21 +3,17 @@
 import os
 import pwd
 import shutil
-import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.error import URLError
 
 import mlflow
 import pytest
 
+from tests.servers import QUIET, free_port, serving
 from tests.sweeps.conftest import SweepPlace
 
 WORKERS = 4
@@ -40,12 +36,6 @@ def unprivileged() -> dict[str, int]:
         return {}
     account = pwd.getpwnam("postgres")
     return {"user": account.pw_uid, "group": account.pw_gid}
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 @pytest.fixture
@@ -74,31 +64,11 @@ def database() -> Iterator[str]:
 @contextmanager
 def tracking_server(database: str, folder: Path) -> Iterator[str]:
     """The address of `mlflow server` before the database."""
-    port = free_port()
+    address = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     stores = ["--backend-store-uri", database, "--artifacts-destination", str(folder / "served")]
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(
-            command + stores, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
-        )
-    address = f"http://127.0.0.1:{port}"
-    try:
-        while not answers(f"{address}/health"):
-            assert process.poll() is None, (folder / "server.log").read_text()[-3000:]
-            time.sleep(0.2)
+    with serving([*command, *stores], address, folder / "server.log", QUIET):
         yield address
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=1):
-            return True
-    except (URLError, ConnectionError, TimeoutError):
-        return False
 
 
 @pytest.mark.soak

@@ -4,17 +4,13 @@ import base64
 import io
 import json
 import os
-import signal
-import socket
-import subprocess
 import sys
 import tarfile
-import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 
 import numpy as np
 import pandas as pd
@@ -24,6 +20,7 @@ from PIL import Image
 
 from ndsc.model.raw import RawClassifier
 from tests.conftest import TrainedRun
+from tests.servers import free_port, serving
 
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
@@ -105,37 +102,13 @@ def test_anything_else_is_refused_with_the_reason(loaded: "PyFuncModel", photos:
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`mlflow models serve`, in its own process group; gives its address."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = str(taken.getsockname()[1])
+    address = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
-    log = tmp_path_factory.mktemp("server") / "server.log"
     # MLflow starts the server as `uvicorn`, which lies beside this Python.
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    with log.open("wb") as said:
-        process = subprocess.Popen(
-            [*command, "--host", "127.0.0.1", "--port", port],
-            stdout=said,
-            stderr=said,
-            start_new_session=True,
-            env={**os.environ, "PATH": path},
-        )
-    try:
-        while not answers(f"http://127.0.0.1:{port}/health"):
-            assert process.poll() is None, log.read_text()
-            time.sleep(0.2)
-        yield f"http://127.0.0.1:{port}/invocations"
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5):
-            return True
-    except (URLError, ConnectionError, TimeoutError):
-        return False
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serving([*command, "--host", "127.0.0.1", "--port", str(port)], address, log, path):
+        yield f"{address}/invocations"
 
 
 def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int, str]:

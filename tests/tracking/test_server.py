@@ -1,14 +1,7 @@
 import json
 import logging
 import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
-from contextlib import contextmanager
-from urllib.error import URLError
 
 import keras
 import pandas as pd
@@ -18,52 +11,19 @@ from mlflow import MlflowClient
 from ndsc.tracking.model import log_classifier
 from ndsc.tracking.query import fetch_classifier
 from ndsc.tracking.run import start_run
-
-
-@contextmanager
-def server_process(folder, port):
-    """A real `mlflow server` with its own process group, so that killing it leaves no child behind."""
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    stores = ["--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "served")]
-    quiet = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with open(folder / "server.log", "wb") as log:
-        process = subprocess.Popen(
-            command + stores, env=os.environ | quiet, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
-        yield process
-    finally:
-        kill(process)
-
-
-def kill(process):
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def wait_for(process, address):
-    while True:
-        assert process.poll() is None, "the server ended"
-        try:
-            with urllib.request.urlopen(f"{address}/health", timeout=1):
-                return
-        except (URLError, ConnectionError, TimeoutError):
-            time.sleep(0.1)
+from tests.servers import QUIET, free_port, kill, serving
 
 
 @pytest.fixture
 def server(tmp_path, store_root, monkeypatch):
     """A tracking server at the address in MLFLOW_TRACKING_URI; yields its process."""
     (tmp_path / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port = taken.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
+    address = f"http://127.0.0.1:{(port := free_port())}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    with server_process(tmp_path, port) as process:
-        wait_for(process, address)
+    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    places = [f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "served")]
+    with serving([*command, "--backend-store-uri", *places], address, tmp_path / "server.log", QUIET) as process:
         yield process
 
 

@@ -1,0 +1,54 @@
+"""Servers in processes of their own, on this machine."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+# Of `mlflow server`.
+QUIET = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], address: str, log: Path, environment: Mapping[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server that answers at `address`/health when the block begins. It has a process group of its own, so that
+    ending it leaves no child behind."""
+    with log.open("wb") as said:
+        process = subprocess.Popen(
+            command, env=os.environ | environment, stdout=said, stderr=said, start_new_session=True
+        )
+    try:
+        while not _answers(f"{address}/health"):
+            assert process.poll() is None, log.read_text()[-3000:]
+            time.sleep(0.1)
+        yield process
+    finally:
+        kill(process)
+
+
+def kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(address, timeout=5):
+            return True
+    except (URLError, ConnectionError, TimeoutError):
+        return False
