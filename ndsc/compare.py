@@ -157,12 +157,13 @@ def _folder(name: str) -> Path:
 def _write(title: str, comparison: "Comparison", best_two: "BestTwo | None", folder: Path) -> list[Path]:
     from ndsc.evaluation.comparison_figure import comparison_figure
     from ndsc.evaluation.comparison_text import appendix, data_table, summary
+    from ndsc.evaluation.style import as_png
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"comparison.{ending}" for ending in ("md", "csv", "png")]
     paths[0].write_text(f"{summary(title, comparison, best_two)}\n{appendix(comparison)}", encoding="utf-8")
     data_table(comparison).to_csv(paths[1], index=False)
-    comparison_figure(title, comparison).savefig(paths[2])
+    paths[2].write_bytes(as_png(comparison_figure(title, comparison)))
     return paths
 
 

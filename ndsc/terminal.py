@@ -7,7 +7,15 @@ from contextlib import contextmanager
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -17,14 +25,14 @@ console = Console(stderr=True)
 @contextmanager
 def progress(step: str, total: int | None = None, unit: str = "photos") -> Iterator[Callable[[int], None]]:
     """Show a bar for one step; yields `advance(count)`. `total=None` shows an activity pulse without an end.
+    The unit "bytes" is shown as kB, MB or GB.
 
     Where standard error is no terminal (a job log), only the last state is printed.
     """
     columns = (
         TextColumn("{task.description:<12}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
+        *((DownloadColumn(),) if unit == "bytes" else (MofNCompleteColumn(), TextColumn(unit))),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),

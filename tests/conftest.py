@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from ndsc.config import CONFIG_FOLDER, Config, register, typed
 from ndsc.data.rendered import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests press Ctrl-C. A shell that starts them in the background has it ignored, by them and by all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A real network, but a tiny one: 218,000 weights, built and run in a second.
 TINY = (

@@ -109,14 +109,15 @@ def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:
 
 @contextmanager
 def _positions(step: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar in megabytes, to be told the position reached."""
+    """A progress bar to be told the position reached. It moves by megabytes, for every photo tells one."""
     done = 0
-    with progress(step, total // MEGABYTE, "MB") as advance:
+    with progress(step, total, "bytes") as advance:
 
         def reached(position: int) -> None:
             nonlocal done
-            advance(position // MEGABYTE - done)
-            done = position // MEGABYTE
+            if position - done >= MEGABYTE or position == total:
+                advance(position - done)
+                done = position
 
         yield reached
         reached(total)

@@ -3,11 +3,27 @@
 Figures are plain `matplotlib.figure.Figure`s, never pyplot's: nothing global is touched, and nothing stays open.
 """
 
+import io
+import logging
 import textwrap
+import warnings
+from functools import cache
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.text import Text
+
+log = logging.getLogger(__name__)
+
+# Matplotlib's own font first, then what Debian, Windows and macOS call fonts for letters that it lacks.
+FONTS = (
+    "DejaVu Sans",
+    *("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
+    *("Microsoft YaHei", "Malgun Gothic", "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS"),
+    *("Noto Sans Thai", "Leelawadee UI", "Thonburi"),
+)
 
 # Blue and vermilion of Okabe and Ito's palette (2008): told apart with every kind of colour blindness, and in grey.
 BLUE = "#0072B2"
@@ -75,6 +91,45 @@ def tidy(axes: Axes, name: str) -> None:
 
 def _wrap(text: str, size: float, width: float) -> list[str]:
     return textwrap.wrap(text, int((width - 2 * MARGIN) * 72 / (size * _LETTER)))
+
+
+def as_png(figure: Figure) -> bytes:
+    """The figure as a PNG file. Names of classes and photos may be in any script: letters that Matplotlib's own font
+    lacks come from other fonts of this machine, and are boxes, told once, where none has them."""
+    families = _families()
+    for text in figure.findobj(Text):
+        text.set_fontfamily(families)
+    content = io.BytesIO()
+    with warnings.catch_warnings():
+        # One warning a letter and figure; ours says what to do.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(content, format="png")
+    letters = {letter for text in figure.findobj(Text) for letter in text.get_text() if not letter.isspace()}
+    if any(ord(letter) not in _drawable() for letter in letters):
+        _tell_of_boxes()
+    return content.getvalue()
+
+
+@cache
+def _families() -> list[str]:
+    """Those of FONTS that are here."""
+    here = fontManager.get_font_names()
+    return [name for name in FONTS if name in here]
+
+
+@cache
+def _drawable() -> frozenset[int]:
+    """Code points of the letters that the fonts of this machine have."""
+    fonts = (get_font(findfont(FontProperties(family=family))) for family in _families())
+    return frozenset().union(*(font.get_charmap() for font in fonts))
+
+
+@cache
+def _tell_of_boxes() -> None:
+    log.warning(
+        "Some names are in letters for which this machine has no font; figures show boxes for them. Install one, as "
+        "Debian's fonts-noto-cjk or fonts-wqy-zenhei, and remove Matplotlib's font cache."
+    )
 
 
 def percent(share: float) -> str:

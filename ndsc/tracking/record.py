@@ -1,6 +1,5 @@
 """What a run can be told, whether somebody keeps it or not."""
 
-import io
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -83,10 +82,11 @@ class Run(ABC):
         """Store a Matplotlib figure as PNG, and close it: a sweep would otherwise keep every figure in memory."""
         from matplotlib import pyplot
 
-        content = io.BytesIO()
-        figure.savefig(content, format="png")
+        from ndsc.evaluation.style import as_png
+
+        content = as_png(figure)
         pyplot.close(figure)
-        self.log_bytes(content.getvalue(), path)
+        self.log_bytes(content, path)
 
 
 class NoRun(Run):

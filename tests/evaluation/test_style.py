@@ -1,8 +1,10 @@
 import matplotlib
 import pytest
 from matplotlib import _pylab_helpers
+from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from ndsc.evaluation.style import counted, new_chart, new_page, percent, shorten
+from ndsc.evaluation import style
+from ndsc.evaluation.style import as_png, counted, new_chart, new_page, percent, shorten
 
 
 def test_long_paths_lose_their_middle_and_keep_both_ends():
@@ -41,3 +43,40 @@ def test_nothing_global_is_touched(words):
     words(new_chart("A $title$ with a dollar_sign^", "and $ a subtitle", 5.0, 3.0))
     assert dict(matplotlib.rcParams) == before
     assert not _pylab_helpers.Gcf.figs
+
+
+@pytest.fixture
+def fonts(monkeypatch):
+    """Lets figures look for these fonts only."""
+
+    def look_for(*names):
+        monkeypatch.setattr(style, "FONTS", names)
+        for remembered in (style._families, style._drawable, style._tell_of_boxes):
+            remembered.cache_clear()
+
+    yield look_for
+    look_for(*style.FONTS)
+
+
+def test_letters_without_a_font_are_boxes_and_told_once(fonts, caplog):
+    fonts("DejaVu Sans")
+    content = [as_png(new_chart("口红和手机壳", "beauty, mobile", 5.0, 3.0)) for _ in range(2)]
+    assert content[0] == content[1]
+    assert [record.message for record in caplog.records if "letters" in record.message] == [caplog.messages[0]]
+    assert "boxes" in caplog.messages[0]
+
+
+def test_letters_come_from_the_font_that_has_them(fonts, caplog):
+    # Matplotlib brings this one: it has mathematical letters that STIX alone has, and stands for Chinese here.
+    letter = next(chr(code) for code in sorted(_letters("STIXGeneral") - _letters("DejaVu Sans")))
+    fonts("DejaVu Sans")
+    boxes = as_png(new_chart(letter, "", 5.0, 3.0))
+    caplog.clear()
+    fonts("DejaVu Sans", "a font that is not here", "STIXGeneral")
+    drawn = as_png(new_chart(letter, "", 5.0, 3.0))
+    assert drawn != boxes
+    assert not caplog.records
+
+
+def _letters(family):
+    return set(get_font(findfont(FontProperties(family=family))).get_charmap())
