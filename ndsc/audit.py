@@ -65,7 +65,10 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
     check_data(config)
     weights = locate_weights(
-        config.backbone, config.data.source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+        config.backbone,
+        config.data.source == "sample",
+        lambda run: fetch_classifier(run, config.tracking, cache),
+        config.threads,
     )
     if weights.warning:
         log.warning(weights.warning)

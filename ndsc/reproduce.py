@@ -90,7 +90,10 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     place = None if root is None else place_of(os.path.expanduser(root))
     manifest = find_again(_manifest(history, old.id), source, place, cache)
     weights = locate_weights(
-        recipe.config.backbone, source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+        recipe.config.backbone,
+        source == "sample",
+        lambda run: fetch_classifier(run, config.tracking, cache),
+        recipe.config.threads,
     )
     with PhotoReader(cache) as reader:
         check_contents(manifest, reader)

@@ -4,6 +4,7 @@ Late, since it takes seconds; and quiet, since on a machine without a GPU it say
 level of its own switches off.
 """
 
+import gc
 import logging
 import os
 import shutil
@@ -14,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
+# Keras imports them where they are installed, to wrap scikit-learn and to draw boxes on photos. Nobody does that here.
+NOT_NEEDED = ("sklearn", "matplotlib", "cv2")
 
 
 def start_tensorflow(threads: int | None = None) -> None:
@@ -25,12 +28,14 @@ def start_tensorflow(threads: int | None = None) -> None:
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")
     if has_driver:
-        import tensorflow as tf
+        with _quickly():
+            import tensorflow as tf
 
         _limit(threads)
     else:
         with _standard_error_held_back():
-            import tensorflow as tf
+            with _quickly():
+                import tensorflow as tf
 
             _limit(threads)
             # The first pipeline with a Python generator says, once, that it has set an option of malloc.
@@ -49,6 +54,24 @@ def _limit(threads: int | None) -> None:
     if threads is not None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
         tf.config.threading.set_inter_op_parallelism_threads(threads)
+
+
+@contextmanager
+def _quickly() -> Iterator[None]:
+    """Import in 4 s what else takes 7: without what is not needed, and without looking for garbage among modules, where
+    there is none."""
+    hidden = [name for name in NOT_NEEDED if name not in sys.modules]
+    looking = gc.isenabled()
+    gc.disable()
+    sys.modules.update(dict.fromkeys(hidden))
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+        gc.freeze()
+        if looking:
+            gc.enable()
 
 
 @contextmanager

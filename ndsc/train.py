@@ -34,11 +34,18 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     check_data(config)
     cache = Path(config.cache.root)
     weights = locate_weights(
-        config.backbone, config.data.source == "sample", lambda run: fetch_classifier(run, config.tracking, cache)
+        config.backbone,
+        config.data.source == "sample",
+        lambda run: fetch_classifier(run, config.tracking, cache),
+        config.threads,
     )
     key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow(config.threads)
+    from ndsc.training.phases import Study, check_lines, check_phases
+
+    if not invocation.in_sweep:  # a sweep goes on, and wants a run that says what failed
+        check_lines(config)
     from ndsc.data.duplicates import find_duplicates
     from ndsc.data.manifest import finish
     from ndsc.data.photos import find_usable
@@ -47,7 +54,6 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.model.kept import obtain_backbone
     from ndsc.story import Story
     from ndsc.tracking.run import start_run
-    from ndsc.training.phases import Study, check_phases
     from ndsc.training.views import Policy
 
     with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:

@@ -53,8 +53,8 @@ class Cut:
     trainable: keras.Model | None
 
 
-def build_backbone(config: BackboneConfig, weights: Weights, seed: int) -> Backbone:
-    """Build the network with its weights.
+def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -> Backbone:
+    """Build the network with its weights; without any where only its layers are of interest.
 
     Keras numbers unnamed layers (`add_3`) by what was built before in the process, so the session is cleared first:
     the names, and with them the freeze lines, are then the same every time.
@@ -67,7 +67,7 @@ def build_backbone(config: BackboneConfig, weights: Weights, seed: int) -> Backb
     build, preprocess = _named(config.build["_target_"]), _named(config.preprocess)
     arguments = {key: value for key, value in config.build.items() if key != "_target_"}
     shape = (config.image_size, config.image_size, 3)
-    initial = "imagenet" if weights.kind == "imagenet" else None
+    initial = "imagenet" if weights is not None and weights.kind == "imagenet" else None
     try:
         network = build(include_top=False, pooling="avg", input_shape=shape, weights=initial, **arguments)
     except (TypeError, ValueError) as error:
@@ -75,11 +75,11 @@ def build_backbone(config: BackboneConfig, weights: Weights, seed: int) -> Backb
             f"backbone.build cannot be built at {config.image_size} pixels: {str(error).splitlines()[0]} Received: "
             f"{dict(config.build)}."
         ) from error
-    if weights.path is not None:
+    if weights is not None and weights.path is not None:
         _load(network, weights.path)
-    elif weights.kind == "random":
+    elif weights is not None and weights.kind == "random":
         _settle(network, preprocess, derive(seed, "noise"))
-    return Backbone(config.name, network, preprocess, config.preprocess, weights.origin)
+    return Backbone(config.name, network, preprocess, config.preprocess, weights.origin if weights else "none")
 
 
 def _named(path: str) -> Any:

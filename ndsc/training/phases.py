@@ -14,7 +14,7 @@ from ndsc.data.catalogue import PhotoReader
 from ndsc.data.manifest import Manifest
 from ndsc.errors import UserError
 from ndsc.library import build
-from ndsc.model.backbone import Backbone, cut
+from ndsc.model.backbone import Backbone, build_backbone, cut
 from ndsc.model.classifier import build_head, build_trainable
 from ndsc.model.engine import Choice
 from ndsc.run_key import training_key
@@ -71,6 +71,19 @@ class Trained:
     second_phase: int | None
     probabilities: dict[str, np.ndarray]
     fit_seconds: float
+
+
+def check_lines(config: Config) -> None:
+    """Look for the freeze lines in the network as it is without its weights, in two seconds.
+
+    Raises:
+        UserError: no such freeze line.
+    """
+    lines = {phase.freeze for phase in _phases(config)} - {"all"}
+    if lines:
+        bare = build_backbone(config.backbone, None, config.seed)
+        for line in sorted(lines):
+            cut(bare, line)
 
 
 def check_phases(study: Study) -> None:
