@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BACKBONE ?= resnet50
 ARGUMENTS ?=
+COVERAGE ?=
 BIN = .venv/bin
 # Ranges in one sentence for people whose Python is too old or too new.
 CHECK = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else "ndsc needs Python 3.11, 3.12 or 3.13 (TensorFlow has no wheels for others); this is " + sys.version.split()[0] + ". Name another one: make PYTHON=python3.12 ...")
@@ -36,8 +37,8 @@ train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the ba
 ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
 	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
-test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder --cov=ndsc --cov-report=term $(ARGUMENTS)
+test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions (COVERAGE=yes reports what they cover, and takes half as long again)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov=ndsc --cov-report=term) $(ARGUMENTS)
 
 soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## the long repetitions; results belong in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
