@@ -36,6 +36,7 @@ TINY = (
 WHOLE_RUNS = ("trained_run", "twice", "of_sample", "audited")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Share tests out among workers (`--dist loadgroup`): those that use the same run, or else stand in the same file,
     go to the same worker, so that what they share is made once; what starts whole runs goes first, each by itself."""

@@ -343,7 +343,13 @@ def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Worksp
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
 def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signal.Signals, code: int):
     # So slow a training that the signal finds it at work.
-    overrides = [*TINY, "sampling.per_class=12", "training.epochs=100000", "callbacks=none", "backbone.engine=tensorflow"]
+    overrides = [
+        *TINY,
+        "sampling.per_class=12",
+        "training.epochs=100000",
+        "callbacks=none",
+        "backbone.engine=tensorflow",
+    ]
     command = workspace.command(*overrides)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
         assert process.stderr is not None

@@ -11,7 +11,7 @@ from ndsc.tracking.hardware import HardwareMonitor
 from ndsc.tracking.mlflow_run import MlflowRun
 from ndsc.tracking.processes import end_dead_runs, process_tags
 from ndsc.tracking.record import NoRun, Run
-from ndsc.tracking.signals import Terminated, signals_held_off, sigterm_raises
+from ndsc.tracking.signals import Terminated, signals_come_first, signals_held_off, sigterm_raises
 from ndsc.tracking.store import Store, local_root, open_store
 
 __all__ = ["NoRun", "Run", "start_run"]
@@ -34,7 +34,8 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> I
     `Run.unsent`).
     """
     if tracking.kind == "off":
-        yield NoRun()
+        with signals_come_first():
+            yield NoRun()
         return
     with sigterm_raises(), open_store(tracking) as store, ExitStack() as ending:
         end_dead_runs(store.client, store.experiment_id)
@@ -44,7 +45,8 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> I
             hardware = HardwareMonitor(tracking.sampling_seconds, run.log_points)
             ending.push(lambda _kind, error, _trace: _close(run, hardware, error))
         hardware.start()
-        yield run
+        with signals_come_first():
+            yield run
 
 
 def _create(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> MlflowRun:

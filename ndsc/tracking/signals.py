@@ -32,6 +32,32 @@ def sigterm_raises() -> Iterator[None]:
 
 
 @contextmanager
+def signals_come_first() -> Iterator[None]:
+    """Leave the block by `KeyboardInterrupt` after Ctrl-C and by `Terminated` after SIGTERM, whatever these became on
+    their way: TensorFlow makes an error of its own out of what is raised while it traces. A signal that the process
+    ignores (Ctrl-C, where a shell started it in the background) stays ignored.
+    """
+    heard: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        heard.append(number)
+        raise _asked(number)
+
+    listened = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    with _handlers(stop, *listened):
+        try:
+            yield
+        except Exception as error:
+            if heard:
+                raise _asked(heard[0]) from error
+            raise
+
+
+def _asked(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(EXIT_CODE)
+
+
+@contextmanager
 def signals_held_off() -> Iterator[None]:
     """Keep Ctrl-C and SIGTERM waiting until the block has ended, then deliver them.
 
