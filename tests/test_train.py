@@ -279,7 +279,13 @@ def test_the_sample_without_network_and_tracking_goes_on_with_random_weights_and
     monkeypatch.setenv("KERAS_HOME", str(workspace.folder / "keras"))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    small = ("backbone=mobilenetv3small", "backbone.image_size=32", "augmentation=none", *FEW)
+    small = (
+        "backbone=mobilenetv3small",
+        "backbone.image_size=32",
+        "backbone.engine=tensorflow",
+        "augmentation=none",
+        *FEW,
+    )
     told = workspace.train("tracking=off", "threads=1", *small).stderr
     assert "random, for want of imagenet" in told
     assert "make train BACKBONE=xception" in told

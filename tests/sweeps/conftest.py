@@ -2,10 +2,12 @@
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import mlflow
@@ -18,6 +20,10 @@ from tests.conftest import TINY
 
 # What takes seconds and is tested elsewhere is left out: OpenVINO's export.
 QUICK = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=2", "backbone.engine=tensorflow")
+
+
+# Where the best child need not be made whole again.
+BARE = ("tracking.figures=false", "tracking.model=none")
 
 
 class SweepPlace:
@@ -46,7 +52,7 @@ class SweepPlace:
         process = subprocess.Popen(self.command(*overrides), stderr=subprocess.DEVNULL, start_new_session=True)
         while not when():
             assert process.poll() is None
-            time.sleep(0.05)
+            time.sleep(0.1)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
@@ -63,6 +69,18 @@ class SweepPlace:
         return [run for run in runs if "ndsc.kind" in run.data.tags], [
             run for run in runs if "ndsc.kind" not in run.data.tags
         ]
+
+    def started(self) -> int:
+        """How many runs the sweeps have started so far. Asked all the time, so of the database itself: MLflow's client
+        takes as much of the machine for an answer as a run does for an epoch."""
+        database = self.folder / "mlruns" / "mlflow.db"
+        if not database.exists():
+            return 0
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store:
+            counted = (
+                "select count(*) from runs where run_uuid not in (select run_uuid from tags where key='ndsc.kind')"
+            )
+            return store.execute(counted).fetchone()[0]
 
     def artefacts(self, run: Run, below: str = "") -> set[str]:
         return {entry.path for entry in self.client.list_artifacts(run.info.run_id, below)}

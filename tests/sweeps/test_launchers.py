@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.sweeps.conftest import SweepPlace
+from tests.sweeps.conftest import BARE, SweepPlace
 
 
 def check(place: SweepPlace, jobs: int, workers: int) -> None:
@@ -18,7 +18,7 @@ def check(place: SweepPlace, jobs: int, workers: int) -> None:
 
 
 def test_workers_start_together_on_a_store_that_is_not_there_yet_and_share_the_cores(place: SweepPlace):
-    place.sweep("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
+    place.sweep("hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1", *BARE)
     check(place, jobs=2, workers=2)
     for child in place.runs()[1]:
         written = Path(place.client.download_artifacts(child.info.run_id, "config/config.yaml", str(place.folder)))

@@ -3,7 +3,7 @@
 from collections import Counter
 
 from ndsc.sweeps.search import finished, open_study, was_pruned
-from tests.sweeps.conftest import SweepPlace
+from tests.sweeps.conftest import BARE, SweepPlace
 
 TRIALS = 9
 SEARCH = (
@@ -13,11 +13,12 @@ SEARCH = (
     "optimizer.learning_rate=tag(log,interval(1e-9,1e-1))",
     "head=linear,mlp",
     "training.epochs=4",
+    *BARE,
 )
 
 
 def test_a_killed_search_goes_on_where_it_was_and_tells_of_all_its_trials(place: SweepPlace):
-    place.kill(lambda: len(place.runs()[1]) == TRIALS - 1, *SEARCH)
+    place.kill(lambda: place.started() == TRIALS - 1, *SEARCH)
     before = {run.info.run_id for run in place.runs()[1] if run.info.status != "RUNNING"}
 
     place.sweep(*SEARCH)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ndsc.training.store.segments import INDEX, read_records
-from tests.sweeps.conftest import SweepPlace
+from tests.sweeps.conftest import BARE, SweepPlace
 
 
 def computed(cache: Path) -> Iterator[tuple[str, bytes]]:
@@ -69,8 +69,8 @@ def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
 
 
 def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
-    swept = ("seed=0,1", "head.dropout=0.0,0.5")
-    place.kill(lambda: len(place.runs()[1]) == 3, *swept)
+    swept = ("seed=0,1", "head.dropout=0.0,0.5", *BARE)
+    place.kill(lambda: place.started() == 3, *swept)
     before = {run.info.run_id for run in place.runs()[1] if run.info.status == "FINISHED"}
     assert 2 <= len(before) < 4
 
