@@ -65,7 +65,9 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         catalogue = story.indexed(load_catalogue(config.data, cache))
         drawn = story.drawn(draw(catalogue, config.sampling, config.split, config.seed))
         usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
-        vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
+        frozen = study.frozen_part("all")
+        frozen.calibrate(usable.learnable)
+        vectors = frozen.features(usable.photos, [0]).rows[0][:]
         duplicates = story.compared(
             find_duplicates(usable.photos, vectors, config.split.duplicates, reader, cache, config.threads)
         )

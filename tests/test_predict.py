@@ -92,11 +92,13 @@ def test_parquet_and_csv_hold_the_same(predict: Callable[..., pd.DataFrame], tra
 
 
 def test_the_file_of_a_classifier_will_do_and_the_fastest_precision_gives_the_same_labels(
-    predict: Callable[..., pd.DataFrame], trained_run: TrainedRun, photos: Path
+    pretrained_run: TrainedRun, predict: Callable[..., pd.DataFrame]
 ):
-    (file,) = trained_run.tracking_root.glob("artifacts/models/*/artifacts/artifacts/classifier.keras")
-    by_run = predict(f"run={trained_run.id}", f"images={photos / 'beauty'}")
-    by_file = predict(f"model={file}", f"images={photos / 'beauty'}", "precision=auto", "overwrite=true")
+    (file,) = pretrained_run.tracking_root.glob("artifacts/models/*/artifacts/artifacts/classifier.keras")
+    images = f"images={pretrained_run.data / 'beauty_image.tar'}"
+    by_run = predict(f"run={pretrained_run.id}", f"tracking.root={pretrained_run.tracking_root}", images)
+    by_file = predict(f"model={file}", images, "precision=auto", "overwrite=true")
+    assert len(by_run) == 60
     assert by_file["label"].tolist() == by_run["label"].tolist()
 
 

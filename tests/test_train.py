@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import mlflow
@@ -16,11 +17,11 @@ from hydra.core.hydra_config import HydraConfig
 from mlflow.entities import Run
 from PIL import Image
 
-from ndsc.config import CONFIG_FOLDER, Config, TrackingConfig
+from ndsc.config import CONFIG_FOLDER, Config
 from ndsc.data.catalogue import PhotoReader
 from ndsc.model.raw import RawClassifier
 from ndsc.tracking.query import fetch_classifier
-from tests.conftest import TINY, refusal
+from tests.conftest import TINY, TrainedRun, refusal
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
 FEW = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=3")
@@ -41,11 +42,6 @@ class Workspace:
         done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=clean_environment())
         assert done.returncode == code, done.stderr[-3000:]
         return done
-
-    @property
-    def tracking(self) -> TrackingConfig:
-        """Where the runs of this workspace are."""
-        return TrackingConfig(kind="local", root=str(self.folder / "mlruns"))
 
     @property
     def uri(self) -> str:
@@ -250,21 +246,22 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
 def test_the_saved_model_gives_raw_photos_the_probabilities_of_the_evaluation(workspace: Workspace):
     workspace.train(*TINY, *FEW, "sampling.per_class=30", "backbone.engine=tensorflow", "augmentation=none")
     (run,) = workspace.runs()
-    assert agreement(workspace, run) < 1e-3
+    assert agreement(TrainedRun(run.info.run_id, Path(), workspace.folder / "mlruns", workspace.cache)) < 1e-3
 
 
-def test_it_does_so_across_engines(twice: tuple[Workspace, str, list[Run]]):
-    workspace, _, (_, first) = twice
-    assert agreement(workspace, first) < 0.03
+def test_it_does_so_across_engines_and_precisions(pretrained_run: TrainedRun):
+    assert agreement(pretrained_run) < 0.03
 
 
-def agreement(workspace: Workspace, run: Run) -> float:
+def agreement(trained: TrainedRun) -> float:
     """The largest difference between a probability in the run's predictions and that of its saved model; the labels
     are the same."""
-    told = pd.read_csv(workspace.artefact(run, "predictions/validation.csv"))
-    manifest = pd.read_parquet(workspace.artefact(run, "data/manifest.parquet")).set_index("image_path")
-    classifier = RawClassifier(fetch_classifier(run.info.run_id, workspace.tracking, workspace.cache))
-    with PhotoReader(workspace.cache) as reader:
+    client = mlflow.MlflowClient(trained.uri)
+    fetched = partial(client.download_artifacts, trained.id)
+    told = pd.read_csv(fetched("predictions/validation.csv"))
+    manifest = pd.read_parquet(fetched("data/manifest.parquet")).set_index("image_path")
+    classifier = RawClassifier(fetch_classifier(trained.id, trained.tracking, trained.cache))
+    with PhotoReader(trained.cache) as reader:
         rows = manifest.loc[told["image_path"], ["archive", "offset", "size"]].itertuples(index=False, name=None)
         prepared = [classifier.prepare(reader.read(str(archive), offset, size)) for archive, offset, size in rows]
     found = classifier.probabilities(prepared)

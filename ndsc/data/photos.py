@@ -48,6 +48,11 @@ class Usable:
     photos: pd.DataFrame
     rejected: pd.DataFrame
 
+    @property
+    def learnable(self) -> pd.DataFrame:
+        """The photos that may be learned from: those that neither are test photos nor can be chosen as such."""
+        return self.photos[~self.photos["role"].isin(["test", "pool"])]
+
 
 def find_usable(
     catalogue: Catalogue, drawn: Draw, reader: PhotoReader, cache_root: Path, max_rejected: float

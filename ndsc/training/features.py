@@ -79,9 +79,13 @@ class ViewedFeatures:
             gathered[here] = self.rows[int(view)][photos[here]]
         return gathered
 
-    def in_memory(self) -> "ViewedFeatures":
-        """The same features, loaded."""
-        return ViewedFeatures({view: rows[:] for view, rows in self.rows.items()})
+    def in_memory(self) -> np.ndarray:
+        """All of them, loaded: (views, photos, *shape of one feature), the views in the order of `views`."""
+        first = next(iter(self.rows.values()))
+        loaded = np.empty((len(self.rows), *first.shape), first.dtype)
+        for place, rows in enumerate(self.rows.values()):
+            loaded[place] = rows[:]
+        return loaded
 
 
 @dataclass

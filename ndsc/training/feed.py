@@ -10,7 +10,8 @@ import tensorflow as tf
 from ndsc.config import TrainingConfig
 from ndsc.training.features import ViewedFeatures
 
-# Pooled features are a few kB each and are held in memory; feature maps are read from the cache batch by batch.
+# Pooled features are a few kB each and are held in memory. Feature maps are read from the cache batch by batch: what is
+# trained on them takes so long that reading does not count, and two copies of half a gigabyte would.
 IN_MEMORY_BYTES = 512 * 2**20
 
 JUDGED_AT_ONCE = 512
@@ -27,8 +28,8 @@ class Side:
 
     @property
     def in_memory(self) -> bool:
-        """Whether the features are few enough to be held there."""
-        return self.features.nbytes <= IN_MEMORY_BYTES
+        """Whether the features are held there: vectors, unless there are very many."""
+        return len(self.features.shape) == 2 and self.features.nbytes <= IN_MEMORY_BYTES
 
 
 def judged_at_once(features: ViewedFeatures, batch_size: int) -> int:
@@ -80,7 +81,7 @@ def gathering(side: Side, training: TrainingConfig, classes: int, weighted: bool
     if not side.in_memory:
         return Gather(held, _from_cache(side.features))
     # TensorFlow gathers a batch in a fraction of the time that a call to Python takes.
-    held["features"] = tf.constant(np.stack(list(side.features.in_memory().rows.values())))
+    held["features"] = tf.constant(side.features.in_memory())
     place = np.zeros(max(side.features.views) + 1, np.int32)
     place[list(side.features.views)] = np.arange(len(side.features.views))
     held["places"] = tf.constant(place)

@@ -122,7 +122,7 @@ def _fed(
     at_once = judged_at_once(validation.features, training.batch_size)
     gather_train = gathering(train, training, classes, weighted=True)
     gather_plain = gathering(validation, training, classes, weighted=False)
-    if train.in_memory and validation.in_memory and len(train.features.shape) == 2:
+    if train.in_memory and validation.in_memory:
         take_whole_epochs(model, gather_train, gather_plain, training.batch_size, at_once)
         return {
             "x": by_epoch(photos, views),

@@ -51,6 +51,7 @@ def test_quotas_are_filled_in_order_and_no_further(tmp_path: Path):
     usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 4)))
     assert names(usable.photos["image_path"]) == ["0", "1", "2", "3", "4", "5"]
     assert usable.photos["role"].tolist() == ["pool"] * 2 + ["sample"] * 4
+    assert names(usable.learnable["image_path"]) == ["2", "3", "4", "5"]
     assert len(usable.rejected) == 0
     assert list(usable.rejected.columns) == ["image_path", "label", "reason"]
 

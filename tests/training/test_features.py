@@ -161,7 +161,7 @@ def test_gathering_mixes_photos_and_views_as_asked(study: Studies, photos: Photo
     at_photos, at_views = np.array([3, 0, 9, 3]), np.array([2, 0, 1, 0])
     expected = np.stack([features.rows[view][:][photo] for photo, view in zip(at_photos, at_views, strict=True)])
     np.testing.assert_array_equal(features[at_photos, at_views], expected)
-    np.testing.assert_array_equal(features.in_memory()[at_photos, at_views], expected)
+    np.testing.assert_array_equal(features.in_memory()[at_views, at_photos], expected)
     assert features.nbytes == 4 * features.rows[0][:].nbytes
 
 
