@@ -118,7 +118,7 @@ def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Pla
 
 def test_a_second_audit_does_not_go_over_the_first(place: Place, audited: str, tmp_path: Path):
     edited = (place.report / "audit.csv").read_bytes()
-    with pytest.raises(UserError, match="both stay as they are"):
+    with pytest.raises(UserError, match="Nothing was changed there"):
         main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
     assert (place.report / "audit.csv").read_bytes() == edited
 

@@ -17,6 +17,9 @@ from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
 
 PAGE, VERDICTS = "audit.html", "audit.csv"
+TABLES = ("classes.csv", "sizes.csv", "broken.csv", "duplicates.csv", "labels.csv", "odd.csv", "appearance.csv")
+# All that an audit writes, and so all that must not be there before.
+FILES = (PAGE, VERDICTS, *TABLES)
 THUMBNAIL_SIDE = 220  # pixels; shown at two thirds of that, for screens with more pixels
 # Of the photos whose labels are the likeliest wrong, so many are listed even where none is.
 LISTED_SUSPECTS = 0.1
@@ -26,18 +29,19 @@ def check_folder(folder: Path) -> None:
     """Look whether an audit can be written there.
 
     Raises:
-        UserError: there is one already, which a person may have edited.
+        UserError: a file that it would write is there already: an earlier audit's, which a person may have edited, or
+            one of the user's own.
     """
-    taken = [name for name in (PAGE, VERDICTS) if (folder / name).exists()]
+    taken = [name for name in FILES if (folder / name).exists()]
     if taken:
         raise UserError(
-            f"audit.output must name a folder without an audit in it. Received: audit.output={folder}, which has "
-            f"{' and '.join(taken)}; both stay as they are. Name another folder."
+            "audit.output must name a folder without any file that an audit writes. Received: "
+            f"audit.output={folder}, which has {', '.join(taken)}. Nothing was changed there; name another folder."
         )
 
 
 def tables(findings: Findings) -> dict[str, pd.DataFrame]:
-    """By file name, what each section is about."""
+    """By file name (TABLES), what each section is about."""
     photos, named = findings.photos, ["image_path", "content", "label"]
     suspects = findings.labels.loc[ranked(findings.labels)]
     suspects = suspects[
@@ -45,15 +49,16 @@ def tables(findings: Findings) -> dict[str, pd.DataFrame]:
     ]
     doubtful = suspects.assign(likelier=[findings.classes[number] for number in suspects["likelier"]])
     looks = findings.appearance.dropna(how="all")
-    return {
-        "classes.csv": _class_table(findings),
-        "sizes.csv": _size_table(photos),
-        "broken.csv": findings.rejected,
-        "duplicates.csv": findings.copies.drop(columns="position"),
-        "labels.csv": photos.loc[doubtful.index, named].join(doubtful),
-        "odd.csv": photos.loc[findings.odd, named].assign(deviations=findings.oddity[findings.odd]),
-        "appearance.csv": photos.loc[looks.index, named].join(looks),
-    }
+    found = (
+        _class_table(findings),
+        _size_table(photos),
+        findings.rejected,
+        findings.copies.drop(columns="position"),
+        photos.loc[doubtful.index, named].join(doubtful),
+        photos.loc[findings.odd, named].assign(deviations=findings.oddity[findings.odd]),
+        photos.loc[looks.index, named].join(looks),
+    )
+    return dict(zip(TABLES, found, strict=True))
 
 
 def _class_table(findings: Findings) -> pd.DataFrame:
@@ -87,7 +92,7 @@ def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> 
     """Write the page and the tables, each whole or not at all.
 
     Raises:
-        UserError: there is an audit already, or the disk refuses.
+        UserError: a file of that name is there already, or the disk refuses.
     """
     check_folder(folder)
     try:

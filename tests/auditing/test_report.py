@@ -11,7 +11,7 @@ import pytest
 from ndsc.auditing.copies import find_copies
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.page import Page
-from ndsc.auditing.report import check_folder, tables, write_report
+from ndsc.auditing.report import FILES, check_folder, tables, write_report
 from ndsc.auditing.verdicts import COLUMNS, verdict_table
 from ndsc.errors import UserError
 
@@ -179,13 +179,21 @@ def test_each_section_has_a_table(findings: Findings):
 def test_files_are_written_whole_and_an_earlier_audit_is_never_overwritten(findings: Findings, tmp_path: Path):
     folder = tmp_path / "new" / "audit"
     write_report(folder, "<p>page", {"audit.csv": verdict_table(findings), **tables(findings)})
-    assert sorted(path.name for path in folder.iterdir())[:2] == ["appearance.csv", "audit.csv"]
+    assert {path.name for path in folder.iterdir()} == set(FILES)
     read = pd.read_csv(io.BytesIO((folder / "audit.csv").read_bytes()))
     assert EVIL in read["image_path"].tolist()
     for again in (check_folder, lambda folder: write_report(folder, "other", {})):
-        with pytest.raises(UserError, match=r"which has audit.html and audit.csv; both stay as they are"):
+        with pytest.raises(UserError, match=r"which has audit.html, audit.csv, .*Nothing was changed there"):
             again(folder)
     assert (folder / "audit.html").read_text() == "<p>page"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_of_the_user_s_own_is_never_overwritten(findings: Findings, tmp_path: Path, name: str):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(UserError, match=rf"which has {name}\. Nothing was changed there"):
+        write_report(tmp_path, "page", {"audit.csv": verdict_table(findings), **tables(findings)})
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
 def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(findings: Findings, tmp_path: Path):
