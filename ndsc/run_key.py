@@ -34,6 +34,8 @@ def training_key(config: "Config", photos: str) -> str:
     del settings["sampling"]["test"]["list"], settings["sampling"]["exclude"]
     # It gives runs up, and changes nothing in those that finish.
     settings["callbacks"].pop("pruning", None)
+    # They are applied one after the other, and JSON with sorted keys would forget in which order.
+    settings["augmentation"]["layers"] = list(settings["augmentation"]["layers"].items())
     weights = Path(config.backbone.weights).expanduser()
     if weights.is_file():
         settings["backbone"]["weights"] = content_signature(weights)

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_what_shapes_the_numbers_is_in_the_key(configured: Callable[..., Config], override: str):
     assert run_key(configured(override)) != run_key(configured())
+
+
+def test_the_order_of_augmentation_s_layers_is_in_the_key(configured: Callable[..., Config]):
+    config = configured("augmentation=strong")
+    turned = dict(reversed(config.augmentation.layers.items()))
+    assert turned == config.augmentation.layers
+    assert run_key(replace(config, augmentation=replace(config.augmentation, layers=turned))) != run_key(config)
 
 
 @pytest.mark.parametrize(
