@@ -61,7 +61,7 @@ def load_catalogue(data: "DataConfig", cache_root: Path) -> Catalogue:
     if data.source == "folder":
         catalogue = _complete(read_folder(_folder(data)), {}, extra)
     elif data.source == "table":
-        catalogue = _complete(read_photo_table(_table(data), data.image_column, data.label_column), {}, extra)
+        catalogue = _complete(read_photo_table(photo_table_of(data), data.image_column, data.label_column), {}, extra)
     elif data.source == "ndsc":
         catalogue = _load_ndsc(_root(data), data.labels, extra, cache_root)
     else:
@@ -83,7 +83,7 @@ def check_data(config: "Config") -> None:
     if data.source == "folder":
         class_folders(_folder(data))
     elif data.source == "table":
-        further = check_photo_table(_table(data), data.image_column, data.label_column)
+        further = check_photo_table(photo_table_of(data), data.image_column, data.label_column)
         given = names_beside(names, further, "table")
     elif data.source == "ndsc":
         root, cache_root = _root(data), Path(config.cache.root)
@@ -186,7 +186,8 @@ def _folder(data: "DataConfig") -> Path:
     return Path(os.path.abspath(os.path.expanduser(data.root or ".")))
 
 
-def _table(data: "DataConfig") -> Path:
+def photo_table_of(data: "DataConfig") -> Path:
+    """Where the table of photos lies: `data.table`, seen from `data.root`."""
     return _folder(data) / Path(data.table or "").expanduser()
 
 

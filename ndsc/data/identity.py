@@ -6,9 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ndsc.data.catalogue import load_catalogue
+from ndsc.data.archive import is_archive
+from ndsc.data.catalogue import load_catalogue, photo_table_of
 from ndsc.data.ndsc_listings import files_of
-from ndsc.data.places import place_content_signature, place_of
+from ndsc.data.places import Place, local_copy, place_content_signature, place_of
 from ndsc.data.rendered.sample import RENDERER_VERSION
 from ndsc.data.table_cache import content_signature, file_digest
 
@@ -29,8 +30,9 @@ def naming_data(config: "Config") -> tuple[object, ...]:
 def data_digest(config: "Config") -> str:
     """32 hex digits that change with the data, but not with the folder that it lies in.
 
-    Of archives and tables size and sampled blocks count; of photos in plain files name, label, size and time of the
-    last change; of the sample the renderer's version; of `sampling.exclude` every byte.
+    Of tables every byte counts, as a label that a person mended is a letter or two; of archives, which are gigabytes,
+    size and sampled blocks; of photos in plain files name, label, size and time of the last change; of the sample the
+    renderer's version. A table on a server is fetched into the cache, where the run looks for it anyway.
 
     Raises:
         UserError: the data is not there.
@@ -39,22 +41,31 @@ def data_digest(config: "Config") -> str:
     if data.source == "sample":
         parts = [f"rendered by version {RENDERER_VERSION}"]
     elif data.source == "ndsc":
-        files = files_of(place_of(os.path.expanduser(data.root or ".")), Path(config.cache.root))
-        parts = [f"{path.name} {place_content_signature(path)}" for path in files]
+        cache_root = Path(config.cache.root)
+        files = files_of(place_of(os.path.expanduser(data.root or ".")), cache_root)
+        parts = [f"{path.name} {_file_state(path, cache_root)}" for path in files]
     else:
         parts = _plain_files(config)
-    for table in (data.extra, config.sampling.test.list):
-        parts.append("none" if table is None else content_signature(Path(table).expanduser()))
-    if config.sampling.exclude is not None:
-        path = Path(config.sampling.exclude).expanduser()
-        # All of it, not samples only: a verdict that a person turned over is a letter or two.
-        parts.append(f"without {content_signature(path)} {file_digest(path)}")
+    for table in (data.extra, config.sampling.test.list, config.sampling.exclude):
+        parts.append("none" if table is None else _table_state(Path(table).expanduser()))
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+
+
+def _file_state(place: Place, cache_root: Path) -> str:
+    return place_content_signature(place) if is_archive(place) else _table_state(local_copy(place, cache_root))
+
+
+def _table_state(path: Path) -> str:
+    # The signature adds nothing but its errors, which say in a sentence what is wrong with the path.
+    return f"{content_signature(path)} {file_digest(path)}"
 
 
 def _plain_files(config: "Config") -> list[str]:
     rows = load_catalogue(config.data, Path(config.cache.root)).rows.select(["image_path", "label", "archive", "size"])
-    return [f"{row['image_path']} {row['label']} {_state(row['archive'], row['size'])}" for row in rows.to_pylist()]
+    photos = [f"{row['image_path']} {row['label']} {_state(row['archive'], row['size'])}" for row in rows.to_pylist()]
+    # A table may have further columns, by which a run is split.
+    tables = [_table_state(photo_table_of(config.data))] if config.data.source == "table" else []
+    return [*tables, *photos]
 
 
 def _state(path: str, size: int | None) -> str:
