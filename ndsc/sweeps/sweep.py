@@ -18,13 +18,12 @@ from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
 from ndsc.tracking.run import NoRun, Run, start_run
-from ndsc.tracking.sweep_runs import KIND, SWEEP, SweepRuns
+from ndsc.tracking.sweep_runs import KIND, METRIC, SWEEP, SweepRuns
 
 log = logging.getLogger(__name__)
 
 # A child says what its figures and its whole model would repeat a hundred times over; the best one's are made once.
 CHILD_DEFAULTS = {"tracking.model": "head", "tracking.figures": "false"}
-METRIC = "best/val_accuracy"
 
 
 @dataclass(frozen=True)

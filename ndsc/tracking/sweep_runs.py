@@ -10,6 +10,7 @@ from ndsc.tracking.processes import end_dead_runs
 from ndsc.tracking.store import Store, open_store
 
 KEY, KIND, SWEEP = "ndsc.key", "ndsc.kind", "ndsc.sweep"
+METRIC = "best/val_accuracy"
 
 
 class SweepRuns:
@@ -31,11 +32,12 @@ class SweepRuns:
             yield cls(store)
 
     def finished(self, keys: Iterable[str]) -> dict[str, RecordedRun]:
-        """By key the newest FINISHED run that is no sweep's own."""
+        """By key the newest FINISHED run that is no sweep's own. One whose store failed in its middle ended FINISHED
+        too, but has no accuracy there: it is as good as none."""
         found = {}
         for key in dict.fromkeys(keys):
             runs = self._search(f"tags.`{KEY}` = '{key}' AND attributes.status = 'FINISHED'")
-            if alone := [run for run in runs if KIND not in run.tags]:
+            if alone := [run for run in runs if KIND not in run.tags and METRIC in run.metrics]:
                 found[key] = alone[0]
         return found
 
