@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from ndsc.config import Config
 
 PACKAGE = Path(__file__).parent
+# Keras' own names for where a callback writes: ModelCheckpoint, CSVLogger, TensorBoard, BackupAndRestore.
+CALLBACK_PLACES = ("filepath", "filename", "log_dir", "backup_dir")
 
 
 def run_key(config: "Config") -> str:
@@ -34,6 +36,10 @@ def training_key(config: "Config", photos: str) -> str:
     del settings["sampling"]["test"]["list"], settings["sampling"]["exclude"]
     # It gives runs up, and changes nothing in those that finish.
     settings["callbacks"].pop("pruning", None)
+    # Below a folder that is named by the time of the start.
+    for callback in settings["callbacks"].values():
+        for place in CALLBACK_PLACES:
+            callback.pop(place, None)
     # They are applied one after the other, and JSON with sorted keys would forget in which order.
     settings["augmentation"]["layers"] = list(settings["augmentation"]["layers"].items())
     weights = Path(config.backbone.weights).expanduser()

@@ -41,6 +41,11 @@ def test_places_and_tracking_are_not(configured: Callable[..., Config], override
     assert run_key(configured(override)) == run_key(configured())
 
 
+def test_where_a_callback_writes_is_not(configured: Callable[..., Config]):
+    written = ("callbacks=checkpoint", "callbacks.checkpoint.filepath=elsewhere.weights.h5")
+    assert run_key(configured(*written)) == run_key(configured("callbacks=checkpoint"))
+
+
 def test_the_data_counts_and_not_where_it_lies(configured: Callable[..., Config], data: Path, tmp_path: Path):
     moved = Path(shutil.copytree(data, tmp_path / "moved", copy_function=shutil.copy))
     key = run_key(configured("data=ndsc", f"data.root={data}"))

@@ -3,12 +3,13 @@
 import copy
 from collections.abc import Mapping, Sequence
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from ndsc.config import typed
@@ -34,6 +35,12 @@ class ComposingSweeper(Sweeper):
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
+        # Hydra knows its own settings in jobs only, but configurations may name its folder: until a job has one, the
+        # sweep's stands for it.
+        known = copy.deepcopy(config)
+        with read_write(known.hydra), open_dict(known):
+            known.hydra.runtime.output_dir = known.hydra.sweep.dir
+        HydraConfig.instance().set_config(known)
 
     def _overrides(self, arguments: Sequence[str]) -> dict[str, Override]:
         """What is overridden, by key."""

@@ -17,7 +17,7 @@ from ndsc.library import build
 from ndsc.model.backbone import Backbone, build_backbone, cut
 from ndsc.model.classifier import build_head, build_trainable
 from ndsc.model.engine import Choice
-from ndsc.run_key import training_key
+from ndsc.run_key import CALLBACK_PLACES, training_key
 from ndsc.seeds import derive
 from ndsc.training.features import Cost, FrozenPart
 from ndsc.training.feed import Side
@@ -25,8 +25,6 @@ from ndsc.training.fit import Fitted, History, fit, predict
 from ndsc.training.views import Policy
 
 MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy")
-# Keras' own names for where a callback writes: ModelCheckpoint, CSVLogger, TensorBoard, BackupAndRestore.
-PLACES = ("filepath", "filename", "log_dir", "backup_dir")
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def _writing_elsewhere(callbacks: Mapping[str, Mapping[str, Any]], prefix: str) 
     what one has written would be lost to the next."""
 
     def elsewhere(key: str, value: Any) -> Any:
-        if key not in PLACES or value is None:
+        if key not in CALLBACK_PLACES or value is None:
             return value
         place = Path(value)
         return str(place.with_name(f"{prefix}-{place.name}"))

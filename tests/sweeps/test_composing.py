@@ -1,16 +1,20 @@
 """Configurations of jobs are those that Hydra composes, which is asked only where they differ in more than values."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import ConfigCompositionException
-from omegaconf import OmegaConf
+from hydra.types import HydraContext
+from omegaconf import OmegaConf, open_dict
 
-from ndsc.config import CONFIG_FOLDER, register
+from ndsc.config import CONFIG_FOLDER, register, typed
+from ndsc.run_key import run_key
 from ndsc.sweeps.composing import ComposingSweeper
 
 SAME = ("+experiment=baseline", "head=mlp", "tracking=off")
@@ -68,3 +72,20 @@ def test_they_are_what_hydra_composes(sweeper: Composing, chosen: list[str], ask
 def test_a_mistake_is_told_in_hydra_s_words(sweeper: Composing, wrong: str):
     with pytest.raises(ConfigCompositionException, match=wrong.partition("=")[0]):
         sweeper._composed(SAME, [wrong])
+
+
+def test_a_callback_s_file_in_hydra_s_folder_leaves_sweep_and_job_with_one_key(sweeper: Composing, tmp_path: Path):
+    HydraConfig.instance().cfg = None  # as in a sweep, outside its jobs
+    context = HydraContext(sweeper.hydra_context.config_loader, Callbacks())
+    sweeper.setup(hydra_context=context, task_function=lambda _: None, config=sweeper.config)
+    overrides = [*SAME, "callbacks=checkpoint"]
+    job = sweeper._job(overrides, {"seed": "1"}, {})
+
+    config = compose("train", [*job.overrides, f"hydra.runtime.output_dir={tmp_path}"], return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    with open_dict(config):
+        del config["hydra"]
+    of_the_job = typed(config)
+    assert of_the_job.callbacks["checkpoint"]["filepath"] == f"{tmp_path}/best.weights.h5"
+    assert job.config.callbacks["checkpoint"]["filepath"] != f"{tmp_path}/best.weights.h5"
+    assert job.key == run_key(of_the_job)
