@@ -1,5 +1,7 @@
 """What a photo is called by a classifier that never saw it: predictions out of fold, on frozen features."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
@@ -17,6 +19,14 @@ ITERATIONS = 1000
 TOLERANCE = 1e-4
 
 
+class Evidence(NamedTuple):
+    """(n, classes) float32 probabilities that a photo is of each class, and (n,) how many photos under its own label
+    they were learned from."""
+
+    probabilities: np.ndarray
+    fitted: np.ndarray
+
+
 def choose_folds(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     """(n,) fold of each photo: groups undivided, every class spread evenly, and random but for that.
 
@@ -30,8 +40,20 @@ def choose_folds(groups: np.ndarray, labels: np.ndarray, folds: int, seed: int) 
     return fold[np.argsort(order.index.to_numpy())][group]
 
 
-def predict_out_of_fold(vectors: np.ndarray, labels: np.ndarray, fold: np.ndarray, seed: int) -> np.ndarray:
-    """(n, classes) float32 probabilities; each photo's come from a logistic regression on the other folds.
+def choose_fitted(labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Positions of at most MOST_FITTED photos, sorted: of each class its share, or all it has, and the rest at random.
+
+    Drawn from all alike, a rare class might have no photo among them, and each of its photos would look wrong.
+    """
+    order = random.permutation(len(labels))
+    drawn = labels[order]
+    share = MOST_FITTED // len(np.unique(labels))
+    early = pd.Series(drawn).groupby(drawn).cumcount().to_numpy() < share
+    return np.sort(np.concatenate([order[early], order[~early]])[:MOST_FITTED])
+
+
+def predict_out_of_fold(vectors: np.ndarray, labels: np.ndarray, fold: np.ndarray, seed: int) -> Evidence:
+    """What a logistic regression on the other folds says of each photo.
 
     Args:
         vectors: (n, d) features. Each fold's are centred, without which it takes ten times as long, and divided by
@@ -42,11 +64,13 @@ def predict_out_of_fold(vectors: np.ndarray, labels: np.ndarray, fold: np.ndarra
     """
     random = np.random.default_rng(seed)
     found = np.zeros((len(labels), int(labels.max()) + 1), np.float32)
+    fitted = np.zeros(len(labels), np.int64)
     with progress("labels", total=len(labels)) as advance:
         for number in np.unique(fold):
             others, mine = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
             if len(others) > MOST_FITTED:
-                others = np.sort(random.choice(others, MOST_FITTED, replace=False))
+                others = others[choose_fitted(labels[others], random)]
+            fitted[mine] = np.bincount(labels[others], minlength=found.shape[1])[labels[mine]]
             if len(np.unique(labels[others])) == 1:
                 found[mine, labels[others][0]] = 1.0  # nothing to tell it from
                 continue
@@ -61,4 +85,4 @@ def predict_out_of_fold(vectors: np.ndarray, labels: np.ndarray, fold: np.ndarra
                 predicted = classifier.predict_proba((vectors[part].astype(np.float32) - centre) / length)
                 found[np.ix_(part, classifier.classes_)] = predicted
                 advance(len(part))
-    return found
+    return Evidence(found, fitted)

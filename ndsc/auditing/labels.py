@@ -10,10 +10,13 @@ from ndsc.seeds import derive
 
 # Where more labels than this look wrong, the classes are too alike for these features, or the weights are random.
 MOST_WRONG = 0.2
+# From fewer photos of a class than this, it is not learned well enough to say that a photo is none of it.
+LEAST_FITTED = 20
 
 
 def examine_labels(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> pd.DataFrame:
-    """What `judge_labels` says, by classifiers trained on the other folds.
+    """What `judge_labels` says, by classifiers trained on the other folds; and fitted, how many photos under its own
+    label each photo's classifier was trained on.
 
     Args:
         vectors: (n, d) features.
@@ -21,8 +24,8 @@ def examine_labels(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, 
         groups: (n,) names of duplicate groups.
     """
     fold = choose_folds(groups, labels, folds, derive(seed, "audit folds"))
-    probabilities = predict_out_of_fold(vectors, labels, fold, derive(seed, "audit classifiers"))
-    return judge_labels(probabilities, labels, groups)
+    evidence = predict_out_of_fold(vectors, labels, fold, derive(seed, "audit classifiers"))
+    return judge_labels(evidence.probabilities, labels, groups).assign(fitted=evidence.fitted)
 
 
 def ranked(judged: pd.DataFrame) -> np.ndarray:
@@ -34,6 +37,11 @@ def ranked(judged: pd.DataFrame) -> np.ndarray:
 def believable(judged: pd.DataFrame) -> bool:
     """Whether so few labels look wrong that it is the labels, and not the classifier, that must be at fault."""
     return bool(judged["wrong"].mean() <= MOST_WRONG)
+
+
+def well_known(judged: pd.DataFrame) -> pd.Series:
+    """For each photo whether its classifier has seen enough photos of its class to contradict its label."""
+    return judged["fitted"] >= LEAST_FITTED
 
 
 def judge_labels(probabilities: np.ndarray, labels: np.ndarray, groups: np.ndarray) -> pd.DataFrame:

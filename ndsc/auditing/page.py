@@ -6,7 +6,7 @@ import pandas as pd
 
 from ndsc.auditing import markup
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.labels import believable, ranked
+from ndsc.auditing.labels import believable, ranked, well_known
 from ndsc.auditing.markup import Card
 from ndsc.auditing.verdicts import looks_like
 from ndsc.evaluation.intervals import SIZES, size_bucket
@@ -167,7 +167,7 @@ class Page:
             advice,
             "labels.csv",
             lambda at: (f"{found.photos.at[at, 'label']}?", looks_like(found, at)),
-            bad=found.labels["wrong"],
+            bad=found.labels["wrong"] & well_known(found.labels),
         )
 
     def _odd(self) -> str:

@@ -4,8 +4,9 @@
 import pandas as pd
 
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.labels import believable
+from ndsc.auditing.labels import LEAST_FITTED, believable, well_known
 from ndsc.auditing.oddity import FAR
+from ndsc.evaluation.style import counted
 
 COLUMNS = ["image_path", "content", "label", "issue", "score", "note", "exclude"]
 BROKEN, TWO_LABELS, BLANK = "broken", "two labels", "nearly blank"
@@ -29,7 +30,7 @@ def verdict_table(findings: Findings) -> pd.DataFrame:
     told = pd.concat([_broken(findings), _usable(findings)], ignore_index=True)
     told["rank"] = told["issue"].map({issue: rank for rank, issue in enumerate(ISSUES)})
     blank = (told["issue"] == BLANK) & (told["score"] < CERTAINLY_BLANK)
-    doubted = (told["issue"] == WRONG) & believable(findings.labels)
+    doubted = (told["issue"] == WRONG) & told["believed"] & believable(findings.labels)
     told["out"] = (told["issue"].isin(EXCLUDED) | blank | doubted) & (told["role"] != "test")
     told = told.sort_values(["rank", "score", "image_path"], kind="stable")
     told["note"] = told["note"].where(told["note"] != "", None)
@@ -54,6 +55,7 @@ def _broken(findings: Findings) -> pd.DataFrame:
             "content": "",
             "label": rows["label"],
             "role": "",
+            "believed": False,
             "issue": BROKEN,
             "score": 0.0,
             "note": rows["reason"],
@@ -85,11 +87,17 @@ def _part(findings: Findings, positions: object, issue: str, score: object, note
     rows = findings.photos.iloc[list(positions)]
     found = rows[["image_path", "content", "label", "role"]].assign(photo=rows.index.astype(str), issue=issue)
     return found.assign(
-        score=score if isinstance(score, float) else list(score), note=note if isinstance(note, str) else list(note)
+        believed=well_known(findings.labels.loc[rows.index]),
+        score=score if isinstance(score, float) else list(score),
+        note=note if isinstance(note, str) else list(note),
     )
 
 
 def looks_like(findings: Findings, position: int) -> str:
-    """In words, what a photo is more likely than what its label says."""
+    """In words, what a photo is more likely than what its label says, and why that may mean little."""
     row = findings.labels.loc[position]
-    return f"looks like {findings.classes[int(row['likelier'])]} ({row['other']:.0%}; as labelled {row['given']:.0%})"
+    likelier = findings.classes[int(row["likelier"])]
+    told = f"looks like {likelier} ({row['other']:.0%}; as labelled {row['given']:.0%})"
+    if row["fitted"] >= LEAST_FITTED:
+        return told
+    return f"{told}, judged by only {counted(int(row['fitted']), 'photo')} under its label"

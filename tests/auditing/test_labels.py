@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.auditing.evidence import choose_folds, predict_out_of_fold
+from ndsc.auditing.evidence import choose_fitted, choose_folds, predict_out_of_fold
 from ndsc.auditing.labels import examine_labels, judge_labels, ranked
 from ndsc.config import Config
 
@@ -69,10 +69,10 @@ def test_folds_keep_groups_together_and_spread_every_class():
 def test_a_photo_never_has_a_say_in_its_own_prediction():
     vectors, labels = separable(60)
     fold = choose_folds(alone(60), labels, 5, seed=0)
-    before = predict_out_of_fold(vectors, labels, fold, seed=0)
+    before = predict_out_of_fold(vectors, labels, fold, seed=0).probabilities
     mine = fold == 2
     turned = np.where(mine, (labels + 1) % 3, labels)
-    after = predict_out_of_fold(vectors, turned, fold, seed=0)
+    after = predict_out_of_fold(vectors, turned, fold, seed=0).probabilities
     np.testing.assert_array_equal(after[mine], before[mine])
     assert (after[~mine] != before[~mine]).any()
 
@@ -81,9 +81,32 @@ def test_more_photos_than_are_needed_are_not_fitted_all(monkeypatch: pytest.Monk
     vectors, labels = separable(300)
     fold = choose_folds(alone(300), labels, 5, seed=0)
     monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 60)
-    few = predict_out_of_fold(vectors, labels, fold, seed=0)
+    few = predict_out_of_fold(vectors, labels, fold, seed=0).probabilities
     assert (few.argmax(axis=1) == labels).mean() > 0.95
-    np.testing.assert_array_equal(few, predict_out_of_fold(vectors, labels, fold, seed=0))
+    np.testing.assert_array_equal(few, predict_out_of_fold(vectors, labels, fold, seed=0).probabilities)
+
+
+def test_a_rare_class_is_fitted_too_where_not_all_photos_are(monkeypatch: pytest.MonkeyPatch):
+    vectors, labels = separable(3000, classes=2)
+    rare = np.arange(30)
+    random = np.random.default_rng(1)
+    vectors[rare], labels[rare] = random.normal(0, 1, (30, 16)) - 6, 2
+    monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 90)
+    judged = examine_labels(vectors, labels, alone(3000), folds=5, seed=0)
+    assert not judged.loc[rare, ["wrong", "doubtful"]].to_numpy().any()
+    assert (judged.loc[rare, "fitted"] == 24).all()  # all there are in the other folds
+    assert judged["fitted"].between(24, 60).all()
+
+
+def test_a_class_s_share_is_all_it_has_or_its_part_and_the_rest_is_anybody_s(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 100)
+    labels = np.repeat([0, 1, 2, 3], [900, 80, 10, 1])
+    chosen = choose_fitted(labels, np.random.default_rng(0))
+    assert len(set(chosen)) == 100
+    counts = np.bincount(labels[chosen])
+    assert counts[:2].min() >= 25
+    assert counts[2:].tolist() == [10, 1]
+    np.testing.assert_array_equal(chosen, choose_fitted(labels, np.random.default_rng(0)))
 
 
 def test_of_a_class_with_one_photo_nothing_is_said():

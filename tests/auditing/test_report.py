@@ -36,7 +36,16 @@ def findings() -> Findings:
         }
     )
     labels = pd.DataFrame(
-        {"quality": 0.9, "doubtful": False, "wrong": False, "likelier": 0, "given": 0.9, "other": 0.1}, range(12)
+        {
+            "quality": 0.9,
+            "doubtful": False,
+            "wrong": False,
+            "likelier": 0,
+            "given": 0.9,
+            "other": 0.1,
+            "fitted": 500,
+        },
+        range(12),
     )
     labels.loc[[5, 6, 11], ["quality", "given", "other"]] = [[0.01, 0.01, 0.98], [0.4, 0.4, 0.6], [0.02, 0.02, 0.97]]
     labels.loc[[5, 6, 11], "doubtful"] = True
@@ -207,3 +216,12 @@ def test_where_too_many_labels_look_wrong_none_is_left_out_for_it(findings: Find
     verdicts = verdict_table(findings)
     assert (verdicts.loc[verdicts["issue"] == "likely wrong label", "exclude"] == "no").all()
     assert "none is left out unless you say yes" in written_page(findings, verdicts)
+
+
+def test_of_a_class_that_is_hardly_known_nothing_is_left_out_for_its_label(findings: Findings):
+    findings.labels.loc[5, "fitted"] = 19
+    row = verdict_table(findings).set_index("image_path").loc["photo 5.jpg"]
+    assert (row["issue"], row["exclude"]) == ("likely wrong label", "no")
+    assert row["note"] == "looks like cat (98%; as labelled 1%), judged by only 19 photos under its label"
+    findings.labels.loc[5, "fitted"] = 20
+    assert verdict_table(findings).set_index("image_path").loc["photo 5.jpg", "exclude"] == "yes"
