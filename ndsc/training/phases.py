@@ -209,15 +209,18 @@ def _fit_phase(
         derive(config.seed, f"shuffling, {phase.name} phase"),
         report,
         # A head is trained in seconds; what takes longer goes on where it was killed.
-        None if part.cut.trainable is None else _unfinished(config, manifest, phase.name),
+        None if part.cut.trainable is None else _unfinished(study, manifest, phase.name),
     )
     seconds = time.perf_counter() - started
     batch = phase.training.batch_size
     return _Done(fitted, {split: predict(model, side.features, batch) for split, side in sides.items()}, seconds)
 
 
-def _unfinished(config: Config, manifest: Manifest, phase: str) -> Path:
-    return Path(config.cache.root) / "unfinished" / f"{training_key(config, manifest.digest())}-{phase}.npz"
+def _unfinished(study: Study, manifest: Manifest, phase: str) -> Path:
+    """The file of a training's state. The weights' origin is in its name: random ones for want of ImageNet's are what
+    the same configuration begins with elsewhere."""
+    key = training_key(study.config, f"{manifest.digest()} {study.backbone.origin}")
+    return Path(study.config.cache.root) / "unfinished" / f"{key}-{phase}.npz"
 
 
 def _side(part: FrozenPart, manifest: Manifest, split: str) -> Side:

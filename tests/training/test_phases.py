@@ -1,9 +1,12 @@
 from collections.abc import Callable
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
+from ndsc.data.manifest import IDENTITY, Manifest
 from ndsc.errors import UserError
-from ndsc.training.phases import Study, check_phases
+from ndsc.training.phases import Study, _unfinished, check_phases
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,10 @@ def test_mistakes_are_found_before_any_photo_is_read(study: Callable[..., Study]
 
 def test_what_can_be_trained_passes(study: Callable[..., Study]):
     check_phases(study("training=finetune", "training.finetune.freeze=before:conv_pw_13", "callbacks=plateau"))
+
+
+def test_a_training_on_random_weights_for_want_of_others_is_not_gone_on_with_on_those(study: Callable[..., Study]):
+    makeshift, manifest = study(), Manifest(pd.DataFrame(columns=pd.Index(IDENTITY)), ())
+    genuine = replace(makeshift, backbone=replace(makeshift.backbone, origin="imagenet"))
+    assert _unfinished(genuine, manifest, "first") != _unfinished(makeshift, manifest, "first")
+    assert _unfinished(makeshift, manifest, "first") == _unfinished(makeshift, manifest, "first")

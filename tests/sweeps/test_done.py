@@ -1,0 +1,59 @@
+"""Which jobs of a sweep are launched, given what is FINISHED: with a launcher that counts, and nothing trained."""
+
+from collections.abc import Callable
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.utils import JobReturn, JobStatus
+from omegaconf import OmegaConf
+
+from ndsc.config import BackboneConfig, Config
+from ndsc.evaluation.recorded_run import RecordedRun
+from ndsc.model.weights import MAKESHIFT, Weights
+from ndsc.sweeps.job import Job
+from ndsc.sweeps.sweep import Outcome, Sweep
+
+
+class Counting:
+    """A launcher whose jobs come to 90 % each."""
+
+    def __init__(self) -> None:
+        self.launched: list[list[str]] = []
+
+    def launch(self, batch: list[list[str]], initial_job_idx: int) -> list[JobReturn]:
+        self.launched += batch
+        return [JobReturn(_return_value=0.9, status=JobStatus.COMPLETED) for _ in batch]
+
+
+def sweep_with(weights: str) -> tuple[Sweep, Counting]:
+    """A sweep whose job `key` was done on these weights."""
+    metrics, tags = {"best/val_accuracy": 0.4}, {"weights": weights}
+    run = RecordedRun("1", "run", "FINISHED", 0, params={}, metrics=metrics, tags=tags)
+    launcher = Counting()
+    sweep = Sweep(launcher, OmegaConf.create({"hydra": {"launcher": {}}}), [])
+    sweep._runs = SimpleNamespace(finished=lambda keys: dict.fromkeys(keys, run))
+    return sweep, launcher
+
+
+@pytest.mark.parametrize(("now", "launched"), [(MAKESHIFT, 0), ("imagenet", 2)])
+def test_what_ran_on_random_weights_is_done_only_as_long_as_imagenet_s_cannot_be_had(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, now: str, launched: int
+):
+    asked = []
+
+    def locate(backbone: BackboneConfig, **_: object) -> Weights:
+        asked.append(backbone.name)
+        return Weights("either", now)
+
+    monkeypatch.setattr("ndsc.sweeps.sweep.locate_weights", locate)
+    sweep, launcher = sweep_with(MAKESHIFT)
+    sweep.launch([Job([], {}, configured(), key) for key in ("one", "two")])
+    assert len(launcher.launched) == launched
+    assert asked == ["resnet50"]  # once: a silent network is waited for
+
+
+@pytest.mark.parametrize("weights", ["random", "imagenet"])
+def test_what_ran_on_the_weights_that_were_asked_for_is_done(configured: Callable[..., Config], weights: str):
+    sweep, launcher = sweep_with(weights)
+    assert sweep.launch([Job([], {}, configured(), "key")]) == [Outcome(0.4)]
+    assert launcher.launched == []
