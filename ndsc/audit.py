@@ -77,7 +77,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     from ndsc.auditing.findings import examine
     from ndsc.auditing.page import Page
     from ndsc.auditing.report import PAGE, VERDICTS, check_folder, tables, thumbnails, write_report
-    from ndsc.auditing.verdicts import verdict_table
+    from ndsc.auditing.verdicts import verdict_table, with_excluded
     from ndsc.data.duplicates import find_duplicates
     from ndsc.data.photos import find_usable
     from ndsc.data.sampling import draw
@@ -102,14 +102,19 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         findings = examine(usable, vectors, groups, reader, config.audit.folds, config.seed)
         verdicts = verdict_table(findings)
         made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
+        written, before = verdicts, 0
+        if drawn.excluded is not None:
+            written, before = with_excluded(verdicts, drawn.excluded.listings), len(drawn.excluded.listings)
+            made += f" Not looked at, as sampling.exclude leaves them out: {before:,}; {VERDICTS} keeps them out."
         page = Page(findings, verdicts, thumbnails(findings.photos, reader), config.audit.shown)
         html = page.html(_source(config), made, training_command(overrides, folder / VERDICTS))
-        write_report(folder, html, {**tables(findings), VERDICTS: verdicts})
+        write_report(folder, html, {**tables(findings), VERDICTS: written})
     proposed = (verdicts["exclude"] == "yes").sum()
     closing_table(
         {
             "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
             "doubtful": f"{len(verdicts):,}, of which leaving out is proposed for {proposed:,}",
+            **({"left out before": f"{before:,}, which the verdicts keep out"} if before else {}),
             "the page": str(folder / PAGE),
             "the verdicts": str(folder / VERDICTS),
         }
@@ -136,7 +141,10 @@ def check(config: AuditConfig) -> None:
 
 
 def training_command(overrides: tuple[str, ...], verdicts: Path) -> str:
-    """The command that trains on the same data without what the verdicts leave out."""
+    """The command that trains on the same data without what the verdicts leave out.
+
+    They take the place of an earlier `sampling.exclude`, whose photos are among them.
+    """
     own = ("audit.", "hydra.", "sampling=", "sampling.exclude=", "~", "tracking")
     kept = [one for one in overrides if not one.startswith(own)]
     return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={verdicts}"])

@@ -123,6 +123,18 @@ def test_a_second_audit_does_not_go_over_the_first(place: Place, audited: str, t
     assert (place.report / "audit.csv").read_bytes() == edited
 
 
+def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Place, audited: str, tmp_path: Path):
+    first = pd.read_csv(place.report / "audit.csv")
+    asked = [*place.settings, f"sampling.exclude={place.report / 'audit.csv'}"]
+    page = main(composed_audit(*asked, f"audit.output={tmp_path / 'second'}"), tmp_path, tuple(asked)).read_text()
+    gone = first[first["exclude"] == "yes"]
+    kept = pd.read_csv(tmp_path / "second" / "audit.csv").set_index("image_path").loc[gone["image_path"]]
+    assert (kept["exclude"] == "yes").all()
+    assert kept["issue"].tolist() == gone["issue"].tolist()
+    assert f"as sampling.exclude leaves them out: {len(gone)}; audit.csv keeps them out" in page
+    assert page.count("sampling.exclude=") == 1
+
+
 def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
     place: Place, audited: str, tmp_path: Path
 ):

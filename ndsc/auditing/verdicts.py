@@ -16,6 +16,7 @@ ISSUES = (BROKEN, TWO_LABELS, WRONG, DOUBTFUL, BLANK, "dark", "blurred", ODD, CO
 # What a photo is always left out for, beside labels where they can be judged. Of the others, most are as a shop meant
 # them.
 EXCLUDED = (BROKEN, TWO_LABELS)
+EXCLUDED_BEFORE, NOT_LOOKED_AT = "left out before", "sampling.exclude left it out, so it was not looked at"
 # Below this score a nearly blank photo is left out as well: CleanVision gives 0.16 to one of a single shade. Above it,
 # they are mostly slim things on a white ground.
 CERTAINLY_BLANK = 0.2
@@ -44,6 +45,19 @@ def verdict_table(findings: Findings) -> pd.DataFrame:
         exclude=("out", lambda out: "yes" if out.any() else "no"),
     )
     return merged.reset_index(drop=True)[COLUMNS]
+
+
+def with_excluded(verdicts: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
+    """The verdicts, and below them the listings that `sampling.exclude` kept this audit from looking at, still left out
+    for the issue that its file gave: a training takes one file, and without them here they would come back.
+
+    Args:
+        excluded: image_path, label and issue.
+    """
+    kept = excluded.assign(content="", score=0.0, note=NOT_LOOKED_AT, exclude="yes")
+    kept["issue"] = kept["issue"].where(kept["issue"] != "", EXCLUDED_BEFORE)
+    # An empty table's columns would decide the types.
+    return pd.concat([part for part in (verdicts, kept[COLUMNS]) if len(part)] or [verdicts], ignore_index=True)
 
 
 def _broken(findings: Findings) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from ndsc.auditing.copies import find_copies
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.page import Page
 from ndsc.auditing.report import FILES, check_folder, tables, write_report
-from ndsc.auditing.verdicts import COLUMNS, verdict_table
+from ndsc.auditing.verdicts import COLUMNS, verdict_table, with_excluded
 from ndsc.errors import UserError
 
 # 2 to 4 show the same picture; 2 and 3 have the same bytes.
@@ -225,3 +225,16 @@ def test_of_a_class_that_is_hardly_known_nothing_is_left_out_for_its_label(findi
     assert row["note"] == "looks like cat (98%; as labelled 1%), judged by only 19 photos under its label"
     findings.labels.loc[5, "fitted"] = 20
     assert verdict_table(findings).set_index("image_path").loc["photo 5.jpg", "exclude"] == "yes"
+
+
+def test_what_an_earlier_file_left_out_stays_left_out_for_its_own_reason(findings: Findings):
+    excluded = pd.DataFrame({"image_path": ["x.jpg", "y.jpg"], "label": ["cat", "dog"], "issue": ["broken", ""]})
+    verdicts = verdict_table(findings)
+    told = with_excluded(verdicts, excluded)
+    pd.testing.assert_frame_equal(told.iloc[:-2], verdicts)
+    assert told.columns.tolist() == COLUMNS
+    assert told.iloc[-2:][["image_path", "label", "issue", "exclude"]].to_numpy().tolist() == [
+        ["x.jpg", "cat", "broken", "yes"],
+        ["y.jpg", "dog", "left out before", "yes"],
+    ]
+    assert with_excluded(verdicts.iloc[:0], excluded.iloc[:0]).columns.tolist() == COLUMNS
