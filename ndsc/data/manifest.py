@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ndsc.config import SplitConfig, TestConfig
 from ndsc.data.groups import choose_groups
+from ndsc.data.lost_test import warn_of_lost_test
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -92,6 +93,7 @@ def finish(
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
+    warn_of_lost_test(left_out[photos.loc[left_out.index, "role"] == "test"])
     copies = int((photos["group"].value_counts() > 1).sum())
     blind = _blind_sides(photos, vectors, split, test, seed)
     return Finished(manifest, left_out.reset_index(drop=True), copies, _divided(photos["group"], blind))

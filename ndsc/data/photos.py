@@ -20,6 +20,7 @@ from ndsc.data.archive import ShortRead, is_archive
 from ndsc.data.catalogue import Catalogue, PhotoReader
 from ndsc.data.headers import MAX_BYTES
 from ndsc.data.identity import content_hash
+from ndsc.data.lost_test import warn_of_lost_test
 from ndsc.data.read_ahead import reads_at_once
 from ndsc.data.sampling import Draw, Queue
 from ndsc.data.tables import names_beside
@@ -80,8 +81,9 @@ def find_usable(
     photos = _frame(rows, positions, [verdict for _, _, verdict in found.taken])
     photos["role"] = [role for _, role, _ in found.taken]
     photos["difficulty"] = pd.Series([drawn.difficulty.get(at) for at in positions], dtype=object)
-    left_out = _frame(rows, [at for at, _ in found.rejected], [verdict for _, verdict in found.rejected])
-    _tell(photos, left_out)
+    left_out = _frame(rows, [at for at, _, _ in found.rejected], [verdict for _, _, verdict in found.rejected])
+    left_out["role"] = [role for _, role, _ in found.rejected]
+    _tell(photos, left_out, len(photos) + len(left_out) - wanted)
     _refuse_empty_classes(drawn, photos, left_out)
     return Usable(photos, left_out[["image_path", "label", "reason"]])
 
@@ -119,26 +121,26 @@ class _Judge:
 
 @dataclass
 class _Found:
-    """What has been looked at so far, by position in the catalogue."""
+    """What has been looked at so far: position in the catalogue, the role it was wanted for, the verdict."""
 
     wanted: int
     max_rejected: float
     taken: list[tuple[int, str, Verdict]] = field(default_factory=list)
-    rejected: list[tuple[int, Verdict]] = field(default_factory=list)
+    rejected: list[tuple[int, str, Verdict]] = field(default_factory=list)
 
     @property
     def looked_at(self) -> int:
         return len(self.taken) + len(self.rejected)
 
-    def reject(self, at: int, verdict: Verdict) -> None:
+    def reject(self, at: int, role: str, verdict: Verdict) -> None:
         """Pass one photo over; stop as soon as it is certain that too many will have been in the end."""
-        self.rejected.append((at, verdict))
+        self.rejected.append((at, role, verdict))
         self.refuse_if_too_many(self.wanted + len(self.rejected))
 
     def refuse_if_too_many(self, of: int) -> None:
         if len(self.rejected) <= self.max_rejected * of:
             return
-        reasons = Counter(verdict.reason for _, verdict in self.rejected)
+        reasons = Counter(verdict.reason for _, _, verdict in self.rejected)
         counted = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
         raise UserError(
             f"Too many photos cannot be used: {len(self.rejected)} of the {self.looked_at} looked at ({counted}). "
@@ -158,7 +160,7 @@ def _fill(queue: Queue, judge: _Judge, found: _Found, advance: Callable[[int], N
                 return
             at, verdict = following
             if verdict.reason:
-                found.reject(at, verdict)
+                found.reject(at, quota.role, verdict)
                 continue
             found.taken.append((at, quota.role, verdict))
             count += 1
@@ -188,10 +190,16 @@ def _archives(rows: pa.Table, drawn: Draw) -> list[str]:
     return rows.column("archive").take(pa.array(first, pa.int64())).cast(pa.string()).to_pylist()
 
 
-def _tell(photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
+def _tell(photos: pd.DataFrame, rejected: pd.DataFrame, replaced: int) -> None:
     if len(rejected):
         reasons = ", ".join(f"{count} × {reason}" for reason, count in rejected["reason"].value_counts().items())
-        log.info("%d photos could not be used; the next ones drawn replace them: %s", len(rejected), reasons)
+        log.info(
+            "%d photos could not be used, of which the next ones drawn replace %s: %s",
+            len(rejected),
+            {len(rejected): "all", 0: "none, for there are no more"}.get(replaced, f"{replaced:,}"),
+            reasons,
+        )
+    warn_of_lost_test(rejected[rejected["role"] == "test"])
     if photos["animated"].any():
         log.info("%d photos are animated; their first frames are used", photos["animated"].sum())
 

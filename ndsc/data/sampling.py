@@ -2,7 +2,8 @@
 
 Drawing knows listings, not photos: it reads nothing but the catalogue. Each (side, label) is a queue of listings in a
 random order of its own, and a list of quotas filled from its front: the test pool first, then what is trained and
-validated on. A photo that turns out to be unusable is replaced by the next in its queue.
+validated on. A photo that turns out to be unusable is replaced by the next in its queue, if there is one; none is
+behind the test photos that the data or a list states.
 """
 
 from collections.abc import Iterator

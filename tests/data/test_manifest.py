@@ -215,11 +215,15 @@ def test_a_photo_under_two_labels_is_set_aside_with_all_its_copies():
     assert content("x") not in set(result.manifest.rows["content"])
 
 
-def test_a_photo_under_two_labels_is_no_test_photo():
+def test_a_photo_under_two_labels_is_no_test_photo_and_a_warning_names_it(caplog: pytest.LogCaptureFixture):
     photos = photos_of([*many(pool=0), ("x", "a", "test"), ("x", "b", "sample"), ("y", "a", "test")])
     photos.loc[photos["role"] == "test", "difficulty"] = "easy"
     result = finish(photos, random_vectors(photos), copies(photos), split(), TEST, 0)
     assert result.manifest.of("test")["content"].tolist() == [content("y")]
+    (warning,) = (record.getMessage() for record in caplog.records)
+    lost = photos.loc[photos["role"] == "test", "image_path"].iloc[0]
+    assert warning.startswith("1 of the test photos")
+    assert warning.endswith(f"nothing replaces them: {lost} (same photo under two labels)")
 
 
 def test_copies_of_test_photos_leave_by_their_groups_too():

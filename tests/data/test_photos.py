@@ -151,8 +151,32 @@ def test_what_is_rejected_and_what_is_animated_is_counted(tmp_path: Path, caplog
     catalogue = data_of(tmp_path, photos)
     with caplog.at_level(logging.INFO):
         found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 5)))
-    assert "2 photos could not be used; the next ones drawn replace them" in caplog.text
+    assert "2 photos could not be used, of which the next ones drawn replace none, for there are no more: 1 ×" in (
+        caplog.text
+    )
     assert "2 photos are animated; their first frames are used" in caplog.text
+
+
+@pytest.mark.parametrize(("wanted", "replaced"), [(2, "all"), (4, "1")])
+def test_a_replacement_is_claimed_only_where_there_is_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: int, replaced: str
+):
+    catalogue = data_of(tmp_path, [b"", b"<html>", *(jpeg(number) for number in range(3))])
+    with caplog.at_level(logging.INFO):
+        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", wanted)))
+    assert f"2 photos could not be used, of which the next ones drawn replace {replaced}: 1 ×" in caplog.text
+    assert "lost to the test" not in caplog.text
+
+
+def test_stated_test_photos_that_cannot_be_used_are_named_in_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    catalogue = data_of(tmp_path, [jpeg(0), b"", jpeg(1), b"<html>"])
+    queues = [Queue("a", np.array([at]), (Quota("test", 1),)) for at in (0, 1)]
+    found(catalogue, tmp_path, *queues, Queue("a", np.array([2, 3]), (Quota("sample", 2),)), max_rejected=0.9)
+    (warning,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
+    assert warning.startswith("1 of the test photos")
+    assert warning.endswith("nothing replaces them: a/1.jpg (empty file)")
 
 
 def test_columns_of_the_data_that_are_called_like_ours_are_renamed(tmp_path: Path):
