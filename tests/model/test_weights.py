@@ -1,5 +1,7 @@
+import hashlib
 import urllib.request
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ import pytest
 from ndsc.config import BackboneConfig, Config
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights, locate_weights
+from ndsc.startup import start_tensorflow
+from ndsc.training.store.locks import alone
 
 
 def locate(backbone: BackboneConfig, random_will_do: bool) -> Weights:
@@ -24,11 +28,42 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_file_in_keras_folder_is_taken_without_asking_the_network(configured: Callable[..., Config], nowhere: Path):
-    backbone = configured("backbone=resnet50").backbone
-    (nowhere / "models").mkdir()
-    (nowhere / "models" / str(backbone.weights_file)).touch()
+@pytest.fixture
+def backbone(configured: Callable[..., Config]) -> BackboneConfig:
+    """A backbone whose file would be the bytes `weights`."""
+    md5 = hashlib.md5(b"weights").hexdigest()
+    return configured("backbone=resnet50", f"backbone.weights_md5={md5}").backbone
+
+
+def put(folder: Path, backbone: BackboneConfig, content: bytes) -> None:
+    """Into Keras' folder, as the backbone's file."""
+    (folder / "models").mkdir(exist_ok=True)
+    (folder / "models" / str(backbone.weights_file)).write_bytes(content)
+
+
+def test_a_file_in_keras_folder_is_taken_without_asking_the_network(backbone: BackboneConfig, nowhere: Path):
+    put(nowhere, backbone, b"weights")
     assert locate(backbone, random_will_do=False).kind == "imagenet"
+
+
+def test_half_a_file_is_as_good_as_none_and_is_told(backbone: BackboneConfig, nowhere: Path):
+    put(nowhere, backbone, b"weig")
+    with pytest.raises(UserError, match="Received: the file in Keras' cache was damaged; URL fetch failure"):
+        locate(backbone, random_will_do=False)
+    put(nowhere, backbone, b"weights")
+    assert locate(backbone, random_will_do=False).kind == "imagenet"
+
+
+def test_what_another_process_downloads_is_waited_for(backbone: BackboneConfig, nowhere: Path):
+    put(nowhere, backbone, b"weig")
+    start_tensorflow()  # takes seconds, in which nothing is waited for
+    with ThreadPoolExecutor(1) as worker:
+        with alone(nowhere / "models" / f".{backbone.weights_file}.lock"):
+            located = worker.submit(locate, backbone, random_will_do=False)
+            with pytest.raises(TimeoutError):
+                located.result(timeout=3)
+            put(nowhere, backbone, b"weights")
+        assert located.result().kind == "imagenet"
 
 
 def test_the_sample_data_goes_on_with_random_weights_and_a_warning(configured: Callable[..., Config], nowhere: Path):
