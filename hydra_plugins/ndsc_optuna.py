@@ -71,19 +71,23 @@ class OptunaSweeper(ComposingSweeper):
         from ndsc.sweeps.search import finished, open_study, tell, was_pruned
 
         study = open_study(self._storage, name, self._seed)
-        before = [(self._trial_job(trial.number, trial.params, name), was_pruned(trial)) for trial in finished(study)]
+        before = [(self._chosen_job(trial.params), was_pruned(trial)) for trial in finished(study)]
         sweep.given_up_before([job for job, pruned in before if pruned])
+        # What failed is tried again, but reports to nobody: its trial has ended.
         sweep.launch([job for job, pruned in before if not pruned])
         while (left := self._n_trials - len(finished(study))) > 0:
             trials = [study.ask(space) for _ in range(min(left, self._n_jobs))]
-            jobs = [self._trial_job(trial.number, trial.params, name) for trial in trials]
+            jobs = [self._reporting(self._chosen_job(trial.params), trial.number, name) for trial in trials]
             for trial, outcome in zip(trials, sweep.launch(jobs), strict=True):
                 tell(study, trial, outcome)
 
-    def _trial_job(self, number: int, chosen: Mapping[str, Any], study: str) -> Job:
-        """The job of one trial, which reports to it at some epochs."""
+    def _chosen_job(self, chosen: Mapping[str, Any]) -> Job:
+        """The job of what a trial chose."""
         written = {key: _written(value) for key, value in chosen.items()}
-        job = self._job(self._same, written, {key.lstrip("+"): value for key, value in written.items()})
+        return self._job(self._same, written, {key.lstrip("+"): value for key, value in written.items()})
+
+    def _reporting(self, job: Job, number: int, study: str) -> Job:
+        """The same job, which reports to its trial at some epochs."""
         callback = {
             "_target_": "ndsc.training.callbacks.PruneTrial",
             "storage": f"'{self._storage}'",

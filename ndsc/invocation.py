@@ -51,7 +51,7 @@ PLACES = (
     "hydra",
 )
 LONGEST_NAME = 120
-SET_BY_SWEEPS = ("tracking.parent=", "tracking.into=", "tracking.run_name='")
+SET_BY_SWEEPS = ("tracking.parent=", "tracking.into=", "tracking.run_name='", "+callbacks.pruning=")
 
 
 @dataclass(frozen=True)

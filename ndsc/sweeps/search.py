@@ -2,6 +2,7 @@
 
 import logging
 import warnings
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import optuna
@@ -10,12 +11,14 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from ndsc.errors import UserError
+from ndsc.tracking.store import create_folder
 
 if TYPE_CHECKING:
     from ndsc.sweeps.sweep import Outcome
 
 log = logging.getLogger(__name__)
 
+SQLITE = "sqlite:///"
 # What a run that failed is worth: the search then keeps away from what made it fail.
 WORST = 0.0
 # Before anything is given up, so many trials show what can be expected at which epoch.
@@ -50,6 +53,9 @@ def distribution(override: Override) -> BaseDistribution:
 def open_study(storage: str, name: str, seed: int) -> optuna.Study:
     """The study of this name, created or gone on with. Trials that a killed process left unfinished are tried again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder = Path(storage.removeprefix(SQLITE)).parent
+    if storage.startswith(SQLITE) and not folder.exists():
+        create_folder(folder)  # usually the local store's, which is there only with tracking=local
     engine = optuna.storages.RDBStorage(storage)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING, n_min_trials=TRIALS_BEFORE_PRUNING)
     study = optuna.create_study(

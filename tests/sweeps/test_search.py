@@ -1,3 +1,5 @@
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -6,6 +8,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
+from hydra_plugins.ndsc_optuna import OptunaSweeper
+from ndsc.config import Config
+from ndsc.sweeps.job import Job
 from ndsc.sweeps.search import distribution, finished, open_study, tell, was_pruned
 from ndsc.sweeps.sweep import Outcome
 
@@ -59,3 +64,38 @@ def test_the_same_seed_suggests_the_same_trials(tmp_path: Path):
         study: optuna.Study = open_study(f"sqlite:///{tmp_path / name}.db", "search", seed=3)
         suggested.append([study.ask(SPACE).params for _ in range(3)])
     assert suggested[0] == suggested[1]
+
+
+class Failing:
+    """A sweep whose jobs all fail; keeps what it was to launch."""
+
+    def __init__(self) -> None:
+        self.launched: list[Job] = []
+
+    def given_up_before(self, jobs: list[Job]) -> None:
+        assert jobs == []
+
+    def launch(self, jobs: list[Job]) -> list[Outcome]:
+        self.launched += jobs
+        return [Outcome(None)] * len(jobs)
+
+
+def test_a_failed_trial_is_tried_again_without_reporting_to_the_trial_that_has_ended(
+    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sweeper = OptunaSweeper(n_trials=1, n_jobs=1, seed=0, storage=str(tmp_path / "searches.db"))
+    sweeper._same = []
+    monkeypatch.setattr(sweeper, "_job", lambda _, written, differs: Job([*written], differs, configured(), "key"))
+    first, again = Failing(), Failing()
+    sweeper._search(first, "search", SPACE)
+    sweeper._search(again, "search", SPACE)
+    (reporting,), (silent,) = first.launched, again.launched
+    assert "ndsc.training.callbacks.PruneTrial" in str(reporting.once)
+    assert silent == replace(reporting, once=())
+
+
+def test_a_study_s_folder_is_made_where_no_store_made_it_and_git_ignores_it(tmp_path: Path):
+    open_study(f"sqlite:///{tmp_path / 'mlruns' / 'searches.db'}", "search", seed=0)
+    assert {path.name for path in (tmp_path / "mlruns").iterdir()} == {".gitignore", "searches.db"}
+    open_study(f"sqlite:///{tmp_path / 'searches.db'}", "search", seed=0)
+    assert not (tmp_path / ".gitignore").exists()  # a person's own folder
