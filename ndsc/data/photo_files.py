@@ -8,13 +8,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ndsc.data.archive import is_archive
+from ndsc.data.headers import BEGINNINGS
 from ndsc.data.tables import add_columns, blank_to_null, column_names, read_table, require_columns
 from ndsc.errors import UserError
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
 
+# What is called so is meant to be a photo, and rejected with a reason where it is none.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
+BEGINNING_BYTES = 12  # as many as tell all formats
 ABSENT = -1
 
 
@@ -34,8 +38,8 @@ def class_folders(root: Path) -> list[str]:
     empty = [ascii(name)[1:-1] if not _is_utf8(name) else name for name in classes if not _has_photos(root / name)]
     if empty:
         raise UserError(
-            f"Every class folder must hold photos ({', '.join(EXTENSIONS)}) whose paths are UTF-8. Received: {root} "
-            f"with nothing in {', '.join(empty)}. Fill, rename or remove these folders."
+            "Every class folder must hold photos (JPEG, PNG, GIF, BMP or WebP) whose paths are UTF-8. Received: "
+            f"{root} with nothing in {', '.join(empty)}. Fill, rename or remove these folders."
         )
     return classes
 
@@ -43,22 +47,28 @@ def class_folders(root: Path) -> list[str]:
 def read_folder(root: Path) -> pa.Table:
     """One row a photo below `root/<class>/`, sorted by path. Columns as in Catalogue; category is null.
 
-    Photos whose path is not UTF-8 are passed over with a warning, since no table could name them.
+    A photo is what is called one, or begins like one whatever it is called: photos from phones and browsers end in
+    .jfif or nothing at all, and beside them lie notes and annotations. What is neither is passed over with a warning,
+    and so are photos whose path is not UTF-8, since no table could name them.
 
     Raises:
         UserError: as `class_folders`.
     """
     classes = class_folders(root)
-    paths, labels, unnamed = [], [], []
+    paths, labels, unnamed, others = [], [], [], []
     with progress("listing files") as advance:
         for name in classes:
-            for path in _photos_below(root / name):
+            for path in files_below(root / name):
                 advance(1)
-                if _is_utf8(path):
+                if not _is_photo(path):
+                    others.append(os.fsencode(path.relative_to(root)))
+                elif _is_utf8(path):
                     paths.append(path)
                     labels.append(name)
                 else:
                     unnamed.append(os.fsencode(path.relative_to(root)))
+    if others:
+        log.warning("%d files are passed over because they do not begin like photos, first %r", len(others), others[0])
     if unnamed:
         log.warning("%d photos are passed over because their names are not UTF-8, first %r", len(unnamed), unnamed[0])
     shown = [path.relative_to(root).as_posix() for path in paths]
@@ -100,16 +110,30 @@ def check_photo_table(path: Path, image_column: str, label_column: str) -> list[
     return [name for name in names if name not in (image_column, label_column, "category")]
 
 
-def _photos_below(folder: Path) -> Iterator[Path]:
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below a folder but hidden ones, sorted folder by folder."""
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(files):
-            if name.lower().endswith(EXTENSIONS) and not name.startswith("."):
+            if not name.startswith("."):
                 yield Path(parent, name)
 
 
+def _is_photo(path: Path) -> bool:
+    if path.name.lower().endswith(EXTENSIONS):
+        return True
+    # A pipe would have its reader wait for ever; an archive may begin with the name of a member, BMW/1.jpg.
+    if is_archive(path) or not path.is_file():
+        return False
+    try:
+        with path.open("rb") as file:
+            return BEGINNINGS.match(file.read(BEGINNING_BYTES)) is not None
+    except OSError:
+        return False
+
+
 def _has_photos(folder: Path) -> bool:
-    return any(_is_utf8(path) for path in _photos_below(folder))
+    return any(_is_utf8(path) and _is_photo(path) for path in files_below(folder))
 
 
 def _is_utf8(path: Path | str) -> bool:

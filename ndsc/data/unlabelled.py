@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from ndsc.data.archive import is_archive, open_archive
 from ndsc.data.archive_index import UnreadableArchive
+from ndsc.data.photo_files import files_below
 from ndsc.errors import UserError
 from ndsc.terminal import progress
 
@@ -67,21 +68,13 @@ def find_unlabelled(images: Sequence[str], cache_root: Path) -> pa.Table:
 
 
 def _tables(path: Path, cache_root: Path) -> Iterator[pa.Table]:
-    files, read = (_files_below(path), _members_if_readable) if path.is_dir() else ([path], _members)
+    files, read = (files_below(path), _members_if_readable) if path.is_dir() else ([path], _members)
     for are_archives, group in groupby(files, lambda file: is_archive(file) and file.is_file()):
         if are_archives:
             for archive in group:
                 yield read(archive, cache_root)
         else:
             yield _plain(group)
-
-
-def _files_below(folder: Path) -> Iterator[Path]:
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(parent, name)
 
 
 def _members(path: Path, cache_root: Path) -> pa.Table:

@@ -7,6 +7,8 @@ import pytest
 
 from ndsc.data.photo_files import class_folders, read_folder, read_photo_table
 from ndsc.errors import UserError
+from tests.data.archives import tar_bytes
+from tests.data.encoded import GOOD, jpeg
 
 
 @pytest.fixture
@@ -35,6 +37,27 @@ def test_the_class_is_the_folder_below_the_root(root: Path):
         {"image_path": "shoes/deep/er/a.webp", "label": "shoes", "category": None, "offset": 0, "size": 20},
     ]
     assert rows.column("archive").to_pylist()[0] == str(root / "bags/c.png")
+
+
+def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_counted(
+    root: Path, caplog: pytest.LogCaptureFixture
+):
+    for name, format in (("a.jfif", "JPEG"), ("b", "PNG"), ("c.dat", "GIF"), ("d.exe", "BMP"), ("e.txt", "WebP")):
+        (root / "bags" / name).write_bytes(GOOD[format][0])
+    (root / "bags" / "f.xml").write_text("<annotation>")
+    (root / "bags" / "g.tar").write_bytes(tar_bytes(["BMW/1.jpg"]))
+    os.mkfifo(root / "bags" / "h")
+    (root / "bags" / "i").symlink_to("nowhere")
+    found = [path for path in read_folder(root).column("image_path").to_pylist() if path.startswith("bags/")]
+    assert found == [f"bags/{name}" for name in ("a.jfif", "b", "c.dat", "c.png", "d.exe", "e.txt")]
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line == "5 files are passed over because they do not begin like photos, first b'bags/f.xml'"
+
+
+def test_a_class_whose_photos_have_no_endings_is_one(root: Path):
+    (root / "scarves").mkdir()
+    (root / "scarves" / "photo").write_bytes(jpeg())
+    assert class_folders(root) == ["bags", "scarves", "shoes"]
 
 
 def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
@@ -88,7 +111,7 @@ def test_photos_whose_names_are_not_utf_8_are_passed_over_and_counted(root: Path
         pytest.skip("this file system takes UTF-8 only")
     (root / "bags" / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"photo")
     assert read_folder(root).num_rows == 3
-    (line,) = (record.getMessage() for record in caplog.records)
+    _, line = (record.getMessage() for record in caplog.records)
     assert line == r"2 photos are passed over because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
     (root / os.fsdecode(b"sacs\xe9")).mkdir()
     (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
