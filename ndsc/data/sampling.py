@@ -75,6 +75,9 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
         _refuse_excluded_test(rows, listed, excluded.mask)
         free &= ~excluded.mask
     side = _side(rows, split, derive(seed, "split"))
+    if listed:
+        # The list alone is the test; what a column meant for one is not for training either.
+        side = np.where(side == "test", "", side)
     pool_wanted = not listed and not (side == "test").any()
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
     for label, mine in _in_random_order(catalogue, free, derive(seed, "sampling")):

@@ -1,4 +1,5 @@
-"""The photos that `sampling.test.list` names: they are the test, as difficult as it says, and nothing else is."""
+"""The photos that `sampling.test.list` names: they are the test, as difficult as it says, and nothing else is, whatever
+the column of `split.by` says."""
 
 from pathlib import Path
 

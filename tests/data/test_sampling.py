@@ -280,6 +280,17 @@ def test_listed_photos_are_taken_from_the_sides_of_a_column(write_list):
     }
 
 
+def test_where_a_list_and_a_column_name_test_photos_only_the_list_s_are_tested(write_list):
+    sides = ["train"] * 5 + ["validation"] * 3 + ["test"] * 4
+    catalogue = stated(a=sides, b=sides)
+    path = write_list([("a/0.jpg", "easy"), ("b/9.jpg", "hard")])
+    made = drawn(catalogue, sampling(test=3, list=path), split("column", by="side"))
+    assert sorted(front(catalogue, made)["test"]) == ["a/0.jpg", "b/9.jpg"]
+    # The column's are nowhere, not even among replacements.
+    everywhere = {at for queue in made.queues for at in queue.order.tolist()}
+    assert everywhere == {*range(8), *range(12, 20), 21}
+
+
 def test_listed_paths_without_their_ending_are_repaired(write_list):
     catalogue = catalogue_of(listings())
     made = drawn(catalogue, sampling(list=write_list([("beauty/0", "easy")])), split())
