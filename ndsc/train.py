@@ -3,6 +3,7 @@
 `main` reads straight down, in the order in which the data goes.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,18 +34,21 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
 
     check_data(config)
     cache = Path(config.cache.root)
-    weights = locate_weights(
+    find_weights = partial(
+        locate_weights,
         config.backbone,
         config.data.source == "sample",
         lambda run: fetch_classifier(run, config.tracking, cache),
         config.threads,
     )
+    # What is wrong is told before anything heavy is imported; a sweep goes on, and wants a run that says what failed.
+    weights = None if invocation.in_sweep else find_weights()
     key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow(config.threads)
     from ndsc.training.phases import Study, check_lines, check_phases
 
-    if not invocation.in_sweep:  # a sweep goes on, and wants a run that says what failed
+    if not invocation.in_sweep:
         check_lines(config)
     from ndsc.data.duplicates import find_duplicates
     from ndsc.data.manifest import finish
@@ -57,6 +61,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     from ndsc.training.views import Policy
 
     with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:
+        weights = weights or find_weights()
         story = Story(run, config, invocation, weights)
         backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))

@@ -15,12 +15,16 @@ import pandas as pd
 import pytest
 from hydra.core.hydra_config import HydraConfig
 from mlflow.entities import Run
+from omegaconf import DictConfig
 from PIL import Image
 
-from ndsc.config import CONFIG_FOLDER, Config
+from ndsc.config import CONFIG_FOLDER, Config, typed
 from ndsc.data.catalogue import PhotoReader
+from ndsc.errors import UserError
+from ndsc.invocation import Invocation
 from ndsc.model.raw import RawClassifier
 from ndsc.tracking.query import fetch_classifier
+from ndsc.train import main
 from tests.conftest import TINY, TrainedRun, refusal
 
 EXPERIMENTS = sorted(path.stem for path in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
@@ -333,6 +337,19 @@ def test_a_line_that_does_not_exist_is_one_paragraph_and_leaves_no_run(workspace
     assert "catalogue" not in shown  # told before anything is read
     assert "Traceback" not in shown
     assert not (workspace.folder / "mlruns").exists()
+
+
+def test_weights_that_are_not_there_leave_no_run_but_below_a_sweep_one_that_failed(
+    composed: Callable[..., DictConfig], tmp_path: Path
+):
+    places = (f"tracking.root={tmp_path / 'mlruns'}", f"cache.root={tmp_path / 'cache'}")
+    asked = composed("backbone.weights=nowhere.keras", *places)
+    for in_sweep in (False, True):
+        assert not (tmp_path / "mlruns").exists()
+        with pytest.raises(UserError, match="weights=nowhere"):
+            main(typed(asked), Invocation((), {}, asked, tmp_path, in_sweep))
+    (failed,) = Workspace(tmp_path, tmp_path / "cache").runs()
+    assert failed.info.status == "FAILED"
 
 
 def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Workspace):
