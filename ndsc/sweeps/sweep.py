@@ -19,6 +19,7 @@ from ndsc.process import usable_cores
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
+from ndsc.tracking.processes import HOST, host
 from ndsc.tracking.run import NoRun, Run, start_run
 from ndsc.tracking.sweep_runs import KIND, METRIC, SWEEP, SweepRuns
 
@@ -183,15 +184,24 @@ class Sweep:
 
 
 def _goes_on(before: RecordedRun | None) -> str | None:
-    """The run of the same sweep that was started before."""
+    """The run of the same sweep that was started before; None where there is none, or none that can be gone on with:
+    whether a process of another host lives, nobody here can tell."""
     if before is None:
         return None
-    if before.status == "RUNNING":
-        raise UserError(
-            f"A sweep that is not running yet was expected. Received: the sweep of run {before.id}, which another "
-            "process is working at. Wait for it, or stop it; then this command goes on with what is missing."
+    if before.status != "RUNNING":
+        return before.id
+    if (there := before.tags.get(HOST)) != host():
+        log.warning(
+            "the same sweep is, or was, at work on another host (%s): run %s. A new one is started here, which leaves "
+            "out what is FINISHED; if the other is still at work, stop one of them",
+            there,
+            before.id,
         )
-    return before.id
+        return None
+    raise UserError(
+        f"A sweep that is not running yet was expected. Received: the sweep of run {before.id}, which another "
+        "process is working at. Wait for it, or stop it; then this command goes on with what is missing."
+    )
 
 
 def shared_tracking(jobs: Sequence[Job]) -> TrackingConfig:

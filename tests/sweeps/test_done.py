@@ -8,10 +8,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
 from ndsc.config import BackboneConfig, Config
+from ndsc.errors import UserError
 from ndsc.evaluation.recorded_run import RecordedRun
 from ndsc.model.weights import MAKESHIFT, Weights
 from ndsc.sweeps.job import Job
-from ndsc.sweeps.sweep import Outcome, Sweep
+from ndsc.sweeps.sweep import Outcome, Sweep, _goes_on
+from ndsc.tracking.processes import HOST, host
 
 
 class Counting:
@@ -57,3 +59,20 @@ def test_what_ran_on_the_weights_that_were_asked_for_is_done(configured: Callabl
     sweep, launcher = sweep_with(weights)
     assert sweep.launch([Job([], {}, configured(), "key")]) == [Outcome(0.4)]
     assert launcher.launched == []
+
+
+def parent(status: str, at: str) -> RecordedRun:
+    """A sweep's own run, of a process on the host `at`."""
+    return RecordedRun("1", "sweep", status, 0, params={}, metrics={}, tags={HOST: at})
+
+
+def test_the_same_sweep_is_gone_on_with_unless_it_is_running():
+    assert _goes_on(None) is None
+    assert _goes_on(parent("KILLED", "another")) == "1"
+    with pytest.raises(UserError, match="another process is working at"):
+        _goes_on(parent("RUNNING", host()))
+
+
+def test_a_sweep_that_seems_to_run_on_another_host_stops_nobody_and_is_told(caplog: pytest.LogCaptureFixture):
+    assert _goes_on(parent("RUNNING", "replaced pid:[1]")) is None
+    assert "another host (replaced pid:[1]): run 1" in caplog.text
