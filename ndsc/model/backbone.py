@@ -1,6 +1,7 @@
 """A pretrained network, and the line at which it is cut into a frozen and a trainable part."""
 
 import hashlib
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -24,6 +25,7 @@ class Backbone:
     preprocess: Any  # from floats 0 to 255 to what the network was trained on; also works on symbolic tensors
     preprocess_name: str
     origin: str
+    build: str = ""  # the arguments that it was built with beside our own, as JSON
     _digests: dict[str, str] = field(default_factory=dict)  # by line
 
     def frozen_digest(self, below: "Cut") -> str:
@@ -79,7 +81,10 @@ def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -
         _load(network, weights.path)
     elif weights is not None and weights.kind == "random":
         _settle(network, preprocess, derive(seed, "noise"))
-    return Backbone(config.name, network, preprocess, config.preprocess, weights.origin if weights else "none")
+    described = json.dumps(arguments, sort_keys=True)
+    return Backbone(
+        config.name, network, preprocess, config.preprocess, weights.origin if weights else "none", described
+    )
 
 
 def _named(path: str) -> Any:
@@ -128,8 +133,7 @@ def _load(network: keras.Model, path: Path) -> None:
             return
     raise UserError(
         f"A layer with the weights of {network.name} ({len(shapes)} arrays) was expected in {path}. Received: a file "
-        "whose "
-        f"layers {', '.join(layer.name for layer in loaded.layers)} have other shapes."
+        f"whose layers {', '.join(layer.name for layer in loaded.layers)} have other shapes."
     )
 
 
@@ -185,6 +189,7 @@ def cut(backbone: Backbone, freeze: str) -> Cut:
     trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
     identity = {
         "backbone": backbone.name,
+        "build": backbone.build,  # some of what shapes a network is no weight: how it rescales, for one
         "preprocess": backbone.preprocess_name,
         "line": name,
         "image_size": backbone.size,
@@ -208,19 +213,17 @@ def _line(network: keras.Model, freeze: str) -> tuple[str, keras.KerasTensor]:
     if at is None:
         raise UserError(
             f"No layer of {network.name} begins with {prefix!r}. Expected before:<prefix> of a layer right above one "
-            "of these "
-            f"lines: {', '.join(lines)}. Received: backbone.freeze={freeze}."
+            f"of these lines: {', '.join(lines)}. Received: backbone.freeze={freeze}."
         )
     below = _inputs(network)[names[at]]
     for name, tensor in lines.items():
         if len(below) == 1 and below[0] is tensor:
             return name, tensor
     near = sorted(_legal_starts(network, lines), key=lambda name: abs(names.index(name) - at))[:4]
+    named = ", ".join(f"before:{name}" for name in near)
     raise UserError(
         f"The network cannot be cut before {prefix!r}: more than one branch passes there. Expected a layer right "
-        "above a "
-        f"tensor through which everything passes; the nearest are {', '.join(f'before:{name}' for name in near)}. "
-        f"Received: backbone.freeze={freeze}."
+        f"above a tensor through which everything passes; the nearest are {named}. Received: backbone.freeze={freeze}."
     )
 
 

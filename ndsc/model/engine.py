@@ -7,7 +7,6 @@ float16 values differ).
 """
 
 import importlib.util
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -21,8 +20,10 @@ import tensorflow as tf
 from ndsc.errors import UserError
 from ndsc.model.backbone import Cut
 from ndsc.model.networks import Network, exported
+from ndsc.process import usable_cores
 
 BATCH = 32
+STREAMS = 2
 
 
 @dataclass(frozen=True)
@@ -141,23 +142,25 @@ class OpenVINOEngine:
 
         network = openvino.Core().read_model(kept.path)
         network.reshape([BATCH, *photo])
-        hints: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
+        threads = choice.threads or usable_cores()
+        # Two batches at a time, each on its share of the threads: threads that work on one batch wait for each other,
+        # and photos are decoded on the same cores.
+        self._streams = min(STREAMS, threads)
+        hints: dict[str, Any] = {"NUM_STREAMS": str(self._streams), "INFERENCE_NUM_THREADS": threads}
         # Of a quantized network the few operations that stay floats: in float32, as when their signals were measured.
         hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[choice.precision]
-        # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
-        allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
-        hints["INFERENCE_NUM_THREADS"] = choice.threads or allowed
         self._compiled = openvino.Core().compile_model(network, "CPU", hints)
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """See `Engine.run`. Two requests take turns, so that the next photos are decoded while the backbone works."""
-        free = [self._compiled.create_infer_request() for _ in range(2)]
+        """See `Engine.run`. One request more than work at a time, so that no stream waits for its next photos."""
+        free = [self._compiled.create_infer_request() for _ in range(self._streams + 1)]
         busy: deque[Any] = deque()
         for batch in batches:
             request = free.pop()
             request.start_async([batch])
             busy.append(request)
-            if len(busy) == 2:
+            if not free:
                 yield from self._finished(busy, free)
         while busy:
             yield from self._finished(busy, free)

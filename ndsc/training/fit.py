@@ -91,8 +91,7 @@ def fit(
     if not np.isfinite(history["train/loss"][-1]) or not math.isfinite(best.loss):
         raise UserError(
             f"Training diverged: the loss in epoch {len(history['train/loss']) - 1} is {history['train/loss'][-1]}. "
-            "Expected "
-            f"a finite number. Lower optimizer.learning_rate. Received: {dict(optimizer)}."
+            f"Expected a finite number. Lower optimizer.learning_rate. Received: {dict(optimizer)}."
         )
     best.restore()
     if kept is not None:

@@ -42,7 +42,8 @@ class Policy:
 
     def __init__(self, config: AugmentationConfig) -> None:
         self.views = config.views
-        self._described = json.dumps(config.layers, sort_keys=True)
+        # In the order in which they are applied; only a layer's own arguments have none.
+        self._described = json.dumps(list(config.layers.items()), sort_keys=True)
         self._seeds = _Seeds()
         self._layers = [(name, self._layer(name, described)) for name, described in config.layers.items()]
         for number, (name, _) in enumerate(self._layers):
@@ -68,8 +69,7 @@ class Policy:
         if first.shape != photo.shape or not np.array_equal(first, second):
             raise UserError(
                 f"augmentation.layers.{name} must keep a photo's size and make the same view of it from the same "
-                "seed, so "
-                f"that features can be cached and runs repeated. Received: {target}, which does not."
+                f"seed, so that features can be cached and runs repeated. Received: {target}, which does not."
             )
 
     @property

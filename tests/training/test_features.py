@@ -72,6 +72,7 @@ def test_a_repost_under_another_name_is_a_hit_and_twice_in_one_run_computed_once
         (["backbone.engine=tensorflow"], 40),
         (["cache.dtype=float32"], 40),
         (["backbone.build.alpha=0.5"], 40),
+        (["+backbone.build.dropout=0.5"], 40),  # an argument that no weight tells of
         (["augmentation.layers.rotate.factor=0.06"], 30),
         (["augmentation=strong"], 30),
         (["optimizer.learning_rate=0.1", "head=mlp", "seed=5"], 0),

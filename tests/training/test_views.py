@@ -11,8 +11,12 @@ POLICIES = ("baseline", "strong", "randaugment")
 CONTENTS = [bytes([number]) * 16 for number in range(4)]
 
 
+def described(name: str) -> AugmentationConfig:
+    return AugmentationConfig(**yaml.safe_load((CONFIG_FOLDER / "augmentation" / f"{name}.yaml").read_text()))
+
+
 def policy(name: str) -> Policy:
-    return Policy(AugmentationConfig(**yaml.safe_load((CONFIG_FOLDER / "augmentation" / f"{name}.yaml").read_text())))
+    return Policy(described(name))
 
 
 def photos() -> np.ndarray:
@@ -72,6 +76,12 @@ def test_a_layer_that_draws_twice_gets_two_different_numbers():
 def test_another_factor_is_another_policy():
     mild, wild = policy("baseline"), policy("strong")
     assert mild.described != wild.described
+
+
+def test_the_same_layers_in_another_order_are_another_policy():
+    baseline = described("baseline")
+    other = AugmentationConfig(baseline.views, dict(reversed(baseline.layers.items())))
+    assert Policy(other).described != Policy(baseline).described
 
 
 def test_no_layers_leave_the_photo_as_it_is():
