@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
+import yaml
 from omegaconf import OmegaConf
 
 from ndsc.errors import UserError
@@ -18,12 +19,14 @@ from ndsc.evaluation.recorded_run import RecordedRun
 from ndsc.tracking.mlflow_settings import impatient, quiet_mlflow
 from ndsc.tracking.query import earlier_runs_uri, find_run
 from ndsc.tracking.store import StoreSettings
+from ndsc.tracking.unlogged import differing
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 PARENT = "mlflow.parentRunId"
+CONFIGURATION = "config/config.yaml"
 SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty where it did not finish
 
 
@@ -43,7 +46,8 @@ class History:
         id of a sweep's own run (tag `ndsc.kind=sweep`) the runs below it and those that it found done.
 
         A param that a run did not log, but another one did because somebody overrode it there, is completed from the
-        run's own configuration: an override that equals the default makes no difference between runs.
+        run's own configuration: an override that equals the default makes no difference between runs. What makes one
+        without an override, an edited file of conf/ for instance, becomes a param too.
 
         Raises:
             UserError: the store does not answer, or has nothing of one of these names.
@@ -125,10 +129,25 @@ class History:
     def _completed(self, runs: Iterable[RecordedRun]) -> list[RecordedRun]:
         runs = list(runs)
         keys = {key for run in runs for key in run.params}
+        runs = [self._complete(run, keys - run.params.keys()) for run in runs]
+        keys = self._unlogged(runs)
         return [self._complete(run, keys - run.params.keys()) for run in runs]
 
+    def _unlogged(self, runs: Iterable[RecordedRun]) -> set[str]:
+        """In what configurations differ whose runs agree in all params but the seed."""
+        alike: dict[frozenset, list[str]] = {}
+        for run in runs:
+            if run.status == "FINISHED":
+                params = frozenset((key, value) for key, value in run.params.items() if key != "seed")
+                alike.setdefault(params, []).append(run.id)
+        found = set()
+        for ids in alike.values():
+            written = [self.text(run_id, CONFIGURATION) for run_id in ids] if len(ids) > 1 else []
+            found |= differing([yaml.load(text, yaml.CSafeLoader) for text in written if text is not None])
+        return found
+
     def _complete(self, run: RecordedRun, missing: set[str]) -> RecordedRun:
-        written = self.text(run.id, "config/config.yaml") if missing else None
+        written = self.text(run.id, CONFIGURATION) if missing else None
         if written is None:
             return run
         config = OmegaConf.create(written)

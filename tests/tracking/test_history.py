@@ -75,6 +75,18 @@ def test_a_param_that_only_others_logged_is_completed_from_the_runs_own_configur
     assert params[str(overridden.id)]["split.validation"] == "typed"
 
 
+def test_what_runs_of_equal_params_differ_in_becomes_a_param_of_all(tracking):
+    edited = CONFIG.replace("0.2", "0.3")
+    ids = []
+    for head, config in (("mlp", CONFIG), ("mlp", edited), ("linear", CONFIG)):
+        with start_run(tracking, "run", {}) as run:
+            run.log_params({"head": head, "seed": 0})
+            run.log_text(config, "config/config.yaml")
+        ids.append(str(run.id))
+    params = {run.id: run.params.get("split.validation") for run in History(tracking).find([tracking.experiment])}
+    assert [params[run_id] for run_id in ids] == ["0.2", "0.3", "0.2"]
+
+
 def test_an_artefact_is_read_as_text_and_a_missing_one_is_none(tracking):
     with start_run(tracking, "run", {}) as run:
         run.log_text("Straße\n", "notes/a.txt")
