@@ -148,6 +148,7 @@ def _download(backbone: BackboneConfig) -> None:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)
     try:
-        build(include_top=False, weights="imagenet", **arguments)
+        shape = (backbone.image_size, backbone.image_size, 3)  # some warn of any that they were not trained on
+        build(include_top=False, input_shape=shape, weights="imagenet", **arguments)
     finally:
         socket.setdefaulttimeout(before)
