@@ -73,7 +73,8 @@ def choose_engine(engine: str, precision: str, threads: int | None = None) -> Ch
 
 
 def _precision(engine: str, asked: str, gpu: bool) -> str:
-    """`auto` is the fastest that keeps the features: bfloat16 on CPUs that have it, mixed_float16 on GPUs."""
+    """`auto` is the fastest that keeps the accuracies: bfloat16 on CPUs that have it, mixed_float16 on GPUs. What
+    bfloat16 does to the features themselves is in experiments/LOG.md."""
     if asked != "auto":
         return asked
     if engine == "tensorflow":
