@@ -88,6 +88,7 @@ class BackboneConfig:
     resize: str = MISSING
     engine: str = MISSING
     precision: str = MISSING
+    float32: str = MISSING
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +15,9 @@ from ndsc.config import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights
 from ndsc.seeds import derive
+
+# What tells a network from others with the same weights.
+Identity = Mapping[str, str | int]
 
 
 @dataclass(frozen=True)
@@ -46,13 +50,24 @@ class Cut:
 
     `frozen` takes photos (n, size, size, 3) with values 0 to 255 and gives what crosses the line; `trainable` goes on
     from there to the pooled features, and is None where the line is the output itself. Together with the weights,
-    `identity` says which network `frozen` is.
+    `identity` says which network `frozen` is. At bfloat16 its first layers stay at float32 if it has a `stem`.
     """
 
     line: str
-    identity: dict[str, str | int]
+    identity: Identity
     frozen: keras.Model
     trainable: keras.Model | None
+    stem: "Stem | None" = None
+
+
+@dataclass(frozen=True)
+class Stem:
+    """The first layers of a frozen part: up to `line`, and `rest` from there on, None where nothing is left."""
+
+    line: str
+    identity: Identity
+    first: keras.Model
+    rest: keras.Model | None
 
 
 def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -> Backbone:
@@ -172,58 +187,81 @@ def _inputs(network: keras.Model) -> dict[str, list[keras.KerasTensor]]:
     return found
 
 
-def cut(backbone: Backbone, freeze: str) -> Cut:
+def cut(backbone: Backbone, freeze: str, float32: str = "none") -> Cut:
     """Cut a backbone at the line that `freeze` names: `all`, `none` or `before:<prefix of layer names>`.
 
     The parts share their layers with the backbone: what is trained above the line is trained in it.
+
+    Args:
+        float32: the line, named alike, up to which the frozen part stays at float32 when the rest is at bfloat16.
 
     Raises:
         UserError: no such line; the message lists the nearest ones.
     """
     network = backbone.network
-    name, line = _line(network, freeze)
+    name, line = _line(network, freeze, "freeze")
+    trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
+    return Cut(name, _identity(backbone, name), _below(backbone, line), trainable, _stem(backbone, name, line, float32))
+
+
+def _stem(backbone: Backbone, name: str, line: keras.KerasTensor, float32: str) -> Stem | None:
+    """What stays at float32 of the part that is frozen up to this line; all of it where that is preprocessing alone."""
+    until, tensor = _line(backbone.network, float32, "float32")
+    order = [operation.name for operation in backbone.network.operations]
+    if order.index(until) >= order.index(name):
+        return Stem(name, _identity(backbone, name), _below(backbone, line), None)
+    if float32 == "none":
+        return None
+    return Stem(until, _identity(backbone, until), _below(backbone, tensor), keras.Model(tensor, line, name="rest"))
+
+
+def _below(backbone: Backbone, line: keras.KerasTensor) -> keras.Model:
+    """Everything from the photo to a line, preprocessing included."""
+    network = backbone.network
     image = keras.Input(network.input_shape[1:], name="image")
     prepared = backbone.preprocess(image)
-    below = prepared if freeze == "none" else keras.Model(network.input, line, name="below")(prepared, training=False)
-    frozen = keras.Model(image, below, name="frozen")
-    trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
-    identity = {
+    at_input = line is network.input
+    below = prepared if at_input else keras.Model(network.input, line, name="below")(prepared, training=False)
+    return keras.Model(image, below, name="frozen")
+
+
+def _identity(backbone: Backbone, line: str) -> Identity:
+    return {
         "backbone": backbone.name,
         "build": backbone.build,  # some of what shapes a network is no weight: how it rescales, for one
         "preprocess": backbone.preprocess_name,
-        "line": name,
+        "line": line,
         "image_size": backbone.size,
     }
-    return Cut(name, identity, frozen, trainable)
 
 
-def _line(network: keras.Model, freeze: str) -> tuple[str, keras.KerasTensor]:
-    if freeze == "all":
+def _line(network: keras.Model, named: str, key: str) -> tuple[str, keras.KerasTensor]:
+    """The name and the tensor of the line that `backbone.<key>` names."""
+    if named == "all":
         return network.operations[-1].name, network.output
-    if freeze == "none":
+    if named == "none":
         return network.operations[0].name, network.input
-    if not freeze.startswith("before:"):
-        raise UserError(
-            f"backbone.freeze must be all, none or before:<prefix of layer names>. Received: backbone.freeze={freeze}."
-        )
+    received = f"Received: backbone.{key}={named}."
+    if not named.startswith("before:"):
+        raise UserError(f"backbone.{key} must be all, none or before:<prefix of layer names>. {received}")
     lines = find_lines(network)
-    prefix = freeze.removeprefix("before:")
+    prefix = named.removeprefix("before:")
     names = [operation.name for operation in network.operations]
     at = next((at for at, name in enumerate(names) if prefix and name.startswith(prefix)), None)
     if at is None:
         raise UserError(
             f"No layer of {network.name} begins with {prefix!r}. Expected before:<prefix> of a layer right above one "
-            f"of these lines: {', '.join(lines)}. Received: backbone.freeze={freeze}."
+            f"of these lines: {', '.join(lines)}. {received}"
         )
     below = _inputs(network)[names[at]]
     for name, tensor in lines.items():
         if len(below) == 1 and below[0] is tensor:
             return name, tensor
     near = sorted(_legal_starts(network, lines), key=lambda name: abs(names.index(name) - at))[:4]
-    named = ", ".join(f"before:{name}" for name in near)
+    nearest = ", ".join(f"before:{name}" for name in near)
     raise UserError(
         f"The network cannot be cut before {prefix!r}: more than one branch passes there. Expected a layer right "
-        f"above a tensor through which everything passes; the nearest are {named}. Received: backbone.freeze={freeze}."
+        f"above a tensor through which everything passes; the nearest are {nearest}. {received}"
     )
 
 

@@ -9,7 +9,7 @@ float16 values differ).
 import importlib.util
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from ndsc.errors import UserError
-from ndsc.model.backbone import Cut
+from ndsc.model.backbone import Cut, Stem
 from ndsc.model.networks import Network, exported
 from ndsc.process import usable_cores
 
@@ -93,9 +93,35 @@ def build_engine(cut: Cut, digest: str, choice: Choice, cache_root: Path, quanti
     """
     if choice.engine == "tensorflow":
         return TensorFlowEngine(cut, choice.precision)
-    network = exported(cut, digest, cache_root) if choice.precision != "int8" else quantized
-    assert network is not None, "int8 needs a network that was quantized"
-    return OpenVINOEngine(network, cut.frozen.input_shape[1:], choice)
+    photo = cut.frozen.input_shape[1:]
+    if choice.precision == "int8":
+        assert quantized is not None, "int8 needs a network that was quantized"
+        return OpenVINOEngine(quantized, photo, choice)
+    if choice.precision == "bfloat16" and cut.stem is not None:
+        return _after_stem(cut, cut.stem, digest, choice, cache_root)
+    return OpenVINOEngine(exported(cut.frozen, cut.identity, digest, cache_root), photo, choice)
+
+
+def _after_stem(cut: Cut, stem: Stem, digest: str, choice: Choice, cache_root: Path) -> Engine:
+    """The first layers at float32, what follows at the precision that was chosen."""
+    network = exported(stem.first, stem.identity, digest, cache_root)
+    first = OpenVINOEngine(network, stem.first.input_shape[1:], replace(choice, precision="float32"))
+    if stem.rest is None:
+        return first
+    rest = exported(stem.rest, {**cut.identity, "from": stem.line}, digest, cache_root)
+    return Chain(first, OpenVINOEngine(rest, stem.rest.input_shape[1:], choice))
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Two engines, the second fed by the first while both work."""
+
+    first: Engine
+    second: Engine
+
+    def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """See `Engine.run`."""
+        return self.second.run(self.first.run(batches))
 
 
 class TensorFlowEngine:

@@ -47,10 +47,10 @@ def quantized(
 
     def make(path: Path) -> None:
         started = time.perf_counter()
-        _quantize(exported(cut, digest, cache_root), list(batches()), path)
+        _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches()), path)
         log.info("quantized the frozen part from %d photos in %.0f s", photos, time.perf_counter() - started)
 
-    description = {**describe(cut, digest), "precision": "int8", "nncf": version("nncf"), "photos": photos}
+    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf"), "photos": photos}
     return kept(description, cache_root, make)
 
 

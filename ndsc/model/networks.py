@@ -7,13 +7,13 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
-from ndsc.model.backbone import Cut
+from ndsc.model.backbone import Identity
 from ndsc.process import environment
 
 log = logging.getLogger(__name__)
@@ -37,26 +37,26 @@ class Network:
         return self.folder / "network.xml"
 
 
-def describe(cut: Cut, digest: str) -> dict[str, str | int]:
-    """What tells the exported frozen part of a cut backbone from all others, given the digest of its weights."""
+def describe(identity: Identity, digest: str) -> dict[str, str | int]:
+    """What tells an exported network from all others: what its weights, of this digest, do not say, and versions."""
     import openvino
 
     versions = {"keras": keras.__version__, "openvino": openvino.__version__}
-    return {**cut.identity, "weights": digest, **versions}
+    return {**identity, "weights": digest, **versions}
 
 
-def exported(cut: Cut, digest: str, cache_root: Path) -> Network:
-    """The frozen part of a cut backbone, whose weights have this digest, as Keras exports it for OpenVINO."""
+def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Path) -> Network:
+    """A part of a frozen network, whose weights have this digest, as Keras exports it for OpenVINO."""
 
     def export(path: Path) -> None:
         started = time.perf_counter()
-        cut.frozen.export(str(path), format="openvino", verbose=False)
+        model.export(str(path), format="openvino", verbose=False)
         log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
 
-    return kept(describe(cut, digest), cache_root, export)
+    return kept(describe(identity, digest), cache_root, export)
 
 
-def kept(description: Mapping[str, str | int], cache_root: Path, make: Callable[[Path], None]) -> Network:
+def kept(description: Identity, cache_root: Path, make: Callable[[Path], None]) -> Network:
     """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
 
     Of several processes that make the same one at once the first puts it there, and all use that one.

@@ -157,6 +157,8 @@ class FrozenPart:
     def fingerprint(self, augmented: bool) -> dict[str, object]:
         """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by
         all policies. At the precision int8 it is known once `calibrate` or `features` was called."""
+        rounded = self.choice.precision == "bfloat16"
+        stem = {"float32": self.cut.stem.line} if rounded and self.cut.stem is not None else {}
         calibration = {"calibration": self._quantized.digest} if self._quantized is not None else {}
         return {
             **self.cut.identity,
@@ -166,6 +168,7 @@ class FrozenPart:
             "augmentation": f"keras-{keras.__version__} {self.policy.described}" if augmented else "none",
             "engine": f"{self.choice.engine} {_engine_version(self.choice.engine)}",
             "precision": self.choice.precision,
+            **stem,
             **calibration,
             "batch": BATCH,
         }

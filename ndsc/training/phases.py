@@ -48,7 +48,7 @@ class Study:
         if freeze not in self._parts:
             self._parts[freeze] = FrozenPart(
                 self.backbone,
-                cut(self.backbone, freeze),
+                cut(self.backbone, freeze, self.config.backbone.float32),
                 self.choice,
                 self.policy,
                 self.config,
@@ -81,7 +81,7 @@ def check_lines(config: Config) -> None:
     if lines:
         bare = build_backbone(config.backbone, None, config.seed)
         for line in sorted(lines):
-            cut(bare, line)
+            cut(bare, line, config.backbone.float32)
 
 
 def check_phases(study: Study) -> None:
@@ -92,7 +92,7 @@ def check_phases(study: Study) -> None:
     """
     config = study.config
     for phase in _phases(config):
-        cut(study.backbone, phase.freeze)
+        cut(study.backbone, phase.freeze, config.backbone.float32)
     build(config.optimizer, "optimizer")
     for name, described in config.callbacks.items():
         monitor = getattr(build(described, f"callbacks.{name}"), "monitor", None)

@@ -58,6 +58,41 @@ def test_the_last_stage_of_resnet50_starts_from_its_14_by_14_maps(resnet50: Back
     assert cut(resnet50, "before:conv5_block1").line == "conv4_block6_out"
 
 
+def test_the_first_layers_of_a_frozen_part_and_the_rest_give_the_same_bits_as_the_whole(resnet50: Backbone):
+    parts = cut(resnet50, "before:conv5_block1", float32="before:conv2_block2")
+    assert parts.stem is not None
+    assert parts.stem.rest is not None
+    assert (parts.stem.line, parts.line) == ("conv2_block1_out", "conv4_block6_out")
+    crossing = parts.stem.rest(parts.stem.first(photos(64), training=False), training=False)
+    np.testing.assert_array_equal(crossing, parts.frozen(photos(64), training=False))
+
+
+@pytest.mark.parametrize(
+    ("freeze", "float32"),
+    [
+        ("before:conv2_block2", "before:conv2_block2"),
+        ("before:conv2_block1", "before:conv5_block1"),
+        ("all", "all"),
+        ("none", "none"),  # the photos themselves are not rounded
+    ],
+)
+def test_a_frozen_part_up_to_where_float32_ends_stays_there_as_a_whole(resnet50: Backbone, freeze: str, float32: str):
+    parts = cut(resnet50, freeze, float32)
+    assert parts.stem is not None
+    assert parts.stem.rest is None
+    assert parts.stem.identity == parts.identity
+    np.testing.assert_array_equal(parts.stem.first(photos(64)), parts.frozen(photos(64)))
+
+
+def test_nothing_stays_at_float32_unless_said(resnet50: Backbone):
+    assert cut(resnet50, "all").stem is None
+
+
+def test_a_line_for_float32_that_is_none_is_refused_by_its_own_name(resnet50: Backbone):
+    with pytest.raises(UserError, match=r"Received: backbone\.float32=before:conv5_block1_2_conv"):
+        cut(resnet50, "all", "before:conv5_block1_2_conv")
+
+
 @pytest.mark.parametrize(
     ("freeze", "complaint"),
     [

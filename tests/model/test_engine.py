@@ -18,13 +18,13 @@ ENGINES = ("openvino", "tensorflow")
 
 
 @pytest.fixture
-def parts(configured: Callable[..., Config]) -> Callable[[str], Cut]:
+def parts(configured: Callable[..., Config]) -> Callable[..., Cut]:
     backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed=0)
-    return lambda freeze: cut(backbone, freeze)
+    return lambda freeze, float32="none": cut(backbone, freeze, float32)
 
 
-def engine(name: str, parts: Cut, cache: Path) -> Engine:
-    return build_engine(parts, digest_of(parts.frozen), Choice(name, "float32", "for the test"), cache)
+def engine(name: str, parts: Cut, cache: Path, precision: str = "float32") -> Engine:
+    return build_engine(parts, digest_of(parts.frozen), Choice(name, precision, "for the test"), cache)
 
 
 def batch(seed: int = 0) -> np.ndarray:
@@ -33,7 +33,7 @@ def batch(seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("freeze", ["all", "none", "before:conv_pw_6"])
-def test_an_engine_gives_what_keras_gives(parts: Callable[[str], Cut], tmp_path: Path, name: str, freeze: str):
+def test_an_engine_gives_what_keras_gives(parts: Callable[..., Cut], tmp_path: Path, name: str, freeze: str):
     frozen = parts(freeze)
     (features,) = engine(name, frozen, tmp_path).run([batch()])
     expected = np.asarray(frozen.frozen(batch(), training=False))
@@ -42,7 +42,7 @@ def test_an_engine_gives_what_keras_gives(parts: Callable[[str], Cut], tmp_path:
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_batches_come_back_in_order_and_unmixed(parts: Callable[[str], Cut], tmp_path: Path, name: str):
+def test_batches_come_back_in_order_and_unmixed(parts: Callable[..., Cut], tmp_path: Path, name: str):
     running = engine(name, parts("all"), tmp_path)
     together = list(running.run(batch(seed) for seed in range(5)))
     for seed in range(5):
@@ -50,7 +50,29 @@ def test_batches_come_back_in_order_and_unmixed(parts: Callable[[str], Cut], tmp
         np.testing.assert_array_equal(together[seed], alone)
 
 
-def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(parts: Callable[[str], Cut], tmp_path: Path):
+@pytest.mark.parametrize("freeze", ["none", "before:conv_pw_6"])
+def test_what_stays_at_float32_gives_the_bits_of_float32_when_bfloat16_is_asked_for(
+    parts: Callable[..., Cut], tmp_path: Path, freeze: str
+):
+    until = "none" if freeze == "none" else "before:conv_pw_6"
+    (rounded,) = engine("openvino", parts(freeze, until), tmp_path, "bfloat16").run([batch()])
+    (expected,) = engine("openvino", parts(freeze), tmp_path).run([batch()])
+    np.testing.assert_array_equal(rounded, expected)
+
+
+def test_the_rest_is_fed_what_the_first_layers_give_at_float32_in_order(parts: Callable[..., Cut], tmp_path: Path):
+    both = parts("all", "before:conv_pw_6")
+    batches = [batch(seed) for seed in range(5)]
+    found = list(engine("openvino", both, tmp_path, "bfloat16").run(iter(batches)))
+    first = engine("openvino", parts("before:conv_pw_6"), tmp_path)
+    for given, features in zip(batches, found, strict=True):
+        (crossing,) = first.run([given])
+        rest = Cut("rest", {"part": "rest"}, both.stem.rest, None)
+        (expected,) = engine("openvino", rest, tmp_path, "bfloat16").run([crossing])
+        np.testing.assert_array_equal(features, expected)
+
+
+def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(parts: Callable[..., Cut], tmp_path: Path):
     running = engine("openvino", parts("all"), tmp_path)
     photos = batch()
     alone = np.zeros_like(photos)
@@ -60,7 +82,7 @@ def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(parts: Callabl
 
 
 def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_thread(
-    parts: Callable[[str], Cut], tmp_path: Path
+    parts: Callable[..., Cut], tmp_path: Path
 ):
     (expected,) = engine("openvino", parts("all"), tmp_path).run([batch()])
     (network,) = (tmp_path / "networks").glob("*/network.xml")
@@ -80,7 +102,7 @@ def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_th
     np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), expected)
 
 
-def test_a_network_is_exported_once(parts: Callable[[str], Cut], tmp_path: Path):
+def test_a_network_is_exported_once(parts: Callable[..., Cut], tmp_path: Path):
     engine("openvino", parts("all"), tmp_path)
     (exported,) = (tmp_path / "networks").glob("*/network.xml")
     before = exported.stat().st_mtime_ns
