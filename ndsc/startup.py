@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
@@ -38,13 +39,20 @@ def start_tensorflow(threads: int | None = None) -> None:
                 import tensorflow as tf
 
             _limit(threads)
-            # The first pipeline with a Python generator says, once, that it has set an option of malloc.
-            next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
+            _first_pipeline()
     # In a sweep it warns that the function of each training is traced anew, which is as it must be.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@cache
+def _first_pipeline() -> None:
+    """Make the first pipeline with a Python generator: it says, once, that it has set an option of malloc."""
+    import tensorflow as tf
+
+    next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
 
 
 def _limit(threads: int | None) -> None:

@@ -185,7 +185,7 @@ class OpenVINOEngine:
         busy: deque[Any] = deque()
         for batch in batches:
             request = free.pop()
-            request.start_async([batch])
+            request.start_async([batch], share_inputs=True)  # nobody writes to a batch that was handed over
             busy.append(request)
             if not free:
                 yield from self._finished(busy, free)
