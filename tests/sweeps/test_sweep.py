@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +84,19 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
 
 
+def some_time_after(place: SweepPlace, runs: int, seconds: float) -> Callable[[], bool]:
+    """Whether so many seconds have passed since so many runs were started: by the sweep's own pace, which changes with
+    what else the machine does."""
+    reached: list[float] = []
+
+    def when() -> bool:
+        if not reached and place.started() >= runs:
+            reached.append(time.monotonic())
+        return bool(reached) and time.monotonic() > reached[0] + seconds
+
+    return when
+
+
 @pytest.mark.soak
 def test_sweeps_killed_at_random_moments_lose_nothing_and_do_nothing_twice(place: SweepPlace):
     swept = ("optimizer.learning_rate=1e-4,1e-3,1e-2", "head.dropout=0.0,0.5", "head=linear,mlp", "seed=0,1")
@@ -92,8 +105,7 @@ def test_sweeps_killed_at_random_moments_lose_nothing_and_do_nothing_twice(place
     seconds = time.monotonic() - started
     for repetition in range(10):
         again = SweepPlace(place.folder / str(repetition), place.data)
-        deadline = time.monotonic() + random.uniform(0, 0.9 * seconds)
-        again.kill(lambda deadline=deadline: time.monotonic() > deadline, *swept)
+        again.kill(some_time_after(again, random.integers(24), random.uniform(0, seconds / 24)), *swept)
         before = [run.info.status for run in again.runs()[1]]
         again.sweep(*swept)
 
