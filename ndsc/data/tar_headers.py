@@ -15,6 +15,10 @@ SEARCH_WINDOW = 128 * BLOCK
 
 GNU_EXTENSIONS = (b"L", b"K", b"S")
 _CHECKSUM = slice(148, 156)
+# Mode, owner, time and devices: nothing is made of them, but where one makes no sense `tarfile` believes no word of the
+# header. What nearly all writers write is known by one look.
+_UNREAD = (slice(100, 108), slice(108, 116), slice(116, 124), slice(136, 148), slice(329, 337), slice(337, 345))
+_UNREAD_AS_USUAL = re.compile(rb"(?:[0-7]{7}[\0 ]){3}[0-7]{11}[\0 ](?:\0{8}|[0-7]{7}[\0 ]){2}")
 _PAX_RECORD = re.compile(rb"(\d{1,20}) ([^=]+)=")
 
 
@@ -38,6 +42,9 @@ def parse_header(block: bytes) -> Header:
     """
     if not _checksum_matches(block):
         raise DamagedHeader
+    if not _UNREAD_AS_USUAL.fullmatch(block[100:124] + block[136:148] + block[329:345]):
+        for field in _UNREAD:
+            _check_number(block[field])
     name, kind = parse_text(block[:100]), block[156:157]
     # A prefix is a POSIX field, but `tarfile` believes it whatever the header's magic is, and so do others.
     if block[345] and kind not in GNU_EXTENSIONS:
@@ -100,6 +107,11 @@ def find_header(source: ByteSource, offset: int) -> int | None:
             return offset + int(row) * BLOCK
         offset += SEARCH_WINDOW
     return None
+
+
+def _check_number(field: bytes) -> None:
+    if field[0] != 0xFF:  # a negative number in base 256: a time before 1970
+        _unusual_number(field)
 
 
 def _unusual_number(field: bytes) -> int:

@@ -53,6 +53,30 @@ def test_noise_whose_signed_bytes_add_up_to_the_checksum_of_zeros_is_no_header()
         parse_header(bytes(block))
 
 
+@pytest.mark.parametrize("at", [100, 108, 116, 136, 329, 337])
+@pytest.mark.parametrize(
+    ("number", "believed"),
+    [
+        (b"1 2", False),
+        (b"0000000\x10", False),
+        (b"\x80\0\0\0\0\0\1\0", True),
+        (b"\xff" * 8, True),  # a time before 1970
+        (b"  644 \0\0", True),
+        (b"\0anything", True),
+    ],
+)
+def test_a_header_is_believed_where_tarfile_believes_its_other_numbers(at: int, number: bytes, believed: bool):
+    block = header_of("a.jpg")
+    block = with_checksum(block[:at] + number[:8].ljust(8, b"\0") + block[at + 8 :])
+    if believed:
+        assert tarfile.TarInfo.frombuf(block, "utf-8", "strict").name == parse_header(block).name
+    else:
+        with pytest.raises(tarfile.HeaderError):
+            tarfile.TarInfo.frombuf(block, "utf-8", "strict")
+        with pytest.raises(DamagedHeader):
+            parse_header(block)
+
+
 def test_a_file_whose_name_ends_in_a_slash_is_a_folder_in_the_oldest_format():
     block = header_of("folder/x")
     block = with_checksum(b"folder/\0".ljust(100, b"\0") + block[100:156] + b"\0" + block[157:])
