@@ -111,12 +111,29 @@ def check_photo_table(path: Path, image_column: str, label_column: str) -> list[
 
 
 def files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder but hidden ones, sorted folder by folder."""
-    for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield Path(parent, name)
+    """All files below a folder but hidden ones, sorted folder by folder. Links to folders are followed, except one to a
+    folder that it lies in.
+
+    Raises:
+        UserError: a folder cannot be read.
+    """
+    yield from _files_below(folder, [])
+
+
+def _files_below(folder: Path, inside: list[str]) -> Iterator[Path]:
+    inside = [*inside, os.path.realpath(folder)]
+    try:
+        shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+        folders = {path: None for path in shown if path.is_dir()}
+    except OSError as error:
+        raise UserError(
+            f"A folder of photos must be readable. Received: {folder}, which is not ({error.strerror}). Change its "
+            "permissions, or leave it out."
+        ) from error
+    yield from (path for path in shown if path not in folders)
+    for path in folders:
+        if os.path.realpath(path) not in inside:
+            yield from _files_below(path, inside)
 
 
 def _is_photo(path: Path) -> bool:

@@ -187,26 +187,27 @@ def _inputs(network: keras.Model) -> dict[str, list[keras.KerasTensor]]:
     return found
 
 
-def cut(backbone: Backbone, freeze: str, float32: str = "none") -> Cut:
+def cut(backbone: Backbone, freeze: str, float32: str = "none", key: str = "backbone.freeze") -> Cut:
     """Cut a backbone at the line that `freeze` names: `all`, `none` or `before:<prefix of layer names>`.
 
     The parts share their layers with the backbone: what is trained above the line is trained in it.
 
     Args:
         float32: the line, named alike, up to which the frozen part stays at float32 when the rest is at bfloat16.
+        key: of the configuration, that says `freeze`.
 
     Raises:
         UserError: no such line; the message lists the nearest ones.
     """
     network = backbone.network
-    name, line = _line(network, freeze, "freeze")
+    name, line = _line(network, freeze, key)
     trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
     return Cut(name, _identity(backbone, name), _below(backbone, line), trainable, _stem(backbone, name, line, float32))
 
 
 def _stem(backbone: Backbone, name: str, line: keras.KerasTensor, float32: str) -> Stem | None:
     """What stays at float32 of the part that is frozen up to this line; all of it where that is preprocessing alone."""
-    until, tensor = _line(backbone.network, float32, "float32")
+    until, tensor = _line(backbone.network, float32, "backbone.float32")
     order = [operation.name for operation in backbone.network.operations]
     if order.index(until) >= order.index(name):
         return Stem(name, _identity(backbone, name), _below(backbone, line), None)
@@ -236,14 +237,14 @@ def _identity(backbone: Backbone, line: str) -> Identity:
 
 
 def _line(network: keras.Model, named: str, key: str) -> tuple[str, keras.KerasTensor]:
-    """The name and the tensor of the line that `backbone.<key>` names."""
+    """The name and the tensor of the line that this key of the configuration names."""
     if named == "all":
         return network.operations[-1].name, network.output
     if named == "none":
         return network.operations[0].name, network.input
-    received = f"Received: backbone.{key}={named}."
+    received = f"Received: {key}={named}."
     if not named.startswith("before:"):
-        raise UserError(f"backbone.{key} must be all, none or before:<prefix of layer names>. {received}")
+        raise UserError(f"{key} must be all, none or before:<prefix of layer names>. {received}")
     lines = find_lines(network)
     prefix = named.removeprefix("before:")
     names = [operation.name for operation in network.operations]

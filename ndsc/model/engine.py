@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ndsc.errors import UserError
 from ndsc.model.backbone import Cut, Stem
-from ndsc.model.networks import Network, exported
+from ndsc.model.networks import Network, core, exported, read
 from ndsc.process import usable_cores
 
 BATCH = 32
@@ -79,9 +79,7 @@ def _precision(engine: str, asked: str, gpu: bool) -> str:
         return asked
     if engine == "tensorflow":
         return "mixed_float16" if gpu else "float32"
-    import openvino
-
-    capable = "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    capable = "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     return "bfloat16" if capable else "float32"
 
 
@@ -165,9 +163,7 @@ class OpenVINOEngine:
     """OpenVINO's compilation of a network that is kept in the cache."""
 
     def __init__(self, kept: Network, photo: tuple[int, int, int], choice: Choice) -> None:
-        import openvino
-
-        network = openvino.Core().read_model(kept.path)
+        network = read(kept)
         network.reshape([BATCH, *photo])
         # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
         threads = choice.threads or usable_cores()
@@ -177,7 +173,7 @@ class OpenVINOEngine:
         hints: dict[str, Any] = {"NUM_STREAMS": str(self._streams), "INFERENCE_NUM_THREADS": threads}
         # Of a quantized network the few operations that stay floats: in float32, as when their signals were measured.
         hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[choice.precision]
-        self._compiled = openvino.Core().compile_model(network, "CPU", hints)
+        self._compiled = core().compile_model(network, "CPU", hints)
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         """See `Engine.run`. One request more than work at a time, so that no stream waits for its next photos."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ndsc.model.backbone import Cut
-from ndsc.model.networks import Network, describe, exported, kept
+from ndsc.model.networks import Network, describe, exported, kept, read
 
 log = logging.getLogger(__name__)
 
@@ -60,9 +60,7 @@ def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:
 
     nncf.set_log_level(logging.WARNING)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF shows a bar of its own
-        result = nncf.quantize(
-            openvino.Core().read_model(network.path), nncf.Dataset(batches), subset_size=len(batches)
-        )
+        result = nncf.quantize(read(network), nncf.Dataset(batches), subset_size=len(batches))
     # OpenVINO numbers new operations through the process, and the files' digest must not depend on that.
     for number, operation in enumerate(result.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")

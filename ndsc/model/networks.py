@@ -9,7 +9,9 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -54,6 +56,30 @@ def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Pa
         log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
 
     return kept(describe(identity, digest), cache_root, export)
+
+
+@cache
+def core() -> Any:
+    """The `openvino.Core` of this process; there must be no second one of ours.
+
+    Each has a stack of its own for signals and, when it goes, puts back the one that was there before. The last of two
+    to go puts back that of the other, whose memory is gone: the next Ctrl-C would end the process without a word.
+    """
+    import openvino
+
+    return openvino.Core()
+
+
+def read(network: Network) -> Any:
+    """A kept network as an `openvino.Model` with one output.
+
+    Keras' activations silu and swish leave signals of the network's inside as further outputs, after its own
+    (`tf.nn.silu` has a gradient of its own making, which hands them on).
+    """
+    import openvino
+
+    model = core().read_model(network.path)
+    return openvino.Model([model.output(0)], model.get_parameters()) if len(model.outputs) > 1 else model
 
 
 def kept(description: Identity, cache_root: Path, make: Callable[[Path], None]) -> Network:

@@ -20,7 +20,8 @@ from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
 from ndsc.tracking.processes import HOST, host
-from ndsc.tracking.run import NoRun, Run, start_run
+from ndsc.tracking.run import NoRun, Run, ending_status, start_run
+from ndsc.tracking.signals import signals_held_off, sigterm_raises
 from ndsc.tracking.sweep_runs import KIND, METRIC, SWEEP, SweepRuns
 
 log = logging.getLogger(__name__)
@@ -75,15 +76,21 @@ class Sweep:
             yield
             self._tell_all()
             return
-        with SweepRuns.opened(tracking) as self._runs:
+        with sigterm_raises(), SweepRuns.opened(tracking) as self._runs:
             into = None if self._rerun else _goes_on(self._runs.sweep(key))
             tags = {KIND: "sweep", SWEEP: key, "command": self._command}
             named = replace(tracking, into=into, run_name=None)
-            with start_run(named, tracking.run_name or name, tags) as self._parent:
+            # FINISHED only once the best run's model is in it, which another run makes.
+            with start_run(named, tracking.run_name or name, tags, left="RUNNING") as self._parent:
                 yield
                 finished = self._runs.finished(self._jobs)
                 self._summarize(finished, self._runs)
-            self._close(finished, self._runs)
+            try:
+                self._close(finished, self._runs)
+            except BaseException as error:
+                with signals_held_off():
+                    self._runs.close(str(self._parent.id), {}, {}, ending_status(error))
+                raise
 
     def launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run these jobs, without those that are FINISHED already; gives what became of each."""

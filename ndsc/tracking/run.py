@@ -20,13 +20,13 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left: str = "FINISHED") -> Iterator[Run]:
     """Record what happens in the block as one MLflow run, with the hardware's utilisation.
 
-    The run ends FINISHED; after an exception FAILED, with `error/traceback.txt`; after Ctrl-C or SIGTERM, or when
-    a search gave it up, KILLED (SIGTERM leaves the process with exit code 143). Exceptions pass through. Within the
-    block the run is MLflow's active one, so that `mlflow.log_…` of a callback lands in it; afterwards MLflow is as it
-    was before.
+    The run ends FINISHED, or is `left` RUNNING for what goes on with it; after an exception FAILED, with
+    `error/traceback.txt`; after Ctrl-C or SIGTERM, or when a search gave it up, KILLED (SIGTERM leaves the process with
+    exit code 143). Exceptions pass through. Within the block the run is MLflow's active one, so that `mlflow.log_…` of
+    a callback lands in it; afterwards MLflow is as it was before.
 
     `tracking.run_name` comes before `name`. `tracking.parent` is the run of a sweep that this one belongs to, and
     `tracking.into` a run that is there already and goes on. Runs of this experiment that died on this host are marked
@@ -43,7 +43,7 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> I
         with signals_held_off():
             run = _create(store, tracking, tracking.run_name or name, tags)
             hardware = HardwareMonitor(tracking.sampling_seconds, run.log_points)
-            ending.push(lambda _kind, error, _trace: _close(run, hardware, error))
+            ending.push(lambda _kind, error, _trace: _close(run, hardware, error, left))
         hardware.start()
         with signals_come_first():
             yield run
@@ -67,8 +67,8 @@ def _create(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str
     return MlflowRun(store.client, active.info.run_id, local_root(tracking))
 
 
-def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | None) -> None:
-    status = _status(error)
+def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | None, left: str) -> None:
+    status = left if error is None else ending_status(error)
     with signals_held_off():
         try:
             if error is not None and status == "FAILED":
@@ -78,7 +78,6 @@ def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | Non
             run.end(status)
 
 
-def _status(error: BaseException | None) -> str:
-    if error is None:
-        return "FINISHED"
+def ending_status(error: BaseException) -> str:
+    """What a run is that ends with this exception."""
     return "KILLED" if isinstance(error, (KeyboardInterrupt, Terminated, JobPruned)) else "FAILED"

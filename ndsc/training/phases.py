@@ -77,11 +77,11 @@ def check_lines(config: Config) -> None:
     Raises:
         UserError: no such freeze line.
     """
-    lines = {phase.freeze for phase in _phases(config)} - {"all"}
-    if lines:
+    phases = _phases(config)
+    if any(phase.freeze != "all" for phase in phases):
         bare = build_backbone(config.backbone, None, config.seed)
-        for line in sorted(lines):
-            cut(bare, line, config.backbone.float32)
+        for phase in phases:
+            cut(bare, phase.freeze, config.backbone.float32, phase.freeze_key)
 
 
 def check_phases(study: Study) -> None:
@@ -92,7 +92,7 @@ def check_phases(study: Study) -> None:
     """
     config = study.config
     for phase in _phases(config):
-        cut(study.backbone, phase.freeze, config.backbone.float32)
+        cut(study.backbone, phase.freeze, config.backbone.float32, phase.freeze_key)
     build(config.optimizer, "optimizer")
     for name, described in config.callbacks.items():
         monitor = getattr(build(described, f"callbacks.{name}"), "monitor", None)
@@ -145,6 +145,11 @@ class _Phase:
     training: TrainingConfig
     learning_rate: float
     callbacks: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def freeze_key(self) -> str:
+        """The key of the configuration that says `freeze`."""
+        return "training.finetune.freeze" if self.name == "finetune" else "backbone.freeze"
 
 
 @dataclass(frozen=True)

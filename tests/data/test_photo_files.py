@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.data.photo_files import class_folders, read_folder, read_photo_table
+from ndsc.data.photo_files import class_folders, files_below, read_folder, read_photo_table
 from ndsc.errors import UserError
 from tests.data.archives import tar_bytes
 from tests.data.encoded import GOOD, jpeg
@@ -52,6 +52,30 @@ def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_c
     assert found == [f"bags/{name}" for name in ("a.jfif", "b", "c.dat", "c.png", "d.exe", "e.txt")]
     (line,) = (record.getMessage() for record in caplog.records)
     assert line == "5 files are passed over because they do not begin like photos, first b'bags/f.xml'"
+
+
+def test_links_to_folders_are_followed_wherever_they_lie_but_never_round_in_circles(tmp_path: Path):
+    for name in ("mine/a.jpg", "mine/deep/b.jpg", "other/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "mine" / "deep" / "up").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine" / "linked").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "back").symlink_to(tmp_path / "mine")
+    found = [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path / "mine")]
+    assert found == ["mine/a.jpg", "mine/deep/b.jpg", "mine/linked/c.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("root reads every folder")
+        with pytest.raises(UserError, match="must be readable"):
+            list(files_below(tmp_path))
+    finally:
+        closed.chmod(0o700)
 
 
 def test_a_class_whose_photos_have_no_endings_is_one(root: Path):

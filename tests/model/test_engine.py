@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
-from ndsc.config import Config
+from ndsc.config import CONFIG_FOLDER, Config
 from ndsc.errors import UserError
 from ndsc.model.backbone import Cut, build_backbone, cut, digest_of
 from ndsc.model.engine import BATCH, Choice, Engine, build_engine, choose_engine
@@ -48,6 +49,29 @@ def test_batches_come_back_in_order_and_unmixed(parts: Callable[..., Cut], tmp_p
     for seed in range(5):
         (alone,) = running.run([batch(seed)])
         np.testing.assert_array_equal(together[seed], alone)
+
+
+def test_signals_that_an_export_leaves_as_outputs_are_not_taken_for_features(tmp_path: Path):
+    photo = keras.Input((32, 32, 3))
+    signal = keras.layers.Conv2D(4, 3, activation="silu")(photo)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="silu")(signal))
+    frozen = keras.Model(photo, pooled)
+    (features,) = engine("openvino", Cut("all", {"part": "silu"}, frozen, None), tmp_path).run([batch()])
+    np.testing.assert_allclose(features, np.asarray(frozen(batch(), training=False)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG_FOLDER / "backbone").glob("*.yaml")))
+def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_picks(
+    configured: Callable[..., Config], tmp_path: Path, name: str
+):
+    config = configured(f"backbone={name}", "backbone.image_size=72").backbone
+    # As Keras draws its weights: once they have seen noise, a small difference becomes anything.
+    parts = cut(build_backbone(config, None, seed=0), "all", config.float32)
+    photos = np.random.default_rng(0).uniform(0, 255, (BATCH, 72, 72, 3)).astype(np.float32)
+    choice = choose_engine("auto", "float32")
+    (features,) = build_engine(parts, digest_of(parts.frozen), choice, tmp_path).run([photos])
+    expected = np.asarray(parts.frozen(photos, training=False))
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("freeze", ["none", "before:conv_pw_6"])
@@ -100,6 +124,30 @@ def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_th
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), expected)
+
+
+CTRL_C_AFTER_TWO_ENGINES = """
+import gc, pathlib, signal, sys
+from ndsc.model.engine import Choice, OpenVINOEngine
+from ndsc.model.networks import Network
+network = Network(pathlib.Path(sys.argv[1]), "")
+first, second = (OpenVINOEngine(network, (32, 32, 3), Choice("openvino", "float32", "")) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_ctrl_c_is_heard_after_engines_are_gone(parts: Callable[..., Cut], tmp_path: Path):
+    engine("openvino", parts("before:conv_pw_6"), tmp_path)
+    (network,) = (tmp_path / "networks").iterdir()
+    done = subprocess.run([sys.executable, "-c", CTRL_C_AFTER_TWO_ENGINES, str(network)], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"heard\n")
 
 
 def test_a_network_is_exported_once(parts: Callable[..., Cut], tmp_path: Path):

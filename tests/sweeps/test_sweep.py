@@ -1,5 +1,7 @@
 """Sweeps by the real command line, against real MLflow stores."""
 
+import signal
+import subprocess
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -82,6 +84,24 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     assert len({run.info.run_name for run in finished}) == 4
     assert before < {run.info.run_id for run in finished}
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
+
+
+def test_a_sweep_is_finished_only_once_its_best_run_is_whole(place: SweepPlace):
+    command = place.command("head.dropout=0.0,0.5", *BARE)
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "tracking.into=" in line)
+        process.send_signal(signal.SIGINT)
+        said = process.stderr.read()
+    assert process.returncode == 130, said
+    (parent,), children = place.runs()
+    assert parent.info.status == "KILLED"
+    assert {run.info.status for run in children} == {"FINISHED"}
+
+    place.sweep("head.dropout=0.0,0.5", *BARE)
+    (parent,), again = place.runs()
+    assert parent.info.status == "FINISHED"
+    assert len(again) == len(children) == 2
 
 
 def some_time_after(place: SweepPlace, runs: int, seconds: float) -> Callable[[], bool]:

@@ -12,8 +12,11 @@ from ndsc.training.phases import Study, _unfinished, check_phases
 @pytest.mark.parametrize(
     ("override", "told"),
     [
-        ("backbone.freeze=before:nonsense", "begins with 'nonsense'"),
-        ("training=finetune training.finetune.freeze=before:nonsense", "begins with 'nonsense'"),
+        ("backbone.freeze=before:nonsense", "Received: backbone.freeze=before:nonsense"),
+        (
+            "training=finetune training.finetune.freeze=before:nonsense",
+            "Received: training.finetune.freeze=before:nonsense",
+        ),
         ("+optimizer.momentun=0.1", "optimizer cannot be built"),
         ("+callbacks.early_stopping.patienc=3", "callbacks.early_stopping cannot be built"),
         ("callbacks.early_stopping.monitor=val/loss", "loss, accuracy, val_loss, val_accuracy. Received: .*val/loss"),
