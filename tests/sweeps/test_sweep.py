@@ -88,11 +88,11 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
 
 def test_a_sweep_is_finished_only_once_its_best_run_is_whole(place: SweepPlace):
     command = place.command("head.dropout=0.0,0.5", *BARE)
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        next(line for line in process.stderr if "tracking.into=" in line)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout is not None
+        next(line for line in process.stdout if "tracking.into=" in line)
         process.send_signal(signal.SIGINT)
-        said = process.stderr.read()
+        said = process.stdout.read()
     assert process.returncode == 130, said
     (parent,), children = place.runs()
     assert parent.info.status == "KILLED"
