@@ -68,6 +68,9 @@ def _limit(threads: int | None) -> None:
 def _quickly() -> Iterator[None]:
     """Import in 4 s what else takes 7: without what is not needed, and without looking for garbage among modules, where
     there is none."""
+    if "tensorflow" in sys.modules:  # in a sweep's next job: to freeze what the last one left would keep it for ever
+        yield
+        return
     hidden = [name for name in NOT_NEEDED if name not in sys.modules]
     looking = gc.isenabled()
     gc.disable()
