@@ -117,23 +117,25 @@ def files_below(folder: Path) -> Iterator[Path]:
     Raises:
         UserError: a folder cannot be read.
     """
-    yield from _files_below(folder, [])
+    yield from _files_below(folder, (os.path.realpath(folder),))
 
 
-def _files_below(folder: Path, inside: list[str]) -> Iterator[Path]:
-    inside = [*inside, os.path.realpath(folder)]
+def _files_below(folder: Path, inside: tuple[str, ...]) -> Iterator[Path]:
+    files, folders = [], []
     try:
-        shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-        folders = {path: None for path in shown if path.is_dir()}
+        with os.scandir(folder) as entries:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                if not entry.name.startswith("."):
+                    (folders if entry.is_dir() else files).append(Path(entry.path))
     except OSError as error:
         raise UserError(
             f"A folder of photos must be readable. Received: {folder}, which is not ({error.strerror}). Change its "
             "permissions, or leave it out."
         ) from error
-    yield from (path for path in shown if path not in folders)
+    yield from files
     for path in folders:
-        if os.path.realpath(path) not in inside:
-            yield from _files_below(path, inside)
+        if (place := os.path.realpath(path)) not in inside:
+            yield from _files_below(path, (*inside, place))
 
 
 def _is_photo(path: Path) -> bool:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -62,12 +63,28 @@ class Cut:
 
 @dataclass(frozen=True)
 class Stem:
-    """The first layers of a frozen part: up to `line`, and `rest` from there on, None where nothing is left."""
+    """The first layers of a frozen part, up to `line`. Its networks are made when they are asked for: most runs ask for
+    the line only."""
 
+    backbone: Backbone
     line: str
-    identity: Identity
-    first: keras.Model
-    rest: keras.Model | None
+    crossing: keras.KerasTensor
+    end: keras.KerasTensor  # of the whole frozen part
+
+    @property
+    def identity(self) -> Identity:
+        """See `Cut`, of `first`."""
+        return _identity(self.backbone, self.line)
+
+    @cached_property
+    def first(self) -> keras.Model:
+        """From photos to what crosses the line."""
+        return _below(self.backbone, self.crossing)
+
+    @cached_property
+    def rest(self) -> keras.Model | None:
+        """From there to the end of the frozen part; None where nothing is left."""
+        return None if self.crossing is self.end else keras.Model(self.crossing, self.end, name="rest")
 
 
 def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -> Backbone:
@@ -210,10 +227,8 @@ def _stem(backbone: Backbone, name: str, line: keras.KerasTensor, float32: str) 
     until, tensor = _line(backbone.network, float32, "backbone.float32")
     order = [operation.name for operation in backbone.network.operations]
     if order.index(until) >= order.index(name):
-        return Stem(name, _identity(backbone, name), _below(backbone, line), None)
-    if float32 == "none":
-        return None
-    return Stem(until, _identity(backbone, until), _below(backbone, tensor), keras.Model(tensor, line, name="rest"))
+        return Stem(backbone, name, line, line)
+    return None if float32 == "none" else Stem(backbone, until, tensor, line)
 
 
 def _below(backbone: Backbone, line: keras.KerasTensor) -> keras.Model:

@@ -20,7 +20,7 @@ def test_seeds_are_joined_to_a_sweep():
 
 
 def test_no_path_of_the_machine_is_told():
-    overrides = "data=ndsc data.root=/data/photos data.extra=/data/photos/sub/x.csv backbone.weights=/home/me/w.keras"
+    overrides = "data=ndsc data.root=/data/photos data.extra=/data/photos/sub/x.csv backbone.weights=/weights/w.keras"
     assert repeated(overrides) == (
         "python -m ndsc.train data=ndsc data.root=$NDSC_ROOT data.extra=$NDSC_ROOT/sub/x.csv "
         "'backbone.weights=…/w.keras' seed=0"
