@@ -89,6 +89,8 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     source, root = recipe.config.data.source, config.data.root
     place = None if root is None else place_of(os.path.expanduser(root))
     manifest = find_again(_manifest(history, old.id), source, place, cache)
+    measured = _calibration(history, old.id)
+    calibration = None if measured is None else find_again(measured, source, place, cache)
     weights = locate_weights(
         recipe.config.backbone,
         source == "sample",
@@ -96,8 +98,10 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         recipe.config.threads,
     )
     with PhotoReader(cache) as reader:
-        check_contents(manifest, reader)
-        rows, name = _repeat(recipe, manifest, weights, reader, history, old)
+        for photos in (manifest, calibration):
+            if photos is not None:
+                check_contents(photos, reader)
+        rows, name = _repeat(recipe, manifest, calibration, weights, reader, history, old)
     side_by_side(("", f"run {old.id[:8]}", name), [(row.what, row.old, row.new) for row in rows])
     difference = first_difference(rows)
     log.info("identical" if difference is None else f"the first difference: {difference}")
@@ -107,6 +111,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
 def _repeat(
     recipe: Recipe,
     manifest: "Manifest",
+    calibration: "Manifest | None",
     weights: "Weights",
     reader: "PhotoReader",
     history: "History",
@@ -130,6 +135,9 @@ def _repeat(
         backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
+        if calibration is not None:
+            for line, photos in calibration.rows.groupby("line"):
+                study.frozen_part(str(line)).calibrate(photos)
         trained, metrics = learn(study, story.found_again(manifest), story)
         now = present_account(study, manifest, trained, metrics, recipe.added)
         rows = compare_accounts(recorded_account(history, old), now)
@@ -182,6 +190,17 @@ def _manifest(history: "History", run_id: str) -> "Manifest":
                 f"run={run_id}, which has none: the store failed while it ran. Name another run."
             )
         return load_manifest(found)
+
+
+def _calibration(history: "History", run_id: str) -> "Manifest | None":
+    """The photos that the run's int8 networks were measured on, and the freeze `line` of each; None: it had no such
+    networks."""
+    import pandas as pd
+
+    from ndsc.data.manifest import Manifest
+
+    with history.file(run_id, "data/calibration.parquet") as found:
+        return None if found is None else Manifest(pd.read_parquet(found), ())
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="reproduce")

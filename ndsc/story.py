@@ -4,6 +4,8 @@ reused, what it cost. Each method takes what a step made, records it, and gives 
 import logging
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -163,9 +165,7 @@ class Story:
         return manifest
 
     def _log_manifest(self, manifest: Manifest) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            manifest.save(Path(folder) / "manifest.parquet")
-            self._run.log_file(Path(folder) / "manifest.parquet", "data")
+        self._log_made("manifest.parquet", manifest.save)
         source = _source(self._config)
         for split in manifest.rows["split"].unique():
             self._run.log_dataset(manifest.of(split), split, source, "training" if split == "train" else split)
@@ -203,6 +203,7 @@ class Story:
 
     def evaluated(self, trained: Trained, manifest: Manifest, study: Study) -> dict[str, float]:
         """Metrics, reports and figures."""
+        self._tell_calibration(manifest, study)
         predictions = {}
         for split, probabilities in trained.probabilities.items():
             rows = manifest.of(split)
@@ -223,6 +224,26 @@ class Story:
                 sheet = duplicate_sheet(self._duplicates.members, self._duplicates.pairs, photo)
                 self._run.log_figure(sheet, "figures/duplicates.png")
         return self._metrics
+
+    def _tell_calibration(self, manifest: Manifest, study: Study) -> None:
+        """What a quantized network was measured on: a repetition that finds no network measures it on the same."""
+        photos = study.calibration()
+        if photos is None:
+            return
+        self._log_made("calibration.parquet", partial(photos.to_parquet, index=False))
+        tested = manifest.of("test")["content"].isin(photos["content"]).sum()
+        if tested:
+            log.warning(
+                "%d of the %d test photos are among those that an earlier run measured the int8 network on: their "
+                "pixels were seen, not their labels. Another cache (cache.root=<folder>) gets a network without them.",
+                tested,
+                len(manifest.of("test")),
+            )
+
+    def _log_made(self, name: str, write: Callable[[Path], None]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            write(Path(folder) / name)
+            self._run.log_file(Path(folder) / name, "data")
 
     def _log_views(self, manifest: Manifest, study: Study) -> None:
         train = manifest.of("train")

@@ -81,6 +81,11 @@ class Place:
         assert done.returncode == code, done.stderr[-3000:]
         return self.newest(), done.stderr
 
+    def contents(self, run: Run, name: str) -> set[str]:
+        """The photos in a table of the run."""
+        with History(self.tracking).file(run.info.run_id, f"data/{name}.parquet") as file:
+            return set(pd.read_parquet(file)["content"])
+
     def table(self, run: Run) -> pd.DataFrame:
         """Both runs side by side, as the repetition logged them."""
         text = History(self.tracking).text(run.info.run_id, "reproduce/comparison.csv")
@@ -177,6 +182,29 @@ def test_a_fine_tuned_run_comes_out_identical_after_everything_was_deleted(tmp_p
     # The files of then stay as they were.
     assert (tmp_path / "then" / "best.weights.h5").read_bytes() == checkpoint
     assert (tmp_path / "now" / "best.weights.h5").is_file()
+
+
+def test_an_int8_run_comes_out_identical_after_everything_was_deleted(
+    tmp_path: Path, rendered_sample: Path, caplog: pytest.LogCaptureFixture
+):
+    place = Place(tmp_path)
+    for cache in ("cache", "new"):
+        (tmp_path / cache).mkdir()
+        (tmp_path / cache / "sample").symlink_to(rendered_sample)
+    # The second run has the network of the first one, which measured photos that the second tests or has no more.
+    int8 = "backbone.precision=int8"
+    first = place.train(int8, "sampling.test.per_class=0")
+    assert "test photos are among" not in caplog.text
+    run = place.train(int8, "sampling.test.per_class=2")
+    assert "6 of the 6 test photos are among those that an earlier run measured the int8 network on" in caplog.text
+    measured, drawn = (place.contents(first, name) for name in ("calibration", "manifest"))
+    assert measured == place.contents(run, "calibration")
+    assert measured - place.contents(run, "manifest")
+    assert measured <= drawn
+    shutil.rmtree(tmp_path / "cache")
+    _, said = place.reproduce(f"run={run.info.run_id}")
+    assert said.splitlines()[-1] == "identical"
+    assert "quantized the frozen part" in said
 
 
 def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(

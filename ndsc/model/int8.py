@@ -1,15 +1,15 @@
 """The frozen part in 8-bit integers: NNCF's post-training quantization of the network that Keras exports.
 
 How large the signals between the layers become is measured on photos: of the first that features are asked of, those
-with the lowest content hashes, unaugmented. A quantized network is thus the work of those photos too, and its digest
-belongs to the fingerprint of every feature that it makes.
+with the lowest content hashes, unaugmented. A quantized network is thus the work of those photos too: its digest
+belongs to the fingerprint of every feature that it makes, and it is kept with a list of them, for who makes it again.
 """
 
 import contextlib
 import logging
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -35,23 +35,33 @@ def calibration_photos(contents: np.ndarray) -> np.ndarray:
 
 
 def quantized(
-    cut: Cut, digest: str, cache_root: Path, photos: int, batches: Callable[[], Iterable[np.ndarray]]
+    cut: Cut,
+    digest: str,
+    cache_root: Path,
+    photos: Sequence[Mapping[str, object]],
+    batches: Callable[[], Iterable[np.ndarray]],
 ) -> Network:
     """The frozen part of a cut backbone, whose weights have this digest, in 8-bit integers: kept, or made now.
 
     Args:
-        photos: how many there are to measure on. Where a small data set has fewer than CALIBRATION_PHOTOS, they make a
-            network of their own, which a larger data set does not use.
+        photos: those to measure on, as JSON knows them; a network that is made now has them as its notes' `photos`.
+            Where a small data set has fewer than CALIBRATION_PHOTOS, they make a network of their own, which a larger
+            data set does not use.
         batches: gives them, asked only if the network has to be made: (n, size, size, 3) float32, 0 to 255.
     """
 
     def make(path: Path) -> None:
         started = time.perf_counter()
         _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches()), path)
-        log.info("quantized the frozen part from %d photos in %.0f s", photos, time.perf_counter() - started)
+        log.info("quantized the frozen part from %d photos in %.0f s", len(photos), time.perf_counter() - started)
 
-    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf"), "photos": photos}
-    return kept(description, cache_root, make)
+    description = {
+        **describe(cut.identity, digest),
+        "precision": "int8",
+        "nncf": version("nncf"),
+        "photos": len(photos),
+    }
+    return kept(description, cache_root, make, {"photos": list(photos)})
 
 
 def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:

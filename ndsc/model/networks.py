@@ -7,7 +7,7 @@ import logging
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -28,10 +28,11 @@ FILE_NAMES = ("network.xml", "network.bin")
 
 @dataclass(frozen=True)
 class Network:
-    """A kept network: its folder, and the 32 hex digits of its files."""
+    """A kept network: its folder, the 32 hex digits of its files, and what was noted when it was made."""
 
     folder: Path
     digest: str
+    notes: Mapping[str, Any]
 
     @property
     def path(self) -> Path:
@@ -82,10 +83,15 @@ def read(network: Network) -> Any:
     return openvino.Model([model.output(0)], model.get_parameters()) if len(model.outputs) > 1 else model
 
 
-def kept(description: Identity, cache_root: Path, make: Callable[[Path], None]) -> Network:
+def kept(
+    description: Identity, cache_root: Path, make: Callable[[Path], None], notes: Mapping[str, Any] | None = None
+) -> Network:
     """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
 
     Of several processes that make the same one at once the first puts it there, and all use that one.
+
+    Args:
+        notes: what is kept beside a network that is made now, and tells it from no other; as JSON knows it.
     """
     text = json.dumps(description, sort_keys=True)
     folder = cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -95,7 +101,7 @@ def kept(description: Identity, cache_root: Path, make: Callable[[Path], None]) 
         try:
             with environment(NO_TELEMETRY):
                 make(building / "network.xml")
-            record = {**description, "digest": _digest(building)}
+            record = {**description, "digest": _digest(building), "notes": notes or {}}
             (building / "network.json").write_text(json.dumps(record, indent=2))
             _put(building, folder)
         finally:
@@ -119,8 +125,8 @@ def _put(building: Path, folder: Path) -> None:
 def _found(folder: Path) -> Network | None:
     """The network in a folder; None where there is none, or its files are not those that were put there."""
     try:
-        digest = json.loads((folder / "network.json").read_bytes())["digest"]
-        return Network(folder, digest) if digest == _digest(folder) else None
+        record = json.loads((folder / "network.json").read_bytes())
+        return Network(folder, record["digest"], record["notes"]) if record["digest"] == _digest(folder) else None
     except (OSError, ValueError, LookupError):
         return None
 

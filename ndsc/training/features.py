@@ -25,6 +25,9 @@ from ndsc.training.pixels import ViewPipeline
 from ndsc.training.store import FeatureRows, FeatureStore
 from ndsc.training.views import Policy
 
+# Of a photo: what is needed to find it again and to read it.
+PLACES = ["image_path", "content", "archive", "offset", "size", "format", "orientation", "alpha", "animated"]
+
 
 @dataclass
 class Cost:
@@ -146,13 +149,21 @@ class FrozenPart:
         photos with the lowest content hashes. Later calls, and those at other precisions, change nothing."""
         if self.choice.precision != "int8" or self._quantized is not None:
             return
-        chosen = photos.iloc[calibration_photos(_contents(photos))]
+        chosen = photos.iloc[calibration_photos(_contents(photos))][PLACES]
 
         def plain() -> Iterator[np.ndarray]:
             every = np.ones((len(chosen), 1), bool)
             return self._pipeline.batches(chosen, np.array([0]), every, CALIBRATION_BATCH)
 
-        self._quantized = quantized(self.cut, self.digest, Path(self.config.cache.root), len(chosen), plain)
+        self._quantized = quantized(
+            self.cut, self.digest, Path(self.config.cache.root), chosen.to_dict("records"), plain
+        )
+
+    @property
+    def calibration(self) -> pd.DataFrame | None:
+        """The photos that the quantized network was measured on, by this run or by the one that made it: PLACES. None
+        at other precisions, and before one is settled."""
+        return None if self._quantized is None else pd.DataFrame(self._quantized.notes["photos"], columns=PLACES)
 
     def fingerprint(self, augmented: bool) -> dict[str, object]:
         """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by

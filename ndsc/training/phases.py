@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from ndsc.config import Config, TrainingConfig
 from ndsc.data.catalogue import PhotoReader
@@ -56,6 +57,14 @@ class Study:
                 self.cost,
             )
         return self._parts[freeze]
+
+    def calibration(self) -> pd.DataFrame | None:
+        """The photos that the quantized networks of this study's phases were measured on, as
+        `FrozenPart.calibration` gives them, and the `line` of each. None at other precisions."""
+        lines = {phase.freeze for phase in _phases(self.config)}
+        known = {line: part.calibration for line, part in self._parts.items() if line in lines}
+        measured = [photos.assign(line=line) for line, photos in known.items() if photos is not None]
+        return pd.concat(measured, ignore_index=True) if measured else None
 
 
 @dataclass(frozen=True)

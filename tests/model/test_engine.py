@@ -130,7 +130,7 @@ CTRL_C_AFTER_TWO_ENGINES = """
 import gc, pathlib, signal, sys
 from ndsc.model.engine import Choice, OpenVINOEngine
 from ndsc.model.networks import Network
-network = Network(pathlib.Path(sys.argv[1]), "")
+network = Network(pathlib.Path(sys.argv[1]), "", {})
 first, second = (OpenVINOEngine(network, (32, 32, 3), Choice("openvino", "float32", "")) for _ in range(2))
 del first
 gc.collect()

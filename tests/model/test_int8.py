@@ -18,6 +18,7 @@ from ndsc.model.int8 import CALIBRATION_PHOTOS, calibration_photos, quantized
 from ndsc.model.networks import Network, kept
 
 PHOTOS = 40
+LISTED = [{"image_path": f"{number}.jpg"} for number in range(PHOTOS)]
 
 
 def small_cut(seed: int = 0, line: str = "pooled") -> Cut:
@@ -39,7 +40,7 @@ def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
 
 def quantize(part: Cut, cache: Path, seed: int = 0) -> Network:
     batches = np.array_split(pixels(seed), 5)
-    return quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: batches)
+    return quantized(part, digest_of(part.frozen), cache, LISTED, lambda: batches)
 
 
 def features(part: Cut, cache: Path, network: Network, photos: np.ndarray) -> np.ndarray:
@@ -106,12 +107,18 @@ def test_a_kept_network_is_not_made_again_whatever_photos_are_seen_later(part: C
     def refuse() -> Iterator[np.ndarray]:
         pytest.fail("photos were asked for though the network is kept")
 
-    assert quantized(part, digest_of(part.frozen), cache, PHOTOS, refuse) == quantize(part, cache)
+    assert quantized(part, digest_of(part.frozen), cache, LISTED, refuse) == quantize(part, cache)
+
+
+def test_the_photos_of_the_one_who_made_it_are_kept_with_a_network(part: Cut, cache: Path):
+    others = [{"image_path": f"other {number}.jpg"} for number in range(PHOTOS)]
+    found = quantized(part, digest_of(part.frozen), cache, others, lambda: [pixels(seed=1)])
+    assert found.notes["photos"] == LISTED
 
 
 def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
     first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
-    fewer = quantized(part, digest_of(part.frozen), cache, 8, lambda: [pixels(0, count=8)])
+    fewer = quantized(part, digest_of(part.frozen), cache, LISTED[:8], lambda: [pixels(0, count=8)])
     assert len({first.folder, lower.folder, fewer.folder}) == 3
 
 
@@ -134,7 +141,7 @@ def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
         raise OSError("the disk of the photos is gone")
 
     with pytest.raises(OSError, match="photos is gone"):
-        quantized(part, digest_of(part.frozen), cache, PHOTOS, broken)
+        quantized(part, digest_of(part.frozen), cache, LISTED, broken)
     assert list((cache / "networks").iterdir()) == before
 
 

@@ -156,6 +156,28 @@ def test_int8_features_are_found_again_in_any_order_and_never_taken_for_those_of
     assert fingerprint(other) != fingerprint(first)
 
 
+def test_a_network_is_made_again_of_the_photos_that_it_was_measured_on_whoever_uses_it(
+    study: Studies, photos: Photos, tmp_path: Path
+):
+    own = tmp_path / "own"
+    (own / "networks").mkdir(parents=True)  # not those that all tests share
+    one, other, third = (study(INT8, f"cache.root={own}") for _ in range(3))
+    everything(one, photos(17))
+    for kept in (own / "networks").iterdir():
+        shutil.rmtree(kept)
+    # A run of other photos, and as many, would measure those.
+    measured = one.calibration()
+    assert measured is not None
+    assert sorted(measured["image_path"]) == sorted(photos(17)["image_path"])
+    for line, mine in measured.groupby("line"):
+        other.frozen_part(line).calibrate(mine)
+    everything(other, photos(34)[17:])
+    assert fingerprint(other) == fingerprint(one)
+    # One that finds the network there says what that was measured on, not what it has itself.
+    everything(third, photos(34)[17:])
+    pd.testing.assert_frame_equal(third.calibration(), measured)
+
+
 def test_what_is_asked_for_later_does_not_change_the_calibration(study: Studies, photos: Photos):
     one = study(INT8)
     everything(one, photos(17))
