@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from ndsc.config import TrainingConfig
 from ndsc.training.features import ViewedFeatures
+from ndsc.training.pixels import untuned
 
 # Pooled features are a few kB each and are held in memory. Feature maps are read from the cache batch by batch: what is
 # trained on them takes so long that reading does not count, and two copies of half a gigabyte would.
@@ -100,20 +101,12 @@ def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size
     def batch(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return gather.batch(gather.held, photos, views)
 
-    return _untuned(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
+    return untuned(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
 
 
 def by_epoch(photos: np.ndarray, views: np.ndarray) -> tf.data.Dataset:
     """The same, where an epoch is one step: its photos and their views, (n,) each."""
-    return _untuned(tf.data.Dataset.from_tensor_slices((photos, views)))
-
-
-def _untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Without the thread that tries to speed a pipeline up: there is nothing for it to choose here, and whoever is
-    done with the pipeline waits until it wakes up, for seconds."""
-    options = tf.data.Options()
-    options.autotune.enabled = False
-    return dataset.with_options(options)
+    return untuned(tf.data.Dataset.from_tensor_slices((photos, views)))
 
 
 def _from_memory(held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:

@@ -58,7 +58,7 @@ class ViewPipeline:
         dataset = dataset.map(self._views, num_parallel_calls=usable_cores(), deterministic=True)
         try:
             # Two batches ahead: enough for an engine never to wait, and 40 MB.
-            yield from dataset.unbatch().batch(batch).prefetch(2).as_numpy_iterator()
+            yield from untuned(dataset.unbatch().batch(batch).prefetch(2)).as_numpy_iterator()
         except tf.errors.OpError:
             if failures:
                 raise failures[0] from None
@@ -92,3 +92,11 @@ class ViewPipeline:
             return tf.cond(number == 0, lambda: plain, lambda: self._policy.apply(plain, layer_seeds))
 
         return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
+
+
+def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Without the thread that tries to speed a pipeline up. There is nothing for it to choose in ours, and at a
+    pipeline's end one may wait until it wakes up: it sleeps 10 ms, then twice as long each time, up to a minute."""
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
