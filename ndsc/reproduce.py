@@ -7,7 +7,9 @@ recorded like any run.
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,12 +28,15 @@ from ndsc.terminal import side_by_side
 from ndsc.train import learn
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ndsc.data.catalogue import PhotoReader
     from ndsc.data.manifest import Manifest
     from ndsc.evaluation.recorded_run import RecordedRun
     from ndsc.evaluation.side_by_side import Row
     from ndsc.model.weights import Weights
     from ndsc.tracking.history import History
+    from ndsc.training.phases import Study
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +73,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         UserError: something only the user can mend.
     """
     from ndsc.data.catalogue import PhotoReader
-    from ndsc.data.found_again import check_contents, find_again
+    from ndsc.data.found_again import check_contents, find_again, find_measured
     from ndsc.data.places import place_of
     from ndsc.evaluation.side_by_side import first_difference
     from ndsc.model.weights import locate_weights
@@ -89,8 +94,6 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     source, root = recipe.config.data.source, config.data.root
     place = None if root is None else place_of(os.path.expanduser(root))
     manifest = find_again(_manifest(history, old.id), source, place, cache)
-    measured = _calibration(history, old.id)
-    calibration = None if measured is None else find_again(measured, source, place, cache)
     weights = locate_weights(
         recipe.config.backbone,
         source == "sample",
@@ -98,10 +101,9 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         recipe.config.threads,
     )
     with PhotoReader(cache) as reader:
-        for photos in (manifest, calibration):
-            if photos is not None:
-                check_contents(photos, reader)
-        rows, name = _repeat(recipe, manifest, calibration, weights, reader, history, old)
+        check_contents(manifest, reader)
+        locate = partial(find_measured, source=source, root=place, cache_root=cache, reader=reader)
+        rows, name = _repeat(recipe, manifest, locate, weights, reader, history, old)
     side_by_side(("", f"run {old.id[:8]}", name), [(row.what, row.old, row.new) for row in rows])
     difference = first_difference(rows)
     log.info("identical" if difference is None else f"the first difference: {difference}")
@@ -111,7 +113,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
 def _repeat(
     recipe: Recipe,
     manifest: "Manifest",
-    calibration: "Manifest | None",
+    locate: "Callable[[pd.DataFrame], pd.DataFrame]",
     weights: "Weights",
     reader: "PhotoReader",
     history: "History",
@@ -135,9 +137,7 @@ def _repeat(
         backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
-        if calibration is not None:
-            for line, photos in calibration.rows.groupby("line"):
-                study.frozen_part(str(line)).calibrate(photos)
+        _calibrate(study, _calibration(history, old.id), locate)
         trained, metrics = learn(study, story.found_again(manifest), story)
         now = present_account(study, manifest, trained, metrics, recipe.added)
         rows = compare_accounts(recorded_account(history, old), now)
@@ -192,15 +192,27 @@ def _manifest(history: "History", run_id: str) -> "Manifest":
         return load_manifest(found)
 
 
-def _calibration(history: "History", run_id: str) -> "Manifest | None":
+def _calibration(history: "History", run_id: str) -> "pd.DataFrame | None":
     """The photos that the run's int8 networks were measured on, and the freeze `line` of each; None: it had no such
-    networks."""
+    networks, or did not say."""
     import pandas as pd
 
-    from ndsc.data.manifest import Manifest
-
     with history.file(run_id, "data/calibration.parquet") as found:
-        return None if found is None else Manifest(pd.read_parquet(found), ())
+        return None if found is None else pd.read_parquet(found)
+
+
+def _calibrate(
+    study: "Study", calibration: "pd.DataFrame | None", locate: "Callable[[pd.DataFrame], pd.DataFrame]"
+) -> None:
+    """Settle the int8 networks as the run did. They may have been measured on another run's photos, which need not be
+    there any more: that is told, and shows as a difference."""
+    if calibration is None:
+        return
+    for line, photos in calibration.groupby("line"):
+        try:
+            study.frozen_part(str(line)).calibrate(photos, locate)
+        except UserError as error:
+            log.warning("%s The int8 network is measured on photos of the manifest instead: numbers may differ.", error)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="reproduce")

@@ -184,27 +184,37 @@ def test_a_fine_tuned_run_comes_out_identical_after_everything_was_deleted(tmp_p
     assert (tmp_path / "now" / "best.weights.h5").is_file()
 
 
-def test_an_int8_run_comes_out_identical_after_everything_was_deleted(
-    tmp_path: Path, rendered_sample: Path, caplog: pytest.LogCaptureFixture
+def test_an_int8_run_comes_out_identical_with_its_network_or_after_everything_was_deleted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    place = Place(tmp_path)
-    for cache in ("cache", "new"):
-        (tmp_path / cache).mkdir()
-        (tmp_path / cache / "sample").symlink_to(rendered_sample)
+    place, here = Place(tmp_path), tmp_path / "here"
+    elsewhere = Path(shutil.copytree(render_sample(tmp_path / "data", photos_per_class=30), tmp_path / "elsewhere"))
+    shutil.copytree(elsewhere, here)
     # The second run has the network of the first one, which measured photos that the second tests or has no more.
-    int8 = "backbone.precision=int8"
-    first = place.train(int8, "sampling.test.per_class=0")
+    int8 = ("backbone.precision=int8", "data=ndsc")
+    first = place.train(*int8, f"data.root={elsewhere}", "sampling.test.per_class=0")
     assert "test photos are among" not in caplog.text
-    run = place.train(int8, "sampling.test.per_class=2")
+    run = place.train(*int8, f"data.root={here}", "sampling.test.per_class=2")
     assert "6 of the 6 test photos are among those that an earlier run measured the int8 network on" in caplog.text
     measured, drawn = (place.contents(first, name) for name in ("calibration", "manifest"))
     assert measured == place.contents(run, "calibration")
     assert measured - place.contents(run, "manifest")
     assert measured <= drawn
-    shutil.rmtree(tmp_path / "cache")
+    # Where the network is there, what it was measured on need not be.
+    shutil.rmtree(elsewhere)
+    (tmp_path / "cache").rename(tmp_path / "new")
     _, said = place.reproduce(f"run={run.info.run_id}")
     assert said.splitlines()[-1] == "identical"
+    assert "quantized the frozen part" not in said
+    shutil.rmtree(tmp_path / "new")
+    again, said = place.reproduce(f"run={run.info.run_id}", f"data.root={here}")
+    assert said.splitlines()[-1] == "identical"
     assert "quantized the frozen part" in said
+    assert place.contents(again, "calibration") == measured
+    shutil.rmtree(tmp_path / "new")
+    _, said = place.reproduce(f"run={run.info.run_id}", code=1)
+    assert "measured on photos of the manifest instead" in said
+    assert said.splitlines()[-1].startswith("the first difference: calibration")
 
 
 def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(

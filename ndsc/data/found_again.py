@@ -5,6 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
+
 from ndsc.data.archive import ShortRead, is_archive
 from ndsc.data.catalogue import PhotoReader
 from ndsc.data.identity import content_hash
@@ -44,6 +46,22 @@ def find_again(manifest: Manifest, source: str, root: Place | None, cache_root: 
             "archives, or that the paths of single photos begin in>."
         )
     return manifest
+
+
+def find_measured(
+    photos: pd.DataFrame, source: str, root: Place | None, cache_root: Path, reader: PhotoReader
+) -> pd.DataFrame:
+    """Photos that an int8 network was measured on, with the places where they lie now, and with their contents checked.
+    They may be another data set's: only what is not where it was is looked for where the run's own photos are.
+
+    Raises:
+        UserError: a photo is not there, or has other bytes.
+    """
+    there = photos["archive"].map({path: place_of(path).is_file() for path in photos["archive"].unique()})
+    moved = find_again(Manifest(photos[~there], ()), source, root, cache_root).rows
+    found = pd.concat([photos[there], moved]).loc[photos.index]
+    check_contents(Manifest(found, ()), reader)
+    return found
 
 
 def check_contents(manifest: Manifest, reader: PhotoReader) -> None:

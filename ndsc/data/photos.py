@@ -51,8 +51,10 @@ class Usable:
 
     @property
     def learnable(self) -> pd.DataFrame:
-        """The photos that may be learned from: those that neither are test photos nor can be chosen as such."""
-        return self.photos[~self.photos["role"].isin(["test", "pool"])]
+        """The photos that may be learned from: those that neither are test photos nor can be chosen as such, nor are
+        copies of these."""
+        tested = self.photos["role"].isin(["test", "pool"])
+        return self.photos[~self.photos["content"].isin(self.photos.loc[tested, "content"])]
 
 
 def find_usable(

@@ -38,30 +38,27 @@ def quantized(
     cut: Cut,
     digest: str,
     cache_root: Path,
-    photos: Sequence[Mapping[str, object]],
-    batches: Callable[[], Iterable[np.ndarray]],
+    count: int,
+    measure: Callable[[], tuple[Sequence[Mapping[str, object]], Iterable[np.ndarray]]],
 ) -> Network:
     """The frozen part of a cut backbone, whose weights have this digest, in 8-bit integers: kept, or made now.
 
     Args:
-        photos: those to measure on, as JSON knows them; a network that is made now has them as its notes' `photos`.
-            Where a small data set has fewer than CALIBRATION_PHOTOS, they make a network of their own, which a larger
-            data set does not use.
-        batches: gives them, asked only if the network has to be made: (n, size, size, 3) float32, 0 to 255.
+        count: how many photos there are to measure on. Where a small data set has fewer than CALIBRATION_PHOTOS, they
+            make a network of their own, which a larger data set does not use.
+        measure: asked only if the network has to be made. Gives the photos as JSON knows them, which are kept as
+            `photos` in its notes, and their batches (n, size, size, 3) float32, 0 to 255.
     """
 
-    def make(path: Path) -> None:
+    def make(path: Path) -> dict[str, object]:
         started = time.perf_counter()
-        _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches()), path)
-        log.info("quantized the frozen part from %d photos in %.0f s", len(photos), time.perf_counter() - started)
+        photos, batches = measure()
+        _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches), path)
+        log.info("quantized the frozen part from %d photos in %.0f s", count, time.perf_counter() - started)
+        return {"photos": list(photos)}
 
-    description = {
-        **describe(cut.identity, digest),
-        "precision": "int8",
-        "nncf": version("nncf"),
-        "photos": len(photos),
-    }
-    return kept(description, cache_root, make, {"photos": list(photos)})
+    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf"), "photos": count}
+    return kept(description, cache_root, make)
 
 
 def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:

@@ -83,15 +83,13 @@ def read(network: Network) -> Any:
     return openvino.Model([model.output(0)], model.get_parameters()) if len(model.outputs) > 1 else model
 
 
-def kept(
-    description: Identity, cache_root: Path, make: Callable[[Path], None], notes: Mapping[str, Any] | None = None
-) -> Network:
+def kept(description: Identity, cache_root: Path, make: Callable[[Path], Mapping[str, Any] | None]) -> Network:
     """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
 
     Of several processes that make the same one at once the first puts it there, and all use that one.
 
     Args:
-        notes: what is kept beside a network that is made now, and tells it from no other; as JSON knows it.
+        make: may return what shall be kept with the network and tells it from no other, as JSON knows it.
     """
     text = json.dumps(description, sort_keys=True)
     folder = cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
@@ -100,7 +98,7 @@ def kept(
         building.mkdir(parents=True)
         try:
             with environment(NO_TELEMETRY):
-                make(building / "network.xml")
+                notes = make(building / "network.xml")
             record = {**description, "digest": _digest(building), "notes": notes or {}}
             (building / "network.json").write_text(json.dumps(record, indent=2))
             _put(building, folder)
@@ -126,7 +124,9 @@ def _found(folder: Path) -> Network | None:
     """The network in a folder; None where there is none, or its files are not those that were put there."""
     try:
         record = json.loads((folder / "network.json").read_bytes())
-        return Network(folder, record["digest"], record["notes"]) if record["digest"] == _digest(folder) else None
+        # Earlier versions took no notes.
+        network = Network(folder, record["digest"], record.get("notes", {}))
+        return network if network.digest == _digest(folder) else None
     except (OSError, ValueError, LookupError):
         return None
 

@@ -1,7 +1,7 @@
 """The frozen part over views of photos: what the cache does not hold is computed, once, and put there."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -144,26 +144,31 @@ class FrozenPart:
         self.cost.seconds += time.perf_counter() - started
         return ViewedFeatures(found)
 
-    def calibrate(self, photos: pd.DataFrame) -> None:
+    def calibrate(
+        self, photos: pd.DataFrame, locate: Callable[[pd.DataFrame], pd.DataFrame] = lambda photos: photos
+    ) -> None:
         """At the precision int8, settle the quantized network: the kept one, or one measured now on plain views of the
-        photos with the lowest content hashes. Later calls, and those at other precisions, change nothing."""
+        photos with the lowest content hashes. Later calls, and those at other precisions, change nothing.
+
+        Args:
+            locate: finds out where these photos lie now; asked only if they have to be read.
+        """
         if self.choice.precision != "int8" or self._quantized is not None:
             return
         chosen = photos.iloc[calibration_photos(_contents(photos))][PLACES]
 
-        def plain() -> Iterator[np.ndarray]:
-            every = np.ones((len(chosen), 1), bool)
-            return self._pipeline.batches(chosen, np.array([0]), every, CALIBRATION_BATCH)
+        def measure() -> tuple[list[dict[str, object]], Iterator[np.ndarray]]:
+            found, every = locate(chosen), np.ones((len(chosen), 1), bool)
+            return found.to_dict("records"), self._pipeline.batches(found, np.array([0]), every, CALIBRATION_BATCH)
 
-        self._quantized = quantized(
-            self.cut, self.digest, Path(self.config.cache.root), chosen.to_dict("records"), plain
-        )
+        self._quantized = quantized(self.cut, self.digest, Path(self.config.cache.root), len(chosen), measure)
 
     @property
     def calibration(self) -> pd.DataFrame | None:
         """The photos that the quantized network was measured on, by this run or by the one that made it: PLACES. None
-        at other precisions, and before one is settled."""
-        return None if self._quantized is None else pd.DataFrame(self._quantized.notes["photos"], columns=PLACES)
+        at other precisions, before one is settled, and of a network that an earlier version kept."""
+        noted = None if self._quantized is None else self._quantized.notes.get("photos")
+        return None if noted is None else pd.DataFrame(noted, columns=PLACES)
 
     def fingerprint(self, augmented: bool) -> dict[str, object]:
         """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from ndsc.data.catalogue import PhotoReader
-from ndsc.data.found_again import check_contents, find_again
+from ndsc.data.found_again import check_contents, find_again, find_measured
 from ndsc.data.identity import content_hash
 from ndsc.data.manifest import Manifest
 from ndsc.data.places import place_of
@@ -95,3 +95,20 @@ def test_photos_that_cannot_be_read_are_told_with_the_reason(manifest: Manifest,
     (folder / "photos.tar").write_bytes(archive[: int(manifest.rows["offset"][1]) + 10])
     with PhotoReader(tmp_path / "cache") as reader, pytest.raises(UserError, match=r"1 of 3 .*: cut off: the archive"):
         check_contents(manifest, reader)
+
+
+def test_only_what_is_not_where_it_was_is_looked_for_in_the_folder_that_is_named(
+    manifest: Manifest, folder: Path, tmp_path: Path
+):
+    now = tmp_path / "now"
+    now.mkdir()
+    (folder / "photos.tar").rename(now / "photos.tar")
+    with PhotoReader(tmp_path / "cache") as reader:
+        found = find_measured(manifest.rows, "ndsc", now, tmp_path / "cache", reader)
+        packed, photo = str(now / "photos.tar"), str(folder / "cat" / "c.jpg")
+        assert found["archive"].tolist() == [packed, packed, photo]
+        (folder / "cat" / "c.jpg").write_bytes(b"another")
+        with pytest.raises(UserError, match="Received: 1 of 3 that differ"):
+            find_measured(manifest.rows, "ndsc", now, tmp_path / "cache", reader)
+        with pytest.raises(UserError, match="Received: 1 that are not there"):
+            find_measured(manifest.rows, "ndsc", None, tmp_path / "cache", reader)

@@ -56,6 +56,12 @@ def test_quotas_are_filled_in_order_and_no_further(tmp_path: Path):
     assert list(usable.rejected.columns) == ["image_path", "label", "reason"]
 
 
+def test_a_copy_of_a_test_photo_is_not_learned_from(tmp_path: Path):
+    catalogue = data_of(tmp_path, [jpeg(0), jpeg(1), jpeg(0), jpeg(2)])
+    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 2)))
+    assert names(usable.learnable["image_path"]) == ["3"]
+
+
 def test_a_queue_is_followed_in_its_own_order(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(5)])
     usable = found(catalogue, tmp_path, Queue("a", np.array([3, 1, 4]), (Quota("sample", 2),)))

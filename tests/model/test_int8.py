@@ -1,3 +1,4 @@
+import json
 import multiprocessing
 import shutil
 import sys
@@ -5,6 +6,7 @@ from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import NoReturn
 
 import keras
 import numpy as np
@@ -40,7 +42,7 @@ def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
 
 def quantize(part: Cut, cache: Path, seed: int = 0) -> Network:
     batches = np.array_split(pixels(seed), 5)
-    return quantized(part, digest_of(part.frozen), cache, LISTED, lambda: batches)
+    return quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (LISTED, batches))
 
 
 def features(part: Cut, cache: Path, network: Network, photos: np.ndarray) -> np.ndarray:
@@ -104,21 +106,30 @@ def test_the_same_photos_give_the_same_digest_and_others_another(part: Cut, cach
 
 
 def test_a_kept_network_is_not_made_again_whatever_photos_are_seen_later(part: Cut, cache: Path):
-    def refuse() -> Iterator[np.ndarray]:
+    def refuse() -> NoReturn:
         pytest.fail("photos were asked for though the network is kept")
 
-    assert quantized(part, digest_of(part.frozen), cache, LISTED, refuse) == quantize(part, cache)
+    assert quantized(part, digest_of(part.frozen), cache, PHOTOS, refuse) == quantize(part, cache)
 
 
 def test_the_photos_of_the_one_who_made_it_are_kept_with_a_network(part: Cut, cache: Path):
     others = [{"image_path": f"other {number}.jpg"} for number in range(PHOTOS)]
-    found = quantized(part, digest_of(part.frozen), cache, others, lambda: [pixels(seed=1)])
+    found = quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (others, [pixels(seed=1)]))
     assert found.notes["photos"] == LISTED
+
+
+def test_a_network_that_an_earlier_version_kept_without_them_is_used_as_it_is(part: Cut, cache: Path):
+    first = quantize(part, cache)
+    record = json.loads((first.folder / "network.json").read_bytes())
+    del record["notes"]
+    (first.folder / "network.json").write_text(json.dumps(record))
+    again = quantize(part, cache, seed=1)
+    assert (again.digest, dict(again.notes)) == (first.digest, {})
 
 
 def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
     first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
-    fewer = quantized(part, digest_of(part.frozen), cache, LISTED[:8], lambda: [pixels(0, count=8)])
+    fewer = quantized(part, digest_of(part.frozen), cache, 8, lambda: (LISTED[:8], [pixels(0, count=8)]))
     assert len({first.folder, lower.folder, fewer.folder}) == 3
 
 
@@ -141,7 +152,7 @@ def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
         raise OSError("the disk of the photos is gone")
 
     with pytest.raises(OSError, match="photos is gone"):
-        quantized(part, digest_of(part.frozen), cache, LISTED, broken)
+        quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (LISTED, broken()))
     assert list((cache / "networks").iterdir()) == before
 
 
