@@ -42,7 +42,8 @@ def read_recipe(history: "History", run_id: str, places: Mapping[str, object], f
     if recorded is None or asked is None:
         raise UserError(
             "A run of python -m ndsc.train was expected, with its artefacts config/config.yaml and "
-            f"config/invocation.json. Received: run={run_id}, which lacks one of them. Name another run."
+            f"config/invocation.json. Received: run={run_id}, which lacks one of them in {history.place(run_id)}. If "
+            "the store was moved, move it back: MLflow keeps whole paths. Otherwise name another run."
         )
     invocation = json.loads(asked)
     config, added = on_schema(recorded, lambda: hydra.compose("train"))

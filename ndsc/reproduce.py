@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ANOTHER_NETWORK = (
+    "The int8 network is the cache's, or one that is measured on photos of the manifest now: numbers may differ."
+)
+
 TABLE = "reproduce/comparison.csv"
 
 
@@ -94,6 +98,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     source, root = recipe.config.data.source, config.data.root
     place = None if root is None else place_of(os.path.expanduser(root))
     manifest = find_again(_manifest(history, old.id), source, place, cache)
+    calibration = _calibration(history, old.id)
     weights = locate_weights(
         recipe.config.backbone,
         source == "sample",
@@ -103,7 +108,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     with PhotoReader(cache) as reader:
         check_contents(manifest, reader)
         locate = partial(find_measured, source=source, root=place, cache_root=cache, reader=reader)
-        rows, name = _repeat(recipe, manifest, locate, weights, reader, history, old)
+        rows, name = _repeat(recipe, manifest, partial(_calibrate, calibration, locate), weights, reader, history, old)
     side_by_side(("", f"run {old.id[:8]}", name), [(row.what, row.old, row.new) for row in rows])
     difference = first_difference(rows)
     log.info("identical" if difference is None else f"the first difference: {difference}")
@@ -113,7 +118,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
 def _repeat(
     recipe: Recipe,
     manifest: "Manifest",
-    locate: "Callable[[pd.DataFrame], pd.DataFrame]",
+    calibrate: "Callable[[Study], None]",
     weights: "Weights",
     reader: "PhotoReader",
     history: "History",
@@ -137,7 +142,7 @@ def _repeat(
         backbone = obtain_backbone(config, weights)
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
-        _calibrate(study, _calibration(history, old.id), locate)
+        calibrate(study)
         trained, metrics = learn(study, story.found_again(manifest), story)
         now = present_account(study, manifest, trained, metrics, recipe.added)
         rows = compare_accounts(recorded_account(history, old), now)
@@ -202,17 +207,19 @@ def _calibration(history: "History", run_id: str) -> "pd.DataFrame | None":
 
 
 def _calibrate(
-    study: "Study", calibration: "pd.DataFrame | None", locate: "Callable[[pd.DataFrame], pd.DataFrame]"
+    calibration: "pd.DataFrame | None", locate: "Callable[[pd.DataFrame], pd.DataFrame]", study: "Study"
 ) -> None:
     """Settle the int8 networks as the run did. They may have been measured on another run's photos, which need not be
     there any more: that is told, and shows as a difference."""
     if calibration is None:
+        if study.choice.precision == "int8":
+            log.warning("The run does not say what its int8 network was measured on. %s", ANOTHER_NETWORK)
         return
     for line, photos in calibration.groupby("line"):
         try:
             study.frozen_part(str(line)).calibrate(photos, locate)
         except UserError as error:
-            log.warning("%s The int8 network is measured on photos of the manifest instead: numbers may differ.", error)
+            log.warning("%s %s", error, ANOTHER_NETWORK)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="reproduce")

@@ -35,9 +35,7 @@ def find_again(manifest: Manifest, source: str, root: Place | None, cache_root: 
     if root is None and source == "sample" and not all(place_of(path).is_file() for path in before.unique()):
         root = render_sample(cache_root / "sample")
     if root is not None:
-        places = zip(before, manifest.rows["image_path"], strict=True)
-        moved = [str(root / (place_of(old).name if is_archive(old) else path)) for old, path in places]
-        manifest = replace(manifest, rows=manifest.rows.assign(archive=moved))
+        manifest = replace(manifest, rows=_moved(manifest.rows, root))
     missing = [path for path in manifest.rows["archive"].unique() if not place_of(path).is_file()]
     if missing:
         raise UserError(
@@ -52,16 +50,27 @@ def find_measured(
     photos: pd.DataFrame, source: str, root: Place | None, cache_root: Path, reader: PhotoReader
 ) -> pd.DataFrame:
     """Photos that an int8 network was measured on, with the places where they lie now, and with their contents checked.
-    They may be another data set's: only what is not where it was is looked for where the run's own photos are.
+    They may be another data set's: what is not found where the run's own photos are is looked for where it was.
 
     Raises:
         UserError: a photo is not there, or has other bytes.
     """
-    there = photos["archive"].map({path: place_of(path).is_file() for path in photos["archive"].unique()})
-    moved = find_again(Manifest(photos[~there], ()), source, root, cache_root).rows
-    found = pd.concat([photos[there], moved]).loc[photos.index]
-    check_contents(Manifest(found, ()), reader)
-    return found
+    moved = photos.iloc[:0]
+    if root is not None:
+        moved = _moved(photos, root)
+        there = {path: place_of(path).is_file() for path in moved["archive"].unique()}
+        moved = moved[moved["archive"].map(there)]
+        moved = moved[[not fault for fault in _faults(moved, reader)]]
+    others = find_again(Manifest(photos.drop(moved.index), ()), source, None, cache_root)
+    check_contents(others, reader)
+    return pd.concat([moved, others.rows]).loc[photos.index]
+
+
+def _moved(photos: pd.DataFrame, root: Place) -> pd.DataFrame:
+    places = zip(photos["archive"].astype(str), photos["image_path"], strict=True)
+    return photos.assign(
+        archive=[str(root / (place_of(old).name if is_archive(old) else path)) for old, path in places]
+    )
 
 
 def check_contents(manifest: Manifest, reader: PhotoReader) -> None:
@@ -70,10 +79,7 @@ def check_contents(manifest: Manifest, reader: PhotoReader) -> None:
     Raises:
         UserError: a photo has other bytes than the run read, or none.
     """
-    rows = manifest.rows[["archive", "offset", "size", "content"]].itertuples(index=False, name=None)
-    at_once = reads_at_once(manifest.rows["archive"])
-    with progress("reading", total=len(manifest.rows)) as advance, ThreadPoolExecutor(at_once) as threads:
-        faults = list(threads.map(lambda row: _fault(reader, advance, *row), rows))
+    faults = _faults(manifest.rows, reader)
     differing = [at for at, fault in enumerate(faults) if fault]
     if differing:
         first = manifest.rows.iloc[differing[0]]
@@ -84,6 +90,13 @@ def check_contents(manifest: Manifest, reader: PhotoReader) -> None:
             "sample data comes back with the run's own commit and packages. With the data as it is now, "
             "python -m ndsc.train does a run of its own."
         )
+
+
+def _faults(photos: pd.DataFrame, reader: PhotoReader) -> list[str]:
+    rows = photos[["archive", "offset", "size", "content"]].itertuples(index=False, name=None)
+    at_once = reads_at_once(photos["archive"])
+    with progress("reading", total=len(photos)) as advance, ThreadPoolExecutor(at_once) as threads:
+        return list(threads.map(lambda row: _fault(reader, advance, *row), rows))
 
 
 def _fault(

@@ -13,6 +13,7 @@ NEEDED = (VALIDATION, TRAINING)
 # A run that diverged has a best epoch all the same, and figures that look like any others.
 FINITE = (*NEEDED, TEST, "train/loss", "val/loss")
 REPEATED = "repeated later with the same seed and photos"
+REPETITION = "a repetition (ndsc.reproduce) of a run that counts"
 
 
 class Spread(NamedTuple):
@@ -72,12 +73,13 @@ def compare_runs(runs: Iterable[RecordedRun]) -> Comparison:
     """Sort runs into configurations.
 
     Left out, with the reason: runs that did not finish, lack an accuracy or have one (or a loss) that is not finite,
-    and all but the newest of runs with equal params, seed and manifest, which would count one seed twice. Sweeps'
-    own runs are no configurations and are passed over. Without any run that counts, there are no configurations.
+    and all but the newest of runs with equal params, seed and manifest, which would count one seed twice; a run
+    counts before its repetitions. Sweeps' own runs are no configurations and are passed over. Without any run that
+    counts, there are no configurations.
     """
     left_out: dict[str, tuple[RecordedRun, ...]] = {}
     newest: dict[tuple, RecordedRun] = {}
-    for run in sorted(runs, key=lambda run: run.started):
+    for run in sorted(runs, key=lambda run: (not _repeats(run), run.started)):
         if run.tags.get("ndsc.kind") == "sweep":
             continue
         if flaw := _flaw(run):
@@ -86,11 +88,16 @@ def compare_runs(runs: Iterable[RecordedRun]) -> Comparison:
         run = _as_it_was(run)
         same = (frozenset(run.params.items()), run.manifest)
         if same in newest:
-            left_out[REPEATED] = (*left_out.get(REPEATED, ()), newest[same])
+            reason = REPEATED if _repeats(newest[same]) == _repeats(run) else REPETITION
+            left_out[reason] = (*left_out.get(reason, ()), newest[same])
         newest[same] = run
     configurations = _configurations(newest.values())
     varying, fixed = _params(configurations)
     return Comparison(configurations, varying, fixed, left_out, _remarks(configurations))
+
+
+def _repeats(run: RecordedRun) -> bool:
+    return "ndsc.reproduces" in run.tags
 
 
 def _flaw(run: RecordedRun) -> str | None:

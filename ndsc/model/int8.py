@@ -6,6 +6,7 @@ belongs to the fingerprint of every feature that it makes, and it is kept with a
 """
 
 import contextlib
+import hashlib
 import logging
 import sys
 import time
@@ -16,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ndsc.model.backbone import Cut
-from ndsc.model.networks import Network, describe, exported, kept, read
+from ndsc.model.networks import Network, describe, exported, kept, look_up, read
 
 log = logging.getLogger(__name__)
 
@@ -38,27 +39,39 @@ def quantized(
     cut: Cut,
     digest: str,
     cache_root: Path,
-    count: int,
+    contents: Sequence[str],
     measure: Callable[[], tuple[Sequence[Mapping[str, object]], Iterable[np.ndarray]]],
+    exactly: bool = False,
 ) -> Network:
     """The frozen part of a cut backbone, whose weights have this digest, in 8-bit integers: kept, or made now.
 
     Args:
-        count: how many photos there are to measure on. Where a small data set has fewer than CALIBRATION_PHOTOS, they
-            make a network of their own, which a larger data set does not use.
+        contents: the hashes of the photos to measure on. All networks of as many photos are one, that of who came
+            first; where a small data set has fewer than CALIBRATION_PHOTOS, a larger one does not use its network.
         measure: asked only if the network has to be made. Gives the photos as JSON knows them, which are kept as
             `photos` in its notes, and their batches (n, size, size, 3) float32, 0 to 255.
+        exactly: whether it must have been measured on just these photos. Where the one of who came first was not,
+            there is one beside it.
     """
 
     def make(path: Path) -> dict[str, object]:
         started = time.perf_counter()
         photos, batches = measure()
         _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches), path)
-        log.info("quantized the frozen part from %d photos in %.0f s", count, time.perf_counter() - started)
+        log.info("quantized the frozen part from %d photos in %.0f s", len(photos), time.perf_counter() - started)
         return {"photos": list(photos)}
 
-    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf"), "photos": count}
+    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf")}
+    description["photos"] = len(contents)
+    if exactly and _measured(look_up(description, cache_root)) != sorted(contents):
+        description["contents"] = hashlib.blake2b("".join(sorted(contents)).encode(), digest_size=16).hexdigest()
     return kept(description, cache_root, make)
+
+
+def _measured(network: Network | None) -> list[str] | None:
+    """The hashes of what a network was measured on, sorted; None where that is not known."""
+    photos = None if network is None else network.notes.get("photos")
+    return None if photos is None else sorted(photo["content"] for photo in photos)
 
 
 def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:

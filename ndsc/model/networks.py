@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from ndsc.errors import UserError
 from ndsc.model.backbone import Identity
 from ndsc.process import environment
 
@@ -90,12 +91,20 @@ def kept(description: Identity, cache_root: Path, make: Callable[[Path], Mapping
 
     Args:
         make: may return what shall be kept with the network and tells it from no other, as JSON knows it.
+
+    Raises:
+        UserError: one has to be made, and nothing can be written into the cache.
     """
-    text = json.dumps(description, sort_keys=True)
-    folder = cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    folder = _folder(description, cache_root)
     if _found(folder) is None:
         building = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-        building.mkdir(parents=True)
+        try:
+            building.mkdir(parents=True)
+        except OSError as error:
+            raise UserError(
+                f"The cache must be writable, for a network that it does not hold yet. Received: {error.strerror} at "
+                f"{folder.parent}. Choose another folder: cache.root=<folder>."
+            ) from error
         try:
             with environment(NO_TELEMETRY):
                 notes = make(building / "network.xml")
@@ -107,6 +116,16 @@ def kept(description: Identity, cache_root: Path, make: Callable[[Path], Mapping
     network = _found(folder)
     assert network is not None, f"{folder} was put there in one piece"
     return network
+
+
+def look_up(description: Identity, cache_root: Path) -> Network | None:
+    """The network of this description, if the cache has it."""
+    return _found(_folder(description, cache_root))
+
+
+def _folder(description: Identity, cache_root: Path) -> Path:
+    text = json.dumps(description, sort_keys=True)
+    return cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _put(building: Path, folder: Path) -> None:

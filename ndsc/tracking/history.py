@@ -76,6 +76,10 @@ class History:
         points = self._client.get_metric_history(run_id, metric)
         return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
 
+    def place(self, run_id: str) -> str:
+        """Where a run's artefacts lie: the whole path, or the address, that was its place when it was recorded."""
+        return find_run(self._client, run_id, self._uri).info.artifact_uri
+
     def text(self, run_id: str, path: str) -> str | None:
         """An artefact as text; None where the run has none of this path."""
         with self.file(run_id, path) as found:

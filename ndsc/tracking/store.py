@@ -177,7 +177,16 @@ def _experiment_id(client: "MlflowClient", uri: str, tracking: TrackingConfig) -
             f"which was deleted. Restore it (MLFLOW_TRACKING_URI={uri} mlflow experiments restore -x "
             f"{experiment.experiment_id}), or choose another name."
         )
+    if tracking.kind == "local":
+        _tell_where_files_go(experiment.artifact_location, local_root(tracking))
     return experiment.experiment_id
+
+
+def _tell_where_files_go(artifacts: str, root: Path) -> None:
+    """MLflow keeps whole paths: once a store was moved, files would go where it was without a word."""
+    path = artifacts.removeprefix("file://")
+    if "://" not in path and not Path(path).resolve().is_relative_to(root.resolve()):
+        logger.warning("the files of this experiment go to %s, not into %s: was the store moved?", path, root)
 
 
 def _find_or_create(client: "MlflowClient", tracking: TrackingConfig) -> "Experiment":

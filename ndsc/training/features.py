@@ -144,24 +144,27 @@ class FrozenPart:
         self.cost.seconds += time.perf_counter() - started
         return ViewedFeatures(found)
 
-    def calibrate(
-        self, photos: pd.DataFrame, locate: Callable[[pd.DataFrame], pd.DataFrame] = lambda photos: photos
-    ) -> None:
+    def calibrate(self, photos: pd.DataFrame, locate: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> None:
         """At the precision int8, settle the quantized network: the kept one, or one measured now on plain views of the
         photos with the lowest content hashes. Later calls, and those at other precisions, change nothing.
 
         Args:
-            locate: finds out where these photos lie now; asked only if they have to be read.
+            locate: given for a repetition, which takes no network that was measured on others. Finds out where these
+                photos lie now; asked only if they have to be read.
+
+        Raises:
+            UserError: they have to be read and `locate` does not find them.
         """
         if self.choice.precision != "int8" or self._quantized is not None:
             return
         chosen = photos.iloc[calibration_photos(_contents(photos))][PLACES]
 
         def measure() -> tuple[list[dict[str, object]], Iterator[np.ndarray]]:
-            found, every = locate(chosen), np.ones((len(chosen), 1), bool)
+            found, every = locate(chosen) if locate else chosen, np.ones((len(chosen), 1), bool)
             return found.to_dict("records"), self._pipeline.batches(found, np.array([0]), every, CALIBRATION_BATCH)
 
-        self._quantized = quantized(self.cut, self.digest, Path(self.config.cache.root), len(chosen), measure)
+        cache, contents = Path(self.config.cache.root), chosen["content"].tolist()
+        self._quantized = quantized(self.cut, self.digest, cache, contents, measure, exactly=locate is not None)
 
     @property
     def calibration(self) -> pd.DataFrame | None:

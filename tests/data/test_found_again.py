@@ -97,18 +97,20 @@ def test_photos_that_cannot_be_read_are_told_with_the_reason(manifest: Manifest,
         check_contents(manifest, reader)
 
 
-def test_only_what_is_not_where_it_was_is_looked_for_in_the_folder_that_is_named(
+def test_measured_photos_are_looked_for_in_the_folder_that_is_named_and_then_where_they_were(
     manifest: Manifest, folder: Path, tmp_path: Path
 ):
     now = tmp_path / "now"
     now.mkdir()
     (folder / "photos.tar").rename(now / "photos.tar")
-    with PhotoReader(tmp_path / "cache") as reader:
-        found = find_measured(manifest.rows, "ndsc", now, tmp_path / "cache", reader)
+    cache = tmp_path / "cache"
+    with PhotoReader(cache) as reader:
+        with pytest.raises(UserError, match="Received: 1 that are not there"):
+            find_measured(manifest.rows, "ndsc", None, cache, reader)
+        (folder / "photos.tar").write_bytes(bytes(10_000))  # what lies there now is not what was measured
+        found = find_measured(manifest.rows, "ndsc", now, cache, reader)
         packed, photo = str(now / "photos.tar"), str(folder / "cat" / "c.jpg")
         assert found["archive"].tolist() == [packed, packed, photo]
         (folder / "cat" / "c.jpg").write_bytes(b"another")
-        with pytest.raises(UserError, match="Received: 1 of 3 that differ"):
-            find_measured(manifest.rows, "ndsc", now, tmp_path / "cache", reader)
-        with pytest.raises(UserError, match="Received: 1 that are not there"):
-            find_measured(manifest.rows, "ndsc", None, tmp_path / "cache", reader)
+        with pytest.raises(UserError, match="Received: 1 of 1 that differ"):
+            find_measured(manifest.rows, "ndsc", now, cache, reader)

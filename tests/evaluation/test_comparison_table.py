@@ -72,6 +72,17 @@ def test_a_seed_that_was_run_twice_counts_once_and_the_newest_counts():
     assert comparison.left_out == {"repeated later with the same seed and photos": (older,)}
 
 
+def test_a_run_counts_before_its_repetitions_which_may_have_come_out_otherwise():
+    first = recorded(0.8)
+    again, later = (recorded(value, tags={"ndsc.reproduces": first.id}) for value in (0.9, 0.7))
+    comparison = compare_runs([first, again, later])
+    assert [run.id for run in comparison.configurations[0].runs] == [first.id]
+    assert comparison.left_out == {
+        "a repetition (ndsc.reproduce) of a run that counts": (later,),
+        "repeated later with the same seed and photos": (again,),
+    }
+
+
 def test_one_seed_on_different_photos_is_told():
     runs = [recorded(tags={"manifest": "one"}), recorded(tags={"manifest": "two"})]
     (remark,) = compare_runs(runs).remarks

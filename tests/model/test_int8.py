@@ -20,7 +20,10 @@ from ndsc.model.int8 import CALIBRATION_PHOTOS, calibration_photos, quantized
 from ndsc.model.networks import Network, kept
 
 PHOTOS = 40
-LISTED = [{"image_path": f"{number}.jpg"} for number in range(PHOTOS)]
+LISTED, OTHERS = (
+    [{"image_path": f"{number}.jpg", "content": f"{who}{number:031x}"} for number in range(PHOTOS)] for who in "ab"
+)
+CONTENTS, OTHER_CONTENTS = ([str(photo["content"]) for photo in photos] for photos in (LISTED, OTHERS))
 
 
 def small_cut(seed: int = 0, line: str = "pooled") -> Cut:
@@ -42,7 +45,7 @@ def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
 
 def quantize(part: Cut, cache: Path, seed: int = 0) -> Network:
     batches = np.array_split(pixels(seed), 5)
-    return quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (LISTED, batches))
+    return quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, batches))
 
 
 def features(part: Cut, cache: Path, network: Network, photos: np.ndarray) -> np.ndarray:
@@ -109,13 +112,25 @@ def test_a_kept_network_is_not_made_again_whatever_photos_are_seen_later(part: C
     def refuse() -> NoReturn:
         pytest.fail("photos were asked for though the network is kept")
 
-    assert quantized(part, digest_of(part.frozen), cache, PHOTOS, refuse) == quantize(part, cache)
+    assert quantized(part, digest_of(part.frozen), cache, CONTENTS, refuse) == quantize(part, cache)
 
 
 def test_the_photos_of_the_one_who_made_it_are_kept_with_a_network(part: Cut, cache: Path):
-    others = [{"image_path": f"other {number}.jpg"} for number in range(PHOTOS)]
-    found = quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (others, [pixels(seed=1)]))
+    found = quantized(part, digest_of(part.frozen), cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]))
     assert found.notes["photos"] == LISTED
+
+
+def test_who_needs_the_network_of_just_these_photos_gets_it_beside_that_of_others(part: Cut, cache: Path):
+    def refuse() -> NoReturn:
+        pytest.fail("photos were asked for though their network is kept")
+
+    digest, first = digest_of(part.frozen), quantize(part, cache)
+    assert quantized(part, digest, cache, CONTENTS, refuse, exactly=True) == first
+    theirs = quantized(part, digest, cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]), exactly=True)
+    assert theirs.digest != first.digest
+    assert theirs.notes["photos"] == OTHERS
+    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse, exactly=True) == theirs
+    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse) == first
 
 
 def test_a_network_that_an_earlier_version_kept_without_them_is_used_as_it_is(part: Cut, cache: Path):
@@ -129,7 +144,7 @@ def test_a_network_that_an_earlier_version_kept_without_them_is_used_as_it_is(pa
 
 def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
     first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
-    fewer = quantized(part, digest_of(part.frozen), cache, 8, lambda: (LISTED[:8], [pixels(0, count=8)]))
+    fewer = quantized(part, digest_of(part.frozen), cache, CONTENTS[:8], lambda: (LISTED[:8], [pixels(0, count=8)]))
     assert len({first.folder, lower.folder, fewer.folder}) == 3
 
 
@@ -152,7 +167,7 @@ def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
         raise OSError("the disk of the photos is gone")
 
     with pytest.raises(OSError, match="photos is gone"):
-        quantized(part, digest_of(part.frozen), cache, PHOTOS, lambda: (LISTED, broken()))
+        quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, broken()))
     assert list((cache / "networks").iterdir()) == before
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from ndsc.errors import UserError
 from ndsc.model.networks import kept
 
 
@@ -23,3 +24,9 @@ def test_making_a_network_tells_nobody(tmp_path: Path, monkeypatch: pytest.Monke
     assert consents == [False]
     assert "CI" not in os.environ
     assert os.environ["NNCF_CI"] == "mine"
+
+
+def test_a_network_that_cannot_be_put_anywhere_is_told_in_words(tmp_path: Path):
+    (tmp_path / "cache").write_text("a file, where a folder should be")
+    with pytest.raises(UserError, match=r"The cache must be writable.* Received: Not a directory at .*networks"):
+        kept({"name": "a"}, tmp_path / "cache", lambda path: None)

@@ -102,6 +102,17 @@ def test_a_deleted_experiment_is_explained(tracking, client):
         pytest.fail("the run started")
 
 
+def test_where_the_files_of_a_moved_store_go_is_told(settings, tmp_path, store_root, tracking, caplog):
+    with start_run(tracking, "first", {}):
+        pass
+    assert "was the store moved" not in caplog.text
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "moved" / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
+    with start_run(settings(tmp_path / "moved", experiment=tracking.experiment), "second", {}):
+        pass
+    assert f"go to {store_root}/artifacts, not into {tmp_path}/moved: was the store moved?" in caplog.text
+
+
 def test_a_server_needs_an_address(settings, tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UserError, match=r"Received: nothing\. Set it"):
