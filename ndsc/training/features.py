@@ -198,7 +198,8 @@ class FrozenPart:
         See `ndsc.training.pixels.ViewPipeline.batches`.
         """
         for batch in self._pipeline.batches(photos, views, wanted, BATCH):
-            yield np.pad(batch, [(0, BATCH - len(batch)), (0, 0), (0, 0), (0, 0)])
+            missing = BATCH - len(batch)
+            yield np.pad(batch, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else batch
 
     def pixels(self, photos: pd.DataFrame) -> np.ndarray:
         """(photos, views, size, size, 3) grey levels 0 to 255 of all views, as the backbone is shown them."""

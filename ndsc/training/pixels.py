@@ -1,6 +1,7 @@
 """From photos to batches of views, in parallel and in order: read, decode, resize, augment."""
 
 from collections.abc import Iterator
+from itertools import islice
 
 import keras
 import numpy as np
@@ -14,7 +15,8 @@ from ndsc.errors import UserError
 from ndsc.process import usable_cores
 from ndsc.training.views import Policy
 
-# What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2).
+# What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2). A view
+# that is not wanted has the number UNWANTED, so that all photos have as many.
 PHOTO = (
     tf.TensorSpec([], tf.string),
     tf.TensorSpec([], tf.string),
@@ -23,6 +25,9 @@ PHOTO = (
     tf.TensorSpec([None], tf.int32),
     tf.TensorSpec([None, None, 2], tf.int32),
 )
+UNWANTED = -1
+# To hand photos over from Python takes half a millisecond each time, as long as to decode one.
+HANDED_OVER = 16
 
 
 class ViewPipeline:
@@ -54,26 +59,35 @@ class ViewPipeline:
                 failures.append(error)
                 raise
 
-        dataset = tf.data.Dataset.from_generator(read, output_signature=PHOTO)
+        several = tuple(tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in PHOTO)
+        dataset = tf.data.Dataset.from_generator(read, output_signature=several)
+        # Not `unbatch()`: where a policy has no layers there are no seeds, and of nothing it makes a SIGSEGV.
+        dataset = dataset.flat_map(lambda *photos: tf.data.Dataset.from_tensor_slices(photos))
         dataset = dataset.map(self._views, num_parallel_calls=usable_cores(), deterministic=True)
         try:
             # Two batches ahead: enough for an engine never to wait, and 40 MB.
-            yield from untuned(dataset.unbatch().batch(batch).prefetch(2)).as_numpy_iterator()
+            yield from untuned(dataset.rebatch(batch).prefetch(2)).as_numpy_iterator()
         except tf.errors.OpError:
             if failures:
                 raise failures[0] from None
             raise
 
-    def _read(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple]:
-        """What the graph is given of each photo of which a view is wanted."""
+    def _read(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
+        """What the graph is given, of some photos at a time of which a view is wanted."""
+        one_by_one = self._read_each(photos, views, wanted)
+        while several := list(islice(one_by_one, HANDED_OVER)):
+            data, format, *others = zip(*several, strict=True)
+            yield np.array(data, object), np.array(format, object), *map(np.array, others)
+
+    def _read_each(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple]:
         shown = wanted.any(axis=1)
         photos, wanted = photos[shown], wanted[shown]
         places = zip(*(photos[name].tolist() for name in ("archive", "offset", "size")), strict=True)
         for photo, mine, data in zip(photos.itertuples(), wanted, read_ahead(self._reader, places), strict=True):
             data, format = decodable(data, photo.format, bool(photo.animated))
             content = bytes.fromhex(photo.content)
-            seeds = np.stack([self._policy.seeds(content, int(view)) for view in views[mine]])
-            yield data, format, int(photo.orientation), bool(photo.alpha), views[mine], seeds
+            seeds = np.stack([self._policy.seeds(content, int(view)) for view in views])
+            yield data, format, int(photo.orientation), bool(photo.alpha), np.where(mine, views, UNWANTED), seeds
 
     def _views_of(
         self,
@@ -85,6 +99,8 @@ class ViewPipeline:
         seeds: tf.Tensor,
     ) -> tf.Tensor:
         """(views, size, size, 3) of one photo."""
+        wanted = numbers != UNWANTED
+        numbers, seeds = tf.boolean_mask(numbers, wanted), tf.boolean_mask(seeds, wanted)
         plain = self._resize(decode(data, format, orientation, alpha))
 
         def one(view: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
