@@ -1,5 +1,6 @@
 """The frozen pass, decoding included on both sides: ours against `model.predict`, and against two limits: a bare loop
-of OpenVINO on one resident batch, and the machine's own matrix multiplication at the same precision.
+of OpenVINO on one resident batch (which it copies into each request: 1 % of its time), and the machine's own matrix
+multiplication at the same precision.
 
     python -m experiments.benchmarks.frozen_pass [--photos 192] [--backbone resnet50] [backbone.precision=int8]
 
