@@ -8,6 +8,7 @@ import pandas
 from pandas.api import types
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities import DatasetInput
 
 # MLflow's column is 36 characters wide.
@@ -31,6 +32,19 @@ def dataset_input(frame: pandas.DataFrame, name: str, source: str, context: str)
         profile=json.dumps({"num_rows": len(frame), "num_elements": int(frame.size)}),
     )
     return DatasetInput(dataset=dataset, tags=[InputTag("mlflow.data.context", context)])
+
+
+def send_dataset(client: "MlflowClient", run_id: str, dataset: "DatasetInput") -> None:
+    """Log a dataset. MLflow looks whether it has it before it inserts it, and refuses the slower one of two runs that
+    bring the same one at the same moment, as the first jobs of a sweep do; at a second attempt it is there."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.log_inputs(run_id, datasets=[dataset])
+    except MlflowException as error:
+        if "unique" not in str(error).lower():
+            raise
+        client.log_inputs(run_id, datasets=[dataset])
 
 
 def digest(frame: pandas.DataFrame) -> str:

@@ -113,12 +113,12 @@ class MlflowRun(Run):
         )
 
     def log_dataset(self, frame: "pandas.DataFrame", name: str, source: str, context: str) -> None:
-        from ndsc.tracking.dataset import dataset_input
+        from ndsc.tracking.dataset import dataset_input, send_dataset
 
         entity = dataset_input(frame, name, source, context)
         self.attempt(
             f"dataset {name}",
-            lambda: self._client.log_inputs(self._id, datasets=[entity]),
+            lambda: send_dataset(self._client, self._id, entity),
             lambda folder: keep_line(folder, "datasets", {"context": context, **dict(entity.dataset)}),
         )
 

@@ -1,8 +1,11 @@
 import json
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pandas as pd
 
-from ndsc.tracking.dataset import dataset_input, digest
+from ndsc.tracking.dataset import dataset_input, digest, send_dataset
+from ndsc.tracking.run import start_run
 
 
 def test_a_dataset_has_columns_rows_and_a_source():
@@ -26,3 +29,22 @@ def test_the_digest_covers_every_row_and_cell():
     assert digest(frame) == digest(frame.copy())
     assert digest(frame) != digest(changed)
     assert len(digest(frame)) <= 36
+
+
+def test_runs_that_bring_one_dataset_at_the_same_moment_all_have_it(tracking, client):
+    with start_run(tracking, "makes the experiment", {}):
+        pass
+    experiment = client.get_experiment_by_name(tracking.experiment).experiment_id
+    together = Barrier(4)
+
+    def bring(name: str) -> str:
+        run_id = client.create_run(experiment).info.run_id
+        dataset = dataset_input(pd.DataFrame({"path": [name]}), name, "data/photos", "training")
+        together.wait()
+        send_dataset(client, run_id, dataset)
+        return run_id
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(10):
+            for run_id in list(threads.map(bring, [f"photos {number}"] * 4)):
+                assert len(client.get_run(run_id).inputs.dataset_inputs) == 1
