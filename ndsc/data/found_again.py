@@ -31,12 +31,11 @@ def find_again(manifest: Manifest, source: str, root: Place | None, cache_root: 
     Raises:
         UserError: a file is not there.
     """
-    before = manifest.rows["archive"].astype(str)
-    if root is None and source == "sample" and not all(place_of(path).is_file() for path in before.unique()):
+    if root is None and source == "sample" and _missing(manifest.rows):
         root = render_sample(cache_root / "sample")
     if root is not None:
         manifest = replace(manifest, rows=_moved(manifest.rows, root))
-    missing = [path for path in manifest.rows["archive"].unique() if not place_of(path).is_file()]
+    missing = _missing(manifest.rows)
     if missing:
         raise UserError(
             f"The files that the run read its photos from were expected. Received: {len(missing)} that are not there, "
@@ -58,19 +57,21 @@ def find_measured(
     moved = photos.iloc[:0]
     if root is not None:
         moved = _moved(photos, root)
-        there = {path: place_of(path).is_file() for path in moved["archive"].unique()}
-        moved = moved[moved["archive"].map(there)]
+        moved = moved[~moved["archive"].isin(_missing(moved))]
         moved = moved[[not fault for fault in _faults(moved, reader)]]
     others = find_again(Manifest(photos.drop(moved.index), ()), source, None, cache_root)
     check_contents(others, reader)
     return pd.concat([moved, others.rows]).loc[photos.index]
 
 
+def _missing(photos: pd.DataFrame) -> list[str]:
+    return [path for path in photos["archive"].unique() if not place_of(path).is_file()]
+
+
 def _moved(photos: pd.DataFrame, root: Place) -> pd.DataFrame:
     places = zip(photos["archive"].astype(str), photos["image_path"], strict=True)
-    return photos.assign(
-        archive=[str(root / (place_of(old).name if is_archive(old) else path)) for old, path in places]
-    )
+    now = [str(root / (place_of(old).name if is_archive(old) else path)) for old, path in places]
+    return photos.assign(archive=now)
 
 
 def check_contents(manifest: Manifest, reader: PhotoReader) -> None:

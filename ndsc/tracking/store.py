@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
 DATABASE = "mlflow.db"
 ARTIFACTS = "artifacts"
-# MLflow's page otherwise opens as one for language models.
+# MLflow's page otherwise guesses of what kind an experiment is; on which side it opens is the browser's (`make ui`).
 KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
 
 logger = logging.getLogger(__name__)
