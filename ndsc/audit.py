@@ -14,9 +14,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
-from ndsc import config as schema
-from ndsc.config import CONFIG_FOLDER, Config, as_schema
-from ndsc.config_check import check as check_training
+from ndsc.config import schema
+from ndsc.config.checks import check as check_training
+from ndsc.config.schema import CONFIG_FOLDER, Config, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.packages import installing, missing
 from ndsc.startup import start_tensorflow
@@ -58,8 +58,9 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         UserError: something only the user can mend.
     """
     check(config)
-    from ndsc.data.catalogue import PhotoReader, check_data, load_catalogue
+    from ndsc.data.catalogue import check_data, load_catalogue
     from ndsc.model.weights import locate_weights
+    from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.query import fetch_classifier
 
     folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
@@ -75,16 +76,16 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     # From here on it takes seconds: whatever needs TensorFlow or cleanlab is imported here, and nowhere above.
     start_tensorflow(config.threads)
     from ndsc.auditing.findings import examine
+    from ndsc.auditing.issues import verdict_table, with_excluded
     from ndsc.auditing.page import Page
     from ndsc.auditing.report import PAGE, VERDICTS, check_folder, tables, thumbnails, write_report
-    from ndsc.auditing.verdicts import verdict_table, with_excluded
-    from ndsc.data.duplicates import find_duplicates
-    from ndsc.data.photos import find_usable
+    from ndsc.data.photo_validation import validate_photos
     from ndsc.data.sampling import draw
-    from ndsc.model.engine import choose_engine
-    from ndsc.model.kept import obtain_backbone
-    from ndsc.training.phases import Study
-    from ndsc.training.views import Policy
+    from ndsc.duplicates.duplicate_groups import find_duplicates
+    from ndsc.features.views import Policy
+    from ndsc.model.backbone_cache import obtain_backbone
+    from ndsc.model.engines import choose_engine
+    from ndsc.training.finetuning import Study
 
     check_folder(folder)
     with PhotoReader(cache) as reader:
@@ -94,7 +95,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         catalogue = load_catalogue(config.data, cache)
         drawn = draw(catalogue, config.sampling, config.split, config.seed)
         # However many cannot be used: to say which is what an audit is for.
-        usable = find_usable(catalogue, drawn, reader, cache, max_rejected=1.0)
+        usable = validate_photos(catalogue, drawn, reader, cache, max_rejected=1.0)
         vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
         # A training may look away from copies; an audit does not.
         kind = "exact" if config.split.duplicates == "off" else config.split.duplicates

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ndsc.errors import UserError
+from ndsc.features.store.maintenance import CachedFeatures, Damage, damage, forget, remove, size, survey
 from ndsc.terminal import progress
-from ndsc.training.store.housekeeping import CachedFeatures, Damage, damage, forget, remove, size, survey
 
 DAY = 24 * 3600
 

@@ -14,8 +14,8 @@ from ndsc.errors import UserError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ndsc.evaluation.best_two import BestTwo
-    from ndsc.evaluation.comparison_table import Comparison
+    from ndsc.comparison.comparison_table import Comparison
+    from ndsc.comparison.significance import TopTwoTest
     from ndsc.tracking.history import History
 
 PREDICTIONS = "predictions/validation.csv"
@@ -59,9 +59,9 @@ def compare(names: Sequence[str], tracking: StoreConfig, output: Path | None) ->
         UserError: the store cannot be read, has nothing of these names, or no run that counts.
     """
     # It takes seconds: --help does without.
-    from ndsc.evaluation.best_two import compare_best_two
-    from ndsc.evaluation.comparison_table import compare_runs
-    from ndsc.evaluation.comparison_text import summary
+    from ndsc.comparison.comparison_table import compare_runs
+    from ndsc.comparison.comparison_text import summary
+    from ndsc.comparison.significance import compare_top_two
     from ndsc.tracking.history import History
 
     history = History(tracking)
@@ -70,7 +70,7 @@ def compare(names: Sequence[str], tracking: StoreConfig, output: Path | None) ->
     best_two = None
     if len(comparison.configurations) > 1:
         best, second = comparison.configurations[:2]
-        best_two = compare_best_two(best, second, lambda run: _predictions(history, run.id))
+        best_two = compare_top_two(best, second, lambda run: _predictions(history, run.id))
     title = _title(names)
     print(summary(title, comparison, best_two))
     for path in _write(title, comparison, best_two, output or _folder(names[0])):
@@ -118,7 +118,7 @@ def _names_and_store(words: Sequence[str]) -> tuple[list[str], StoreConfig]:
     """Names of experiments or runs, and the store; what is not said is as in conf/train.yaml."""
     from omegaconf import OmegaConf
 
-    from ndsc.config import CONFIG_FOLDER
+    from ndsc.config.schema import CONFIG_FOLDER
 
     default = OmegaConf.load(CONFIG_FOLDER / "train.yaml").tracking
     settings = {"tracking": KINDS[0], "tracking.root": default.root}
@@ -154,9 +154,9 @@ def _folder(name: str) -> Path:
     return Path("outputs", "comparisons", re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_")
 
 
-def _write(title: str, comparison: "Comparison", best_two: "BestTwo | None", folder: Path) -> list[Path]:
-    from ndsc.evaluation.comparison_figure import comparison_figure
-    from ndsc.evaluation.comparison_text import appendix, data_table, summary
+def _write(title: str, comparison: "Comparison", best_two: "TopTwoTest | None", folder: Path) -> list[Path]:
+    from ndsc.comparison.comparison_figure import comparison_figure
+    from ndsc.comparison.comparison_text import appendix, data_table, summary
     from ndsc.evaluation.style import as_png
 
     folder.mkdir(parents=True, exist_ok=True)

@@ -12,7 +12,7 @@ import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
-from ndsc.config import CONFIG_FOLDER, as_schema
+from ndsc.config.schema import CONFIG_FOLDER, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import progress
@@ -60,9 +60,9 @@ def main(config: PredictConfig) -> None:
     Raises:
         UserError: something only the user can mend.
     """
-    from ndsc.data.catalogue import PhotoReader
+    from ndsc.data.prediction_inputs import check_images, find_prediction_inputs
     from ndsc.data.results_file import ResultsFile, check_results_file
-    from ndsc.data.unlabelled import check_images, find_unlabelled
+    from ndsc.storage.photo_reader import PhotoReader
 
     check(config)
     output, cache = Path(config.output).expanduser(), Path(config.cache.root)
@@ -70,16 +70,16 @@ def main(config: PredictConfig) -> None:
     check_results_file(output, config.overwrite)
     check_images(images)
     saved = _classifier_file(config, cache)
-    photos = find_unlabelled(images, cache)
+    photos = find_prediction_inputs(images, cache)
     # From here on it takes seconds: what needs TensorFlow is imported here, and nowhere above.
     start_tensorflow()
-    from ndsc.model.labelling import classifier_engine, label_photos, result_schema
-    from ndsc.model.raw import RawClassifier
+    from ndsc.model.batch_inference import classifier_engine, classify_photos, result_schema
+    from ndsc.model.photo_classifier import PhotoClassifier
 
-    classifier = RawClassifier(saved)
+    classifier = PhotoClassifier(saved)
     engine = classifier_engine(classifier, saved, config.precision, cache)
     with PhotoReader(cache) as reader, ResultsFile(output, result_schema(classifier.classes), config.overwrite) as file:
-        unreadable, seconds = _write(label_photos(photos, reader, classifier, engine), photos.num_rows, file)
+        unreadable, seconds = _write(classify_photos(photos, reader, classifier, engine), photos.num_rows, file)
     log.info(
         "%s: %d photos, %d of them unreadable, in %.1f seconds (%.1f a second)",
         output,

@@ -18,25 +18,25 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
-from ndsc import config as schema
-from ndsc.config import CONFIG_FOLDER, as_schema
+from ndsc.config import schema
+from ndsc.config.schema import CONFIG_FOLDER, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.predict import CacheFolderConfig, StoreConfig
-from ndsc.recipe import Recipe, read_recipe
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import side_by_side
-from ndsc.train import learn
+from ndsc.tracking.rerun_config import RerunConfig, read_rerun_config
+from ndsc.train import train_and_evaluate
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ndsc.data.catalogue import PhotoReader
+    from ndsc.comparison.run_diff import Row
     from ndsc.data.manifest import Manifest
-    from ndsc.evaluation.recorded_run import RecordedRun
-    from ndsc.evaluation.side_by_side import Row
     from ndsc.model.weights import Weights
+    from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.history import History
-    from ndsc.training.phases import Study
+    from ndsc.tracking.recorded_run import RecordedRun
+    from ndsc.training.finetuning import Study
 
 log = logging.getLogger(__name__)
 
@@ -76,11 +76,11 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     Raises:
         UserError: something only the user can mend.
     """
-    from ndsc.data.catalogue import PhotoReader
-    from ndsc.data.found_again import check_contents, find_again, find_measured
-    from ndsc.data.places import place_of
-    from ndsc.evaluation.side_by_side import first_difference
+    from ndsc.comparison.run_diff import first_difference
+    from ndsc.data.relocate import check_contents, find_again, find_measured
     from ndsc.model.weights import locate_weights
+    from ndsc.storage.locations import location_of
+    from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.history import History
     from ndsc.tracking.query import fetch_classifier
 
@@ -94,9 +94,9 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         "cache.root": config.cache.root,
         **({} if config.data.root is None else {"data.root": config.data.root}),
     }
-    recipe = read_recipe(history, old.id, places, folder)
+    recipe = read_rerun_config(history, old.id, places, folder)
     source, root = recipe.config.data.source, config.data.root
-    place = None if root is None else place_of(os.path.expanduser(root))
+    place = None if root is None else location_of(os.path.expanduser(root))
     manifest = find_again(_manifest(history, old.id), source, place, cache)
     calibration = _calibration(history, old.id)
     weights = locate_weights(
@@ -116,7 +116,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
 
 
 def _repeat(
-    recipe: Recipe,
+    recipe: RerunConfig,
     manifest: "Manifest",
     calibrate: "Callable[[Study], None]",
     weights: "Weights",
@@ -127,14 +127,14 @@ def _repeat(
     """Do the run again from its manifest on; gives both runs row by row, and what the new one is called."""
     # It takes seconds: whatever needs TensorFlow is imported here, and nowhere above.
     start_tensorflow(recipe.config.threads)
-    from ndsc.accounts import present_account, recorded_account
-    from ndsc.evaluation.side_by_side import as_table, compare_accounts
-    from ndsc.model.engine import choose_engine
-    from ndsc.model.kept import obtain_backbone
-    from ndsc.story import Story
+    from ndsc.comparison.run_diff import as_table, diff_runs
+    from ndsc.comparison.run_summary import summarize_current_run, summarize_recorded_run
+    from ndsc.features.views import Policy
+    from ndsc.model.backbone_cache import obtain_backbone
+    from ndsc.model.engines import choose_engine
+    from ndsc.run_reporter import Story
     from ndsc.tracking.run import start_run
-    from ndsc.training.phases import Study
-    from ndsc.training.views import Policy
+    from ndsc.training.finetuning import Study
 
     config = recipe.config
     with start_run(config.tracking, f"reproduce {old.name}", {"ndsc.reproduces": old.id}) as run:
@@ -143,9 +143,9 @@ def _repeat(
         choice = story.chose(choose_engine(config.backbone.engine, config.backbone.precision, config.threads))
         study = Study(config, backbone, choice, Policy(config.augmentation), reader)
         calibrate(study)
-        trained, metrics = learn(study, story.found_again(manifest), story)
-        now = present_account(study, manifest, trained, metrics, recipe.added)
-        rows = compare_accounts(recorded_account(history, old), now)
+        trained, metrics = train_and_evaluate(study, story.found_again(manifest), story)
+        now = summarize_current_run(study, manifest, trained, metrics, recipe.added)
+        rows = diff_runs(summarize_recorded_run(history, old), now)
         run.log_table(as_table(rows), TABLE)
     return rows, f"run {run.id[:8]}" if run.id else "now"
 

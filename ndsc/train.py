@@ -10,26 +10,27 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from ndsc.config import CONFIG_FOLDER, Config, register, typed
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.schema import CONFIG_FOLDER, Config, register, typed
 from ndsc.errors import shown_to_user
-from ndsc.invocation import Invocation
 from ndsc.startup import start_tensorflow
 
 if TYPE_CHECKING:
     from ndsc.data.manifest import Manifest
-    from ndsc.story import Story
-    from ndsc.training.phases import Study, Trained
+    from ndsc.run_reporter import Story
+    from ndsc.training.finetuning import Study, Trained
 
 
-def main(config: Config, invocation: Invocation) -> dict[str, float]:
+def main(config: Config, invocation: HydraJob) -> dict[str, float]:
     """Do one run and return its metrics.
 
     Raises:
         UserError: something only the user can mend.
     """
-    from ndsc.data.catalogue import PhotoReader, check_data, load_catalogue
+    from ndsc.config.run_key import run_key
+    from ndsc.data.catalogue import check_data, load_catalogue
     from ndsc.model.weights import locate_weights
-    from ndsc.run_key import run_key
+    from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.query import fetch_classifier
 
     check_data(config)
@@ -46,19 +47,19 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
     key = {"ndsc.key": run_key(config)}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow(config.threads)
-    from ndsc.training.phases import Study, check_lines, check_phases
+    from ndsc.training.finetuning import Study, check_lines, check_phases
 
     if not invocation.in_sweep:
         check_lines(config)
-    from ndsc.data.duplicates import find_duplicates
-    from ndsc.data.manifest import finish
-    from ndsc.data.photos import find_usable
+    from ndsc.data.manifest import build_manifest
+    from ndsc.data.photo_validation import validate_photos
     from ndsc.data.sampling import draw
-    from ndsc.model.engine import choose_engine
-    from ndsc.model.kept import obtain_backbone
-    from ndsc.story import Story
+    from ndsc.duplicates.duplicate_groups import find_duplicates
+    from ndsc.features.views import Policy
+    from ndsc.model.backbone_cache import obtain_backbone
+    from ndsc.model.engines import choose_engine
+    from ndsc.run_reporter import Story
     from ndsc.tracking.run import start_run
-    from ndsc.training.views import Policy
 
     with start_run(config.tracking, invocation.name(), key) as run, PhotoReader(cache) as reader:
         weights = weights or find_weights()
@@ -69,7 +70,7 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
         check_phases(study)
         catalogue = story.indexed(load_catalogue(config.data, cache))
         drawn = story.drawn(draw(catalogue, config.sampling, config.split, config.seed))
-        usable = story.read(find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected))
+        usable = story.read(validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected))
         frozen = study.frozen_part("all")
         frozen.calibrate(usable.learnable)
         vectors = frozen.features(usable.photos, [0]).rows[0][:]
@@ -77,18 +78,18 @@ def main(config: Config, invocation: Invocation) -> dict[str, float]:
             find_duplicates(usable.photos, vectors, config.split.duplicates, reader, cache, config.threads)
         )
         groups = duplicates.groups
-        finished = finish(usable.photos, vectors, groups, config.split, config.sampling.test, config.seed)
-        return learn(study, story.finished(finished), story)[1]
+        finished = build_manifest(usable.photos, vectors, groups, config.split, config.sampling.test, config.seed)
+        return train_and_evaluate(study, story.finished(finished), story)[1]
 
 
-def learn(study: "Study", manifest: "Manifest", story: "Story") -> "tuple[Trained, dict[str, float]]":
+def train_and_evaluate(study: "Study", manifest: "Manifest", story: "Story") -> "tuple[Trained, dict[str, float]]":
     """Train on a manifest, judge, save and tell: what a run and its repetition share. Gives the run's metrics too.
 
     Raises:
         UserError: no such freeze line, or the training diverged.
     """
     from ndsc.model.classifier import assemble
-    from ndsc.training.phases import train_phases
+    from ndsc.training.finetuning import train_phases
 
     trained = story.trained(train_phases(study, manifest, story.epoch), study)
     classifier = assemble(study.backbone, trained.head, study.config.backbone.resize)
@@ -101,7 +102,7 @@ def learn(study: "Study", manifest: "Manifest", story: "Story") -> "tuple[Traine
 @hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
 def command(composed: DictConfig) -> float:
     """Hydra's way in; a sweeper is given the best validation accuracy."""
-    invocation = Invocation.of(composed)
+    invocation = HydraJob.of(composed)
     with shown_to_user(invocation.in_sweep):
         return main(typed(composed), invocation)["best/val_accuracy"]
 

@@ -15,8 +15,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from ndsc.config import CONFIG_FOLDER, Config, TrackingConfig, register, typed
-from ndsc.data.rendered import render_sample
+from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig, register, typed
+from ndsc.sample import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # Tests press Ctrl-C. A shell that starts them in the background has it ignored, by them and by all that they start.

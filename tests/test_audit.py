@@ -15,13 +15,13 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from ndsc.audit import AuditConfig, check, main, register, training_command
-from ndsc.config import CONFIG_FOLDER, TrackingConfig, as_schema, typed
-from ndsc.data.rendered import render_sample
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema, typed
 from ndsc.errors import UserError
-from ndsc.invocation import Invocation
 from ndsc.reproduce import ReproduceConfig
 from ndsc.reproduce import main as reproduce
 from ndsc.reproduce import register as register_reproduce
+from ndsc.sample import render_sample
 from ndsc.tracking.history import History
 from ndsc.train import main as train
 from tests.conftest import TINY, composing, refusal
@@ -38,7 +38,7 @@ QUICK = (
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A folder with photos by class, and all that is made of them."""
 
     folder: Path
@@ -57,10 +57,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
     """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, a smaller copy, and one
     under two labels (which are two photos)."""
-    place = Place(tmp_path_factory.mktemp("audit"))
+    place = Location(tmp_path_factory.mktemp("audit"))
     sample = render_sample(place.folder / "sample", photos_per_class=10)
     photos = place.folder / "photos"
     for label in ("beauty", "fashion", "mobile"):
@@ -80,7 +80,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 
 
 @pytest.fixture(scope="module")
-def audited(place: Place) -> str:
+def audited(place: Location) -> str:
     """What the real command said. Its folder is named by `audit.output`."""
     before = place.contents()
     command = [sys.executable, "-m", "ndsc.audit", *place.settings, f"audit.output={place.report}"]
@@ -90,7 +90,7 @@ def audited(place: Place) -> str:
     return done.stderr
 
 
-def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Place, audited: str):
+def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Location, audited: str):
     assert "34 can be used, 1 are broken" in audited
     assert str(place.report / "audit.html") in "".join(audited.split())
     names = {path.name for path in place.report.iterdir()}
@@ -110,20 +110,20 @@ def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(plac
         assert verdicts.loc[path, "exclude"] == exclude
 
 
-def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Place, audited: str):
+def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Location, audited: str):
     page = (place.report / "audit.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 5
     assert f"sampling.exclude={place.report / 'audit.csv'}" in page
 
 
-def test_a_second_audit_does_not_go_over_the_first(place: Place, audited: str, tmp_path: Path):
+def test_a_second_audit_does_not_go_over_the_first(place: Location, audited: str, tmp_path: Path):
     edited = (place.report / "audit.csv").read_bytes()
     with pytest.raises(UserError, match="Nothing was changed there"):
         main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
     assert (place.report / "audit.csv").read_bytes() == edited
 
 
-def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Place, audited: str, tmp_path: Path):
+def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Location, audited: str, tmp_path: Path):
     first = pd.read_csv(place.report / "audit.csv")
     asked = [*place.settings, f"sampling.exclude={place.report / 'audit.csv'}"]
     page = main(composed_audit(*asked, f"audit.output={tmp_path / 'second'}"), tmp_path, tuple(asked)).read_text()
@@ -136,7 +136,7 @@ def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Place, a
 
 
 def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
-    place: Place, audited: str, tmp_path: Path
+    place: Location, audited: str, tmp_path: Path
 ):
     verdicts = tmp_path / "edited.csv"
     table = pd.read_csv(place.report / "audit.csv")
@@ -144,7 +144,7 @@ def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
     table.to_csv(verdicts, index=False)
     with composing(tmp_path) as composed:
         settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={verdicts}")
-        metrics = train(typed(settings), Invocation.of(settings))
+        metrics = train(typed(settings), HydraJob.of(settings))
     excluded = table.loc[table["exclude"] == "yes", "image_path"]
     assert metrics["data/excluded"] == len(excluded)
     tracking = TrackingConfig(kind="local", root=str(place.folder / "mlruns"))

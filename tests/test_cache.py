@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ndsc.cache import main
-from ndsc.training.store import FeatureStore
+from ndsc.features.store import FeatureStore
 
 HOLD = """
 import sys, pathlib
-from ndsc.training.store import FeatureStore
+from ndsc.features.store import FeatureStore
 with FeatureStore.open(pathlib.Path(sys.argv[1]), {"backbone": "resnet50"}, (100,), "float16"):
     print("open", flush=True)
     sys.stdin.read()

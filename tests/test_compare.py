@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from ndsc.compare import main
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.results import tables
 from ndsc.tracking.run import start_run
@@ -48,7 +48,7 @@ def validated(wrong: int, seed: int) -> Predictions:
 def log(
     tracking: TrackingConfig, parent: str | None, augmentation: str, seed: int, wrong: int, **metrics: float
 ) -> str:
-    """One run as `ndsc.story` records it: params, predictions, tags, and metrics at its end."""
+    """One run as `ndsc.run_reporter` records it: params, predictions, tags, and metrics at its end."""
     tags = {
         "command": f"python -m ndsc.train data=ndsc data.root=/mine augmentation={augmentation} seed={seed}",
         "data.root": "/mine",

@@ -11,10 +11,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.benchmarks.processes import Finished, measured
-from ndsc.data.rendered import render_sample
+from experiments.benchmarks.processes import MeasuredProcess, measured
+from ndsc.sample import render_sample
 from tests.conftest import TINY
-from tests.data.hostile import HOSTILE, flipped
+from tests.hostile import HOSTILE, flipped
 
 GOOD, BAD, ABSENT, DOUBTFUL = 3000, 2000, 40, 300
 DOMAINS = ("beauty", "fashion", "mobile")
@@ -46,7 +46,7 @@ def write_root(root: Path, photos: dict[str, bytes | None]) -> None:
     pd.DataFrame({"image_path": list(photos)}).to_csv(root / "train.csv", index=False)
 
 
-def train(folder: Path, root: Path) -> Finished:
+def train(folder: Path, root: Path) -> MeasuredProcess:
     settings = ("data=ndsc", f"data.root={root}", "sampling=all", "sampling.max_rejected=0.6", "training.epochs=3")
     quick = ("augmentation=none", "backbone.engine=tensorflow", "tracking.model=none")
     places = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")

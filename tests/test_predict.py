@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from ndsc.config import CONFIG_FOLDER, as_schema
+from ndsc.config.schema import CONFIG_FOLDER, as_schema
 from ndsc.errors import UserError
 from ndsc.predict import PredictConfig, main, register
 from tests.conftest import TrainedRun, refusal

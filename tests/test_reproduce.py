@@ -14,11 +14,11 @@ import pytest
 from hydra import compose, initialize_config_dir
 from mlflow.entities import Run
 
-from ndsc.config import CONFIG_FOLDER, TrackingConfig, as_schema, typed
-from ndsc.data.rendered import render_sample
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema, typed
 from ndsc.errors import UserError
-from ndsc.invocation import Invocation
 from ndsc.reproduce import ReproduceConfig, main, register
+from ndsc.sample import render_sample
 from ndsc.tracking.history import History
 from ndsc.tracking.run import start_run
 from ndsc.train import main as train
@@ -44,7 +44,7 @@ LABORIOUS = (
 
 
 @dataclass(frozen=True)
-class Place:
+class Location:
     """A store and a folder for everything else."""
 
     folder: Path
@@ -71,7 +71,7 @@ class Place:
         """A run in this process, which is quicker."""
         with composing(self.folder / "then") as composed:
             config = composed(*TINY, *QUICK, *overrides, *self.places("cache"))
-            train(typed(config), Invocation.of(config))
+            train(typed(config), HydraJob.of(config))
         return self.newest()
 
     def reproduce(self, *overrides: str, code: int = 0) -> tuple[Run, str]:
@@ -93,17 +93,17 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(tmp_path_factory.mktemp("reproduce"))
+def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
+    return Location(tmp_path_factory.mktemp("reproduce"))
 
 
 @pytest.fixture(scope="module")
-def data(place: Place) -> Path:
+def data(place: Location) -> Path:
     return render_sample(place.folder / "data", photos_per_class=20)
 
 
 @pytest.fixture(scope="module")
-def sweep(place: Place) -> str:
+def sweep(place: Location) -> str:
     """A sweep's own run."""
     with start_run(place.tracking, "sweep", {"ndsc.kind": "sweep", "best.run": "b" * 32}) as run:
         assert run.id is not None
@@ -111,7 +111,7 @@ def sweep(place: Place) -> str:
 
 
 @pytest.fixture(scope="module")
-def of_sample(place: Place, rendered_sample: Path) -> Run:
+def of_sample(place: Location, rendered_sample: Path) -> Run:
     """A run of the built-in sample."""
     (place.folder / "cache").mkdir()
     (place.folder / "cache" / "sample").symlink_to(rendered_sample)
@@ -119,13 +119,13 @@ def of_sample(place: Place, rendered_sample: Path) -> Run:
 
 
 @pytest.fixture(scope="module")
-def of_ndsc(place: Place, data: Path, sweep: str, of_sample: Run) -> Run:
+def of_ndsc(place: Location, data: Path, sweep: str, of_sample: Run) -> Run:
     """A child of a sweep, of photos in NDSC's layout; out of the cache that has the exported network by now."""
     return place.train("data=ndsc", f"data.root={data}", f"tracking.parent={sweep}", "augmentation=none")
 
 
 @pytest.fixture
-def reproduce(place: Place, tmp_path: Path) -> Callable[..., str | None]:
+def reproduce(place: Location, tmp_path: Path) -> Callable[..., str | None]:
     """Repeats in this process."""
 
     def with_overrides(*overrides: str) -> str | None:
@@ -138,7 +138,7 @@ def reproduce(place: Place, tmp_path: Path) -> Callable[..., str | None]:
 
 
 def test_runs_come_out_identical_after_the_cache_was_deleted_and_a_number_that_did_not_is_named(
-    place: Place, data: Path, of_sample: Run, of_ndsc: Run
+    place: Location, data: Path, of_sample: Run, of_ndsc: Run
 ):
     # The photos of the sample are not where they were either; only that they need not be rendered anew here.
     (place.folder / "new").mkdir()
@@ -173,7 +173,7 @@ def test_runs_come_out_identical_after_the_cache_was_deleted_and_a_number_that_d
 
 @pytest.mark.soak
 def test_a_fine_tuned_run_comes_out_identical_after_everything_was_deleted(tmp_path: Path):
-    place = Place(tmp_path)
+    place = Location(tmp_path)
     run = place.train(*LABORIOUS)
     checkpoint = (tmp_path / "then" / "best.weights.h5").read_bytes()
     shutil.rmtree(tmp_path / "cache")
@@ -187,7 +187,7 @@ def test_a_fine_tuned_run_comes_out_identical_after_everything_was_deleted(tmp_p
 def test_an_int8_run_comes_out_identical_with_its_network_or_after_everything_was_deleted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
-    place, here = Place(tmp_path), tmp_path / "here"
+    place, here = Location(tmp_path), tmp_path / "here"
     elsewhere = Path(shutil.copytree(render_sample(tmp_path / "data", photos_per_class=30), tmp_path / "elsewhere"))
     shutil.copytree(elsewhere, here)
     # The second run has the network of the first one, which measured photos that the second tests or has no more.
@@ -221,7 +221,7 @@ def test_an_int8_run_comes_out_identical_with_its_network_or_after_everything_wa
 
 
 def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(
-    place: Place, of_ndsc: Run, reproduce: Callable[..., str | None], tmp_path: Path
+    place: Location, of_ndsc: Run, reproduce: Callable[..., str | None], tmp_path: Path
 ):
     then = next(one for one in (place.folder / "moved", Path(of_ndsc.data.tags["data.root"])) if one.exists())
     changed = Path(shutil.copytree(then, tmp_path / "changed"))
@@ -241,14 +241,14 @@ def test_a_sweep_is_refused_with_the_name_of_its_best_run(sweep: str, reproduce:
         reproduce(f"run={sweep}")
 
 
-def test_a_run_that_did_not_finish_is_refused(place: Place, sweep: str, reproduce: Callable[..., str | None]):
+def test_a_run_that_did_not_finish_is_refused(place: Location, sweep: str, reproduce: Callable[..., str | None]):
     with pytest.raises(ValueError, match="on purpose"), start_run(place.tracking, "failed", {}) as run:
         raise ValueError("on purpose")
     with pytest.raises(UserError, match="which is FAILED"):
         reproduce(f"run={run.id}")
 
 
-def test_a_run_of_something_else_is_refused(place: Place, sweep: str, reproduce: Callable[..., str | None]):
+def test_a_run_of_something_else_is_refused(place: Location, sweep: str, reproduce: Callable[..., str | None]):
     with start_run(place.tracking, "another", {}) as run:
         pass
     kept_in = f"{place.tracking.root}/artifacts/{run.id}/artifacts"

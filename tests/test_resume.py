@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from ndsc.data.rendered import render_sample
+from ndsc.sample import render_sample
 from tests.conftest import TINY
 
 EPOCHS = 6

@@ -21,7 +21,7 @@ import mlflow
 import numpy as np
 import pytest
 
-from ndsc.data.rendered import render_sample
+from ndsc.sample import render_sample
 from tests.conftest import TINY
 from tests.training_process import METRICS, SAID, training
 
@@ -45,7 +45,7 @@ STEPS = {
 DISK_MEGABYTES = 60
 
 
-class Place:
+class Location:
     """Where a training keeps what it makes, beside files of the user's."""
 
     def __init__(self, folder: Path, root: Path, name: str) -> None:
@@ -118,7 +118,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[dict[str, float], str, list[float]]:
     """What a training comes to, and the seconds that each of its steps takes."""
-    place = Place(tmp_path_factory.mktemp("undisturbed"), root, "undisturbed")
+    place = Location(tmp_path_factory.mktemp("undisturbed"), root, "undisturbed")
     result = place.result()
     place.forget()
     logs = place.logs()
@@ -152,7 +152,7 @@ def random_moment(process: ForkServerProcess, logs: Path, seconds: list[float], 
 def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, seconds = undisturbed
     dice, reached = random.Random(0), Counter()
-    place = Place(tmp_path / "mine", root, "killed")
+    place = Location(tmp_path / "mine", root, "killed")
     for _ in range(TIMES):
         before, logs = place.of_the_user(), place.logs()
         process = training(place.overrides(), logs)
@@ -195,7 +195,7 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
     metrics, predictions, seconds = undisturbed
     dice, reached, ended = random.Random(1), Counter(), Counter()
     with small_disk(tmp_path / "disk") as disk:
-        place = Place(disk / "mine", root, "filled")
+        place = Location(disk / "mine", root, "filled")
         for _ in range(TIMES):
             before, logs = place.of_the_user(), place.logs()
             process = training(place.overrides(), logs)
@@ -215,7 +215,7 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
 
 def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, _ = undisturbed
-    place = Place(tmp_path / "shared", root, "shared")
+    place = Location(tmp_path / "shared", root, "shared")
     for times in (2, 4, 6):
         logs = [place.logs() for _ in range(2)]
         both = [training(place.overrides(), one) for one in logs]

@@ -18,11 +18,11 @@ from mlflow.entities import Run
 from omegaconf import DictConfig
 from PIL import Image
 
-from ndsc.config import CONFIG_FOLDER, Config, typed
-from ndsc.data.catalogue import PhotoReader
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.schema import CONFIG_FOLDER, Config, typed
 from ndsc.errors import UserError
-from ndsc.invocation import Invocation
-from ndsc.model.raw import RawClassifier
+from ndsc.model.photo_classifier import PhotoClassifier
+from ndsc.storage.photo_reader import PhotoReader
 from ndsc.tracking.query import fetch_classifier
 from ndsc.train import main
 from tests.conftest import TINY, TrainedRun, refusal
@@ -264,7 +264,7 @@ def agreement(trained: TrainedRun) -> float:
     fetched = partial(client.download_artifacts, trained.id)
     told = pd.read_csv(fetched("predictions/validation.csv"))
     manifest = pd.read_parquet(fetched("data/manifest.parquet")).set_index("image_path")
-    classifier = RawClassifier(fetch_classifier(trained.id, trained.tracking, trained.cache))
+    classifier = PhotoClassifier(fetch_classifier(trained.id, trained.tracking, trained.cache))
     with PhotoReader(trained.cache) as reader:
         rows = manifest.loc[told["image_path"], ["archive", "offset", "size"]].itertuples(index=False, name=None)
         prepared = [classifier.prepare(reader.read(str(archive), offset, size)) for archive, offset, size in rows]
@@ -347,7 +347,7 @@ def test_weights_that_are_not_there_leave_no_run_but_below_a_sweep_one_that_fail
     for in_sweep in (False, True):
         assert not (tmp_path / "mlruns").exists()
         with pytest.raises(UserError, match="weights=nowhere"):
-            main(typed(asked), Invocation((), {}, asked, tmp_path, in_sweep))
+            main(typed(asked), HydraJob((), {}, asked, tmp_path, in_sweep))
     (failed,) = Workspace(tmp_path, tmp_path / "cache").runs()
     assert failed.info.status == "FAILED"
 

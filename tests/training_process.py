@@ -11,10 +11,10 @@ from pathlib import Path
 import mlflow  # noqa: F401  what takes seconds is imported once, in the process that the others are forked from
 import tensorflow  # noqa: F401  the same
 
-from ndsc.config import typed
-from ndsc.data.rendered import render_sample  # noqa: F401  the same
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.schema import typed
 from ndsc.errors import shown_to_user
-from ndsc.invocation import Invocation
+from ndsc.sample import render_sample  # noqa: F401  the same
 from ndsc.train import main
 from tests.conftest import composing
 
@@ -38,5 +38,5 @@ def _train(overrides: list[str], folder: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with composing(folder) as composed, shown_to_user():
         configured = composed(*overrides)
-        metrics = main(typed(configured), Invocation.of(configured))
+        metrics = main(typed(configured), HydraJob.of(configured))
     (folder / METRICS).write_text(json.dumps(metrics))

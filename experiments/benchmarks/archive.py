@@ -25,9 +25,10 @@ import numpy as np
 from experiments.benchmarks.command_line import parser
 from experiments.benchmarks.processes import measured
 from experiments.benchmarks.report import Report
-from ndsc.config import DataConfig
-from ndsc.data.archive import open_archive
-from ndsc.data.catalogue import PhotoReader, load_catalogue
+from ndsc.config.schema import DataConfig
+from ndsc.data.catalogue import load_catalogue
+from ndsc.storage.archive import open_archive
+from ndsc.storage.photo_reader import PhotoReader
 
 DOMAINS = {"beauty": 286_583, "fashion": 219_702, "mobile": 160_330}
 MEMBERS = sum(DOMAINS.values())

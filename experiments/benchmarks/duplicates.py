@@ -21,16 +21,17 @@ import pandas as pd
 from experiments.benchmarks.command_line import baseline, configured, training_parser
 from experiments.benchmarks.report import Report, at_least, at_most
 from experiments.benchmarks.reposts import KINDS, plant
-from ndsc.config import Config
-from ndsc.data.catalogue import PhotoReader, load_catalogue
-from ndsc.data.duplicates import Duplicates, find_duplicates
-from ndsc.data.photos import find_usable
+from ndsc.config.schema import Config
+from ndsc.data.catalogue import load_catalogue
+from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
+from ndsc.features.views import Policy
 from ndsc.model.backbone import build_backbone
-from ndsc.model.engine import choose_engine
+from ndsc.model.engines import choose_engine
 from ndsc.model.weights import locate_weights
-from ndsc.training.phases import Study
-from ndsc.training.views import Policy
+from ndsc.storage.photo_reader import PhotoReader
+from ndsc.training.finetuning import Study
 
 SHARE = 0.3
 RECALL = 0.93
@@ -62,7 +63,7 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
     with PhotoReader(folder) as reader:
         catalogue = load_catalogue(config.data, folder / "cache")
         drawn = draw(catalogue, config.sampling, config.split, 0)
-        photos = find_usable(catalogue, drawn, reader, folder / "cache", 1.0).photos
+        photos = validate_photos(catalogue, drawn, reader, folder / "cache", 1.0).photos
         photos["image_path"] = photos["image_path"].str.removesuffix(".jpg") + ".jpg"
         alone = None if given.photos is None else dict(zip(planted["image_path"], planted["original"], strict=True))
         vectors = features(config, photos, reader, alone)

@@ -19,17 +19,18 @@ import pandas as pd
 from experiments.benchmarks.command_line import baseline, configured, data_name, training_parser
 from experiments.benchmarks.report import Report, Row, at_least, at_most
 from experiments.benchmarks.uncached import UncachedStudy
-from ndsc.config import Config
-from ndsc.data.catalogue import Catalogue, PhotoReader, load_catalogue
-from ndsc.data.duplicates import find_duplicates
-from ndsc.data.manifest import Manifest, finish
-from ndsc.data.photos import find_usable
+from ndsc.config.schema import Config
+from ndsc.data.catalogue import Catalogue, load_catalogue
+from ndsc.data.manifest import Manifest, build_manifest
+from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.duplicates.duplicate_groups import find_duplicates
+from ndsc.features.views import Policy
 from ndsc.model.backbone import build_backbone
-from ndsc.model.engine import choose_engine
+from ndsc.model.engines import choose_engine
 from ndsc.model.weights import locate_weights
-from ndsc.training.phases import Study, train_phases
-from ndsc.training.views import Policy
+from ndsc.storage.photo_reader import PhotoReader
+from ndsc.training.finetuning import Study, train_phases
 
 DRAWN_FROM = 1.25  # times the photos that one seed uses
 PHOTOS = 1000
@@ -81,10 +82,12 @@ def run(config: Config, seeds: int, data: str) -> Report:
             seeded = replace(config, seed=seed)
             shared = (seeded, backbone, choice, Policy(config.augmentation), reader)
             study, uncached = Study(*shared), UncachedStudy(*shared, known=known)
-            photos = find_usable(catalogue, draw(catalogue, config.sampling, config.split, seed), reader, cache, 1.0)
+            photos = validate_photos(
+                catalogue, draw(catalogue, config.sampling, config.split, seed), reader, cache, 1.0
+            )
             vectors = study.frozen_part("all").features(photos.photos, [0]).rows[0][:]
             groups = find_duplicates(photos.photos, vectors, config.split.duplicates, reader, cache).groups
-            manifest = finish(photos.photos, vectors, groups, config.split, config.sampling.test, seed).manifest
+            manifest = build_manifest(photos.photos, vectors, groups, config.split, config.sampling.test, seed).manifest
             found.ours.append(accuracy(study, manifest))
             found.keras.append(accuracy(uncached, manifest))
             compare_features(study, uncached, manifest, found)

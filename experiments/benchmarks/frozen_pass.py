@@ -20,16 +20,17 @@ import tensorflow as tf
 from experiments.benchmarks.command_line import baseline, configured, data_name, training_parser
 from experiments.benchmarks.plan import OURS, PREDICT
 from experiments.benchmarks.report import Report, at_least, in_turn, machine
-from ndsc.config import Config
-from ndsc.data.catalogue import PhotoReader, load_catalogue
-from ndsc.data.photos import find_usable
+from ndsc.config.schema import Config
+from ndsc.data.catalogue import load_catalogue
+from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.features.feature_extractor import FeatureExtractor
+from ndsc.features.views import Policy
 from ndsc.model.backbone import build_backbone
-from ndsc.model.engine import BATCH, choose_engine
+from ndsc.model.engines import BATCH, choose_engine
 from ndsc.model.weights import locate_weights
-from ndsc.training.features import FrozenPart
-from ndsc.training.phases import Study
-from ndsc.training.views import Policy
+from ndsc.storage.photo_reader import PhotoReader
+from ndsc.training.finetuning import Study
 
 CLASSES = 3
 GIGAFLOP = {"resnet50": 7.75, "xception": 8.4}  # a photo at 224 x 224
@@ -61,7 +62,7 @@ def run(config: Config, data: str, rounds: int) -> Report:
     catalogue = load_catalogue(config.data, cache)
     drawn = draw(catalogue, config.sampling, config.split, config.seed)
     with PhotoReader(cache) as reader:
-        photos = find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
+        photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
         weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
         backbone = build_backbone(config.backbone, weights, config.seed)
         choice = choose_engine(config.backbone.engine, config.backbone.precision)
@@ -72,7 +73,7 @@ def run(config: Config, data: str, rounds: int) -> Report:
     return reported(report, found, name, precision)
 
 
-def rates(part: FrozenPart, photos: pd.DataFrame, rounds: int) -> dict[str, float]:
+def rates(part: FeatureExtractor, photos: pd.DataFrame, rounds: int) -> dict[str, float]:
     """Photos a second of each contender, and GFLOP a second of the matrix multiplication."""
     # Warms up; at the precision int8 it also measures the photos by which the network is quantized.
     part.features(photos, [0])

@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 
 from experiments.benchmarks.command_line import baseline, data_name, training_parser
-from experiments.benchmarks.processes import Finished, Trainings
+from experiments.benchmarks.processes import MeasuredProcess, Trainings
 from experiments.benchmarks.report import Report, at_most
 
 CLASSES = 3
@@ -44,7 +44,7 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
     setting = f"{given.backbone} at {given.image_size} pixels, freeze={given.freeze}, {data_name(given)}"
     report = Report("growth", setting)
     ours.train(overrides(given, min(given.images), 1))  # indexes and exports
-    done: dict[tuple[int, int], Finished] = {}
+    done: dict[tuple[int, int], MeasuredProcess] = {}
     for images, views in steps(given.images, given.views):
         ours.forget_features()
         finished = done[images, views] = ours.train(overrides(given, images, views))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import keras
 
 if TYPE_CHECKING:
-    from ndsc.config import Config
+    from ndsc.config.schema import Config
     from ndsc.model.backbone import Backbone
 
 
@@ -75,8 +75,8 @@ def run(manifest: Path, epochs: int, overrides: list[str], folder: Path) -> dict
 
 def unpack(manifest: Path, folder: Path) -> None:
     """Write a manifest's photos as folder/split/label/number.jpg."""
-    from ndsc.data.catalogue import PhotoReader
     from ndsc.data.manifest import load_manifest
+    from ndsc.storage.photo_reader import PhotoReader
 
     with PhotoReader(folder / "cache") as reader:
         for number, row in enumerate(load_manifest(manifest).rows.itertuples()):
@@ -100,7 +100,7 @@ def photos(folder: Path, config: "Config"):
 
 def recipe(config: "Config", classes: int) -> keras.Model:
     """The original study's model, compiled: augmentation layers, the frozen base, one Dense layer."""
-    from ndsc.library import build
+    from ndsc.config.instantiate import build
 
     base = _base(config)
     base.network.trainable = False

@@ -17,7 +17,7 @@ MANIFEST = "data/manifest.parquet"
 
 
 @dataclass(frozen=True)
-class Finished:
+class MeasuredProcess:
     """What a process took and said. `megabytes` is the peak of its anonymous memory, 0 where no system tells (it is
     read from Linux' /proc)."""
 
@@ -27,7 +27,7 @@ class Finished:
     errors: str
 
 
-def measured(command: Sequence[str]) -> Finished:
+def measured(command: Sequence[str]) -> MeasuredProcess:
     """Run a command to its end.
 
     Raises:
@@ -44,7 +44,7 @@ def measured(command: Sequence[str]) -> Finished:
         said = [_all_of(file) for file in (output, errors)]
     if process.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{said[1][-SHOWN_ERRORS:]}")
-    return Finished(seconds, peak / 1024, *said)
+    return MeasuredProcess(seconds, peak / 1024, *said)
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class Trainings:
         self._places = [f"tracking.root={self._store}", f"cache.root={self._cache}"]
         self._places += [f"hydra.run.dir={folder / 'outputs'}", f"hydra.sweep.dir={folder / 'sweeps'}"]
 
-    def train(self, overrides: Sequence[str]) -> Finished:
+    def train(self, overrides: Sequence[str]) -> MeasuredProcess:
         """One run."""
         return measured([sys.executable, "-m", "ndsc.train", *overrides, *self._places])
 
-    def sweep(self, overrides: Sequence[str]) -> Finished:
+    def sweep(self, overrides: Sequence[str]) -> MeasuredProcess:
         """A multirun of all combinations."""
         return measured([sys.executable, "-m", "ndsc.train", "-m", *overrides, *self._places])
 

@@ -6,21 +6,21 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import pandas as pd
 
-from ndsc.training.features import FrozenPart, ViewedFeatures
-from ndsc.training.phases import Study
+from ndsc.features.feature_extractor import FeatureExtractor, MultiViewFeatures
+from ndsc.training.finetuning import Study
 
 Known = dict[tuple[str, int], np.ndarray]  # features by content and view
 
 
 @dataclass
-class UncachedPart(FrozenPart):
+class UncachedPart(FeatureExtractor):
     """A frozen part whose features Keras makes. A view is passed through the network once, since it would come out the
     same in every epoch, and kept in `known`, in float32."""
 
     known: Known = field(default_factory=dict)
 
-    def features(self, photos: pd.DataFrame, views: Sequence[int]) -> ViewedFeatures:
-        """See `FrozenPart.features`."""
+    def features(self, photos: pd.DataFrame, views: Sequence[int]) -> MultiViewFeatures:
+        """See `FeatureExtractor.features`."""
         contents = photos["content"].tolist()
         wanted = np.array([[(content, view) not in self.known for view in views] for content in contents])
         if wanted.any():
@@ -29,7 +29,7 @@ class UncachedPart(FrozenPart):
                 # The last batch is filled up with black photos, for which nobody waits.
                 for made, name in zip(self.cut.frozen.predict_on_batch(batch), waiting, strict=False):
                     self.known[name] = made
-        return ViewedFeatures({view: self._gathered(contents, view) for view in views})
+        return MultiViewFeatures({view: self._gathered(contents, view) for view in views})
 
     def _gathered(self, contents: Sequence[str], view: int) -> np.ndarray:
         rows = np.empty((len(contents), *self.cut.frozen.output_shape[1:]), np.float32)

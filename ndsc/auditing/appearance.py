@@ -13,9 +13,9 @@ from cleanvision.issue_managers.image_property_issue_manager import ImagePropert
 from PIL import Image
 
 from ndsc.auditing.sharpness import BLURRED, sharpness
-from ndsc.data.catalogue import PhotoReader
-from ndsc.data.images import read_pixels
+from ndsc.data.decoding import read_pixels
 from ndsc.process import usable_cores
+from ndsc.storage.photo_reader import PhotoReader
 from ndsc.terminal import progress
 
 # Light and information hardly depend on size; full photos take many times as long.
@@ -54,7 +54,7 @@ def photo(data: bytes) -> Image.Image:
     """The photo as training sees it: RGB, upright, transparency over white, of an animation the first frame.
 
     Raises:
-        ndsc.data.images.Unusable: with the reason.
+        ndsc.data.decoding.Unusable: with the reason.
     """
     return Image.fromarray(read_pixels(data).astype(np.uint8))
 

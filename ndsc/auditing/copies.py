@@ -11,8 +11,8 @@ def find_copies(photos: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
     have the same bytes), position (in `photos`).
 
     Args:
-        photos: usable photos (see `ndsc.data.photos.Usable`).
-        groups: (n,) names of their duplicate groups (see `ndsc.data.duplicates.find_duplicates`).
+        photos: usable photos (see `ndsc.data.photo_validation.ValidatedPhotos`).
+        groups: (n,) names of their duplicate groups (see `ndsc.duplicates.duplicate_groups.find_duplicates`).
     """
     number = pd.factorize(groups)[0]
     sizes = np.bincount(number)[number]

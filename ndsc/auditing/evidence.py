@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from ndsc.data.groups import keyed_hash
+from ndsc.data.splitting import keyed_hash
 from ndsc.terminal import progress
 
 # More photos hardly sharpen a linear classifier, and 666,615 would take hours and gigabytes.

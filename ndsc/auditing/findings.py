@@ -8,10 +8,10 @@ import pandas as pd
 from ndsc.auditing.appearance import judge_appearance
 from ndsc.auditing.copies import find_copies
 from ndsc.auditing.labels import examine_labels
-from ndsc.auditing.oddity import FAR, measure_oddity
-from ndsc.data.catalogue import PhotoReader
-from ndsc.data.photos import Usable
+from ndsc.auditing.outliers import FAR, measure_outliers
+from ndsc.data.photo_validation import ValidatedPhotos
 from ndsc.seeds import derive
+from ndsc.storage.photo_reader import PhotoReader
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Findings:
     """What was found. `photos`, `labels`, `oddity` and `appearance` have a row for each photo that can be used, in one
     order.
 
-    photos: as in `Usable`. rejected: image_path, label and reason of the others. classes: names by number.
-    copies: see `find_copies`. labels: see `judge_labels`. oddity: (n,), see `measure_oddity`. appearance: see
+    photos: as in `ValidatedPhotos`. rejected: image_path, label and reason of the others. classes: names by number.
+    copies: see `find_copies`. labels: see `judge_labels`. oddity: (n,), see `measure_outliers`. appearance: see
     `judge_appearance`.
     """
 
@@ -40,7 +40,7 @@ class Findings:
 
 
 def examine(
-    usable: Usable, vectors: np.ndarray, groups: pd.Series, reader: PhotoReader, folds: int, seed: int
+    usable: ValidatedPhotos, vectors: np.ndarray, groups: pd.Series, reader: PhotoReader, folds: int, seed: int
 ) -> Findings:
     """Examine photos of at least two classes.
 
@@ -58,6 +58,6 @@ def examine(
         classes,
         find_copies(photos, groups),
         examine_labels(vectors, labels, names, folds, seed),
-        measure_oddity(vectors, labels, names, derive(seed, "audit oddity")),
+        measure_outliers(vectors, labels, names, derive(seed, "audit oddity")),
         judge_appearance(photos, reader),
     )

@@ -6,9 +6,9 @@ import pandas as pd
 
 from ndsc.auditing import markup
 from ndsc.auditing.findings import Findings
+from ndsc.auditing.issues import looks_like
 from ndsc.auditing.labels import believable, ranked, well_known
 from ndsc.auditing.markup import Card
-from ndsc.auditing.verdicts import looks_like
 from ndsc.evaluation.intervals import SIZES, size_bucket
 from ndsc.evaluation.style import counted, percent
 

@@ -11,10 +11,10 @@ import pandas as pd
 from ndsc.auditing.appearance import photo
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.labels import ranked
-from ndsc.data.catalogue import PhotoReader
-from ndsc.data.table_cache import replaced
+from ndsc.caching.tables import replaced
 from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
+from ndsc.storage.photo_reader import PhotoReader
 
 PAGE, VERDICTS = "audit.html", "audit.csv"
 TABLES = ("classes.csv", "sizes.csv", "broken.csv", "duplicates.csv", "labels.csv", "odd.csv", "appearance.csv")

@@ -4,27 +4,23 @@ import hashlib
 import json
 import logging
 import os
-import threading
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.archive import ShortRead, is_archive, open_source, read_exactly
-from ndsc.data.byte_sources import ByteSource, PlainFile
-from ndsc.data.ndsc_listings import check_archives, files_of, listing_columns, read_listings
-from ndsc.data.photo_files import check_photo_table, class_folders, read_folder, read_photo_table
-from ndsc.data.places import Place, place_of, place_signature
-from ndsc.data.rendered import render_sample
-from ndsc.data.table_cache import load_or_make
-from ndsc.data.tables import column_names, join_extra, names_beside, read_table, require_columns
+from ndsc.caching.tables import load_or_make
+from ndsc.data.folder_source import check_photo_table, class_folders, read_folder, read_photo_table
+from ndsc.data.ndsc_source import check_archives, files_of, listing_columns, read_listings
+from ndsc.data.user_tables import column_names, join_extra, names_beside, read_table, require_columns
 from ndsc.errors import UserError
+from ndsc.sample import render_sample
+from ndsc.storage.locations import Location, location_of, location_signature
 
 if TYPE_CHECKING:
-    from ndsc.config import Config, DataConfig
+    from ndsc.config.schema import Config, DataConfig
 
 log = logging.getLogger(__name__)
 
@@ -105,61 +101,13 @@ def check_data(config: "Config") -> None:
         further = column_names(Path(config.sampling.exclude).expanduser(), "sampling.exclude")
         require_columns(further, ["image_path", "exclude"], "sampling.exclude")
     if config.split.by is not None:
-        _refuse_own_column(config.split.by, given)
+        _validate_own_column(config.split.by, given)
         # The sample's columns are not known before it is rendered, which takes longer than a check may.
         if data.source != "sample":
             require_columns(names, [config.split.by], "For split.by the data")
 
 
-class PhotoReader:
-    """Reads photos out of archives, which stay open, and out of plain files. Any number of threads may read at once.
-
-    What it needs to know of a photo is in the columns archive, offset and size of a catalogue or of a manifest.
-    """
-
-    def __init__(self, cache_root: Path) -> None:
-        self._cache_root = cache_root
-        self._sources: dict[str, ByteSource] = {}
-        self._opening = threading.Lock()
-
-    def read(self, archive: str, offset: int, size: int) -> bytes:
-        """The `size` bytes at `offset` of an archive or a plain file.
-
-        Raises:
-            ShortRead: they cannot be had; says why in a few words.
-            UserError: there is no such archive.
-        """
-        if is_archive(archive):
-            return read_exactly(self._source(archive), offset, size)
-        try:
-            with closing(PlainFile(Path(archive))) as source:
-                return read_exactly(source, offset, size)
-        except OSError as error:
-            raise ShortRead(f"the file cannot be opened ({error.strerror})") from error
-
-    def close(self) -> None:
-        """Close the archives."""
-        for source in self._sources.values():
-            source.close()
-        self._sources = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _source(self, archive: str) -> ByteSource:
-        source = self._sources.get(archive)
-        if source is not None:
-            return source
-        with self._opening:
-            if archive not in self._sources:
-                self._sources[archive] = open_source(place_of(archive), self._cache_root)
-            return self._sources[archive]
-
-
-def _refuse_own_column(by: str, given: dict[str, str]) -> None:
+def _validate_own_column(by: str, given: dict[str, str]) -> None:
     """`given` is what the data's columns are called here. A column of the data that lost its name to one of ours is not
     what split.by would find under that name."""
     if by not in COLUMNS:
@@ -177,8 +125,8 @@ def _refuse_own_column(by: str, given: dict[str, str]) -> None:
         )
 
 
-def _root(data: "DataConfig") -> Place:
-    return place_of(os.path.expanduser(data.root or "."))
+def _root(data: "DataConfig") -> Location:
+    return location_of(os.path.expanduser(data.root or "."))
 
 
 def _folder(data: "DataConfig") -> Path:
@@ -202,14 +150,14 @@ def _extra(data: "DataConfig") -> Path | None:
     return path
 
 
-def _kept(root: Place, labels: str, extra: Path | None, cache_root: Path) -> Path:
+def _kept(root: Location, labels: str, extra: Path | None, cache_root: Path) -> Path:
     """Where the joined table is kept: a name that changes with every file that it depends on."""
     files = [*files_of(root, cache_root), *([] if extra is None else [extra])]
-    key = json.dumps([RULES, labels, *((str(path), place_signature(path)) for path in files)])
+    key = json.dumps([RULES, labels, *((str(path), location_signature(path)) for path in files)])
     return cache_root / "catalogues" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.arrow"
 
 
-def _load_ndsc(root: Place, labels: str, extra: Path | None, cache_root: Path) -> Catalogue:
+def _load_ndsc(root: Location, labels: str, extra: Path | None, cache_root: Path) -> Catalogue:
     """The joined table is kept: a tenth of a second later the same 666,615 listings are there again."""
 
     def make() -> tuple[pa.Table, dict[str, Any]]:

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.tables import matching_paths, read_table, require_columns
+from ndsc.data.user_tables import matching_paths, read_table, require_columns
 from ndsc.errors import UserError
 
 SETTING = "sampling.exclude"

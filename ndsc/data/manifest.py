@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from ndsc.config import SplitConfig, TestConfig
-from ndsc.data.groups import choose_groups
-from ndsc.data.lost_test import warn_of_lost_test
+from ndsc.config.schema import SplitConfig, TestConfig
+from ndsc.data.missing_test_photos import warn_missing_test_photos
+from ndsc.data.splitting import choose_groups
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -54,7 +54,7 @@ def load_manifest(path: Path) -> Manifest:
 
 
 @dataclass(frozen=True)
-class Finished:
+class ManifestResult:
     """The manifest, the photos that were set aside with the reason, and what is worth counting."""
 
     manifest: Manifest
@@ -63,17 +63,17 @@ class Finished:
     leaks_prevented: int  # of these groups, those that a split blind to them would have put on several sides
 
 
-def finish(
+def build_manifest(
     photos: pd.DataFrame, vectors: np.ndarray, groups: pd.Series, split: SplitConfig, test: TestConfig, seed: int
-) -> Finished:
+) -> ManifestResult:
     """Choose the test photos, and put every photo on one side and its copies on the same one.
 
     The order of the manifest's rows follows from the photos alone, so that equal manifests train equally.
 
     Args:
-        photos: usable photos with `role` and `difficulty` (see `ndsc.data.photos.Usable`).
+        photos: usable photos with `role` and `difficulty` (see `ndsc.data.photo_validation.ValidatedPhotos`).
         vectors: (n, d) pooled features of their plain views, from the backbone as it was loaded.
-        groups: (n,) names of their duplicate groups (see `ndsc.data.duplicates.find_duplicates`).
+        groups: (n,) names of their duplicate groups (see `ndsc.duplicates.duplicate_groups.find_duplicates`).
 
     Raises:
         UserError: fewer than two classes, a class all of whose photos were set aside or without photos to train on, or
@@ -89,14 +89,14 @@ def finish(
     aside[sound & (side == "")] = "held out to choose test photos from"
     _keep_copies_together(photos, side, aside)
     _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
-    _refuse_vanished(photos["label"], aside)
+    _validate_vanished(photos["label"], aside)
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
-    warn_of_lost_test(left_out[photos.loc[left_out.index, "role"] == "test"])
+    warn_missing_test_photos(left_out[photos.loc[left_out.index, "role"] == "test"])
     copies = int((photos["group"].value_counts() > 1).sum())
     blind = _blind_sides(photos, vectors, split, test, seed)
-    return Finished(manifest, left_out.reset_index(drop=True), copies, _divided(photos["group"], blind))
+    return ManifestResult(manifest, left_out.reset_index(drop=True), copies, _divided(photos["group"], blind))
 
 
 def _blind_sides(
@@ -182,7 +182,7 @@ def _split_at_random(photos: pd.DataFrame, side: pd.Series, used: pd.Series, sha
     side[drawn.index] = np.where(choose_groups(groups, labels, share, seed), "validation", "train")
 
 
-def _refuse_vanished(labels: pd.Series, aside: pd.Series) -> None:
+def _validate_vanished(labels: pd.Series, aside: pd.Series) -> None:
     """A class must not be left out because none of its photos is left."""
     vanished = sorted(set(labels) - set(labels[aside == ""]))
     if vanished:

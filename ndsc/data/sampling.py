@@ -14,12 +14,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.config import SamplingConfig, SplitConfig
+from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
 from ndsc.data.exclusions import Excluded, find_excluded
-from ndsc.data.groups import choose_groups, keyed_hash
-from ndsc.data.stated_test import find_listed_test
-from ndsc.data.tables import blank_to_null, require_columns
+from ndsc.data.splitting import choose_groups, keyed_hash
+from ndsc.data.test_list import find_test_list
+from ndsc.data.user_tables import blank_to_null, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -50,7 +50,7 @@ class Queue:
 
 
 @dataclass(frozen=True)
-class Draw:
+class SamplePlan:
     """All queues of a run, the difficulties that a test list states, by position in the catalogue, and what
     `sampling.exclude` keeps out of the queues (None: it was not asked for)."""
 
@@ -59,7 +59,7 @@ class Draw:
     excluded: Excluded | None = None
 
 
-def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> Draw:
+def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> SamplePlan:
     """Decide which listings to try, in which order.
 
     A listing's rank depends on the seed and its path alone (and, for a path that is listed again, on how often it came
@@ -69,10 +69,10 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
         UserError: a column or a test photo is missing, or fewer than two classes, or one without listings to train on.
     """
     rows = catalogue.rows
-    listed, free = find_listed_test(rows, sampling.test.list)
+    listed, free = find_test_list(rows, sampling.test.list)
     excluded = None if sampling.exclude is None else find_excluded(rows, sampling.exclude)
     if excluded is not None:
-        _refuse_excluded_test(rows, listed, excluded.mask)
+        _validate_excluded_test(rows, listed, excluded.mask)
         free &= ~excluded.mask
     side = _side(rows, split, derive(seed, "split"))
     if listed:
@@ -82,11 +82,11 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
     for label, mine in _in_random_order(catalogue, free, derive(seed, "sampling")):
         queues += _queues(label, mine, side[mine], sampling, split, pool_wanted)
-    _refuse_without_training(catalogue.classes, queues)
-    return Draw(tuple(queues), listed, excluded)
+    _validate_without_training(catalogue.classes, queues)
+    return SamplePlan(tuple(queues), listed, excluded)
 
 
-def _refuse_excluded_test(rows: pa.Table, listed: dict[int, str], mask: np.ndarray) -> None:
+def _validate_excluded_test(rows: pa.Table, listed: dict[int, str], mask: np.ndarray) -> None:
     """A test that lost its hard photos by the way would flatter."""
     both = [at for at in listed if mask[at]]
     if both:
@@ -180,7 +180,7 @@ def _pool(sampling: SamplingConfig, available: int) -> int:
     return min(sampling.test.pool, max(sampling.test.per_class, available // 10), available // 2)
 
 
-def _refuse_without_training(classes: tuple[str, ...], queues: list[Queue]) -> None:
+def _validate_without_training(classes: tuple[str, ...], queues: list[Queue]) -> None:
     trained = {
         queue.label
         for queue in queues

@@ -19,7 +19,7 @@ def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: Callable[
     copies with the same bytes.
 
     Args:
-        members, pairs: see `ndsc.data.duplicates.Duplicates`.
+        members, pairs: see `ndsc.duplicates.duplicate_groups.Duplicates`.
         photo: gives the pixels (height, width, 3) of a row of `members`.
     """
     weakest: dict[str, int] = pairs[pairs["joined"]].groupby("group")["inliers"].min().to_dict()

@@ -12,7 +12,7 @@ import hydra.utils
 import keras
 import numpy as np
 
-from ndsc.config import BackboneConfig
+from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights
 from ndsc.seeds import derive

@@ -2,8 +2,8 @@
 
 import keras
 
-from ndsc.config import HeadConfig
-from ndsc.data.images import resizer
+from ndsc.config.schema import HeadConfig
+from ndsc.data.decoding import resizer
 from ndsc.model.backbone import Backbone, Cut
 
 

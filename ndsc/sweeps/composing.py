@@ -12,7 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from ndsc.config import typed
+from ndsc.config.schema import typed
 from ndsc.sweeps.job import Job
 
 
@@ -60,8 +60,8 @@ class ComposingSweeper(Sweeper):
             UserError: the configuration is wrong, or its data is not there.
         """
         # Hydra imports this file at every start; what this needs takes a while.
-        from ndsc.data.identity import data_digest, naming_data
-        from ndsc.run_key import training_key
+        from ndsc.config.run_key import training_key
+        from ndsc.data.data_digest import data_digest, naming_data
 
         written = [f"{key}={value}" for key, value in chosen.items()]
         config = typed(self._composed(same, written))

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ndsc.config import Config
+from ndsc.config.schema import Config
 
 
 @dataclass(frozen=True)

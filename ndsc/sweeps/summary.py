@@ -5,9 +5,9 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ndsc.evaluation.recorded_run import RecordedRun
-from ndsc.evaluation.sweep_figures import all_curves, parallel_coordinates
+from ndsc.comparison.sweep_figures import all_curves, parallel_coordinates
 from ndsc.sweeps.job import Job
+from ndsc.tracking.recorded_run import RecordedRun
 
 METRICS = (
     "best/val_accuracy",

@@ -11,17 +11,17 @@ from hydra.core.utils import JobStatus
 from hydra.plugins.launcher import Launcher
 from omegaconf import DictConfig
 
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned, UserError
-from ndsc.evaluation.recorded_run import RecordedRun
-from ndsc.model.weights import MAKESHIFT, locate_weights
+from ndsc.model.weights import RANDOM_FALLBACK, locate_weights
 from ndsc.process import usable_cores
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
-from ndsc.tracking.processes import HOST, host
+from ndsc.tracking.recorded_run import RecordedRun
 from ndsc.tracking.run import NoRun, Run, ending_status, start_run
 from ndsc.tracking.signals import signals_held_off, sigterm_raises
+from ndsc.tracking.stale_runs import HOST, host
 from ndsc.tracking.sweep_runs import KIND, METRIC, SWEEP, SweepRuns
 
 log = logging.getLogger(__name__)
@@ -108,13 +108,13 @@ class Sweep:
     def _would_be(self, run: RecordedRun, job: Job) -> bool:
         """Whether the job would come to this run again: one on random weights, for want of ImageNet's, is done only as
         long as those still cannot be had."""
-        if run.tags.get("weights") != MAKESHIFT:
+        if run.tags.get("weights") != RANDOM_FALLBACK:
             return True
         backbone = job.config.backbone
         if backbone.name not in self._origins:  # to find out may take as long as a network stays silent
             found = locate_weights(backbone, random_will_do=True, fetch_classifier=Path, threads=job.config.threads)
             self._origins[backbone.name] = found.origin
-        return self._origins[backbone.name] == MAKESHIFT
+        return self._origins[backbone.name] == RANDOM_FALLBACK
 
     def given_up_before(self, jobs: Sequence[Job]) -> None:
         """Count these in, which an earlier start of the same command pruned."""

@@ -14,7 +14,7 @@ import psutil
 
 from ndsc.process import usable_cores
 from ndsc.tracking.gpu import gpu_names, visible_gpus
-from ndsc.tracking.record import Run
+from ndsc.tracking.run_interface import Run
 
 MAIN_PACKAGES = (
     "tensorflow",

@@ -15,9 +15,9 @@ import yaml
 from omegaconf import OmegaConf
 
 from ndsc.errors import UserError
-from ndsc.evaluation.recorded_run import RecordedRun
 from ndsc.tracking.mlflow_settings import impatient, quiet_mlflow
 from ndsc.tracking.query import earlier_runs_uri, find_run
+from ndsc.tracking.recorded_run import RecordedRun
 from ndsc.tracking.store import StoreSettings
 from ndsc.tracking.unlogged import differing
 

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
 from ndsc.tracking.mlflow_settings import impatient
-from ndsc.tracking.record import Run
-from ndsc.tracking.unsent import keep_bytes, keep_file, keep_line, unsent_folder
+from ndsc.tracking.offline_buffer import keep_bytes, keep_file, keep_line, unsent_folder
+from ndsc.tracking.run_interface import Run
 
 if TYPE_CHECKING:
     import pandas

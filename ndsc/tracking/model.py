@@ -10,7 +10,7 @@ from pathlib import Path
 import keras
 
 import ndsc
-from ndsc.tracking.record import Run
+from ndsc.tracking.run_interface import Run
 
 CLASSIFIER = "classifier.keras"
 REQUIRED = ("tensorflow", "keras", "mlflow", "numpy", "pandas", "pillow")

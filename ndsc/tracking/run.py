@@ -5,14 +5,14 @@ import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned
-from ndsc.tracking.hardware import HardwareMonitor
 from ndsc.tracking.mlflow_run import MlflowRun
-from ndsc.tracking.processes import end_dead_runs, process_tags
-from ndsc.tracking.record import NoRun, Run
+from ndsc.tracking.run_interface import NoRun, Run
 from ndsc.tracking.signals import Terminated, signals_come_first, signals_held_off, sigterm_raises
+from ndsc.tracking.stale_runs import end_dead_runs, process_tags
 from ndsc.tracking.store import Store, local_root, open_store
+from ndsc.tracking.system_metrics import SystemMetricsMonitor
 
 __all__ = ["NoRun", "Run", "start_run"]
 
@@ -42,7 +42,7 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left
         # A signal between the creation of the run and the promise to end it would leave it RUNNING.
         with signals_held_off():
             run = _create(store, tracking, tracking.run_name or name, tags)
-            hardware = HardwareMonitor(tracking.sampling_seconds, run.log_points)
+            hardware = SystemMetricsMonitor(tracking.sampling_seconds, run.log_points)
             ending.push(lambda _kind, error, _trace: _close(run, hardware, error, left))
         hardware.start()
         with signals_come_first():
@@ -67,7 +67,7 @@ def _create(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str
     return MlflowRun(store.client, active.info.run_id, local_root(tracking))
 
 
-def _close(run: MlflowRun, hardware: HardwareMonitor, error: BaseException | None, left: str) -> None:
+def _close(run: MlflowRun, hardware: SystemMetricsMonitor, error: BaseException | None, left: str) -> None:
     status = left if error is None else ending_status(error)
     with signals_held_off():
         try:

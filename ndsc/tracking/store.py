@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.process import environment
 from ndsc.tracking.mlflow_settings import impatient, patient, quiet_mlflow

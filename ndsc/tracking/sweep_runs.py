@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from ndsc.config import TrackingConfig
-from ndsc.evaluation.recorded_run import RecordedRun
+from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.history import recorded
-from ndsc.tracking.processes import end_dead_runs
+from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.stale_runs import end_dead_runs
 from ndsc.tracking.store import Store, open_store
 
 KEY, KIND, SWEEP = "ndsc.key", "ndsc.kind", "ndsc.sweep"

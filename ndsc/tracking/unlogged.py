@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ndsc.invocation import PLACES
-from ndsc.run_key import CALLBACK_PLACES
+from ndsc.config.hydra_job import PLACES
+from ndsc.config.run_key import CALLBACK_PLACES
 
 # Dictionaries of library objects: what one of them lacks is a difference. Elsewhere it is a setting that an older
 # version did not have yet.

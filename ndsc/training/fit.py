@@ -9,15 +9,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from ndsc.config import TrainingConfig
+from ndsc.config.instantiate import build
+from ndsc.config.schema import TrainingConfig
 from ndsc.errors import UserError
-from ndsc.library import build
+from ndsc.features.feature_extractor import MultiViewFeatures
 from ndsc.terminal import progress
+from ndsc.training.batching import SplitData, by_epoch, in_batches, judged_at_once, make_gather, schedule
 from ndsc.training.callbacks import KeepBest, Report
-from ndsc.training.features import ViewedFeatures
-from ndsc.training.feed import Side, by_epoch, gathering, in_batches, judged_at_once, schedule
-from ndsc.training.unfinished import Unfinished
-from ndsc.training.whole_epochs import take_whole_epochs
+from ndsc.training.graph_epochs import use_graph_epochs
+from ndsc.training.resume import ResumeState
 
 History = dict[str, list[float]]
 
@@ -32,8 +32,8 @@ class Fitted:
 
 def fit(
     model: keras.Model,
-    train: Side,
-    validation: Side,
+    train: SplitData,
+    validation: SplitData,
     training: TrainingConfig,
     optimizer: Mapping[str, Any],
     callbacks: Mapping[str, Any],
@@ -63,7 +63,7 @@ def fit(
         steps_per_execution=_steps(train, training),
     )
     best = KeepBest()
-    kept = Unfinished(unfinished, best) if unfinished is not None else None
+    kept = ResumeState(unfinished, best) if unfinished is not None else None
     history: History = {}
     with progress("fit", total=training.epochs, unit="epochs") as advance:
 
@@ -99,7 +99,7 @@ def fit(
     return Fitted(history, best.epoch)
 
 
-def predict(model: keras.Model, features: ViewedFeatures, batch_size: int) -> np.ndarray:
+def predict(model: keras.Model, features: MultiViewFeatures, batch_size: int) -> np.ndarray:
     """(n, classes) float32 probabilities of the plain photos."""
     count, batch_size = features.shape[0], judged_at_once(features, batch_size)
     batches = [np.arange(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
@@ -112,17 +112,17 @@ def predict(model: keras.Model, features: ViewedFeatures, batch_size: int) -> np
 
 
 def _fed(
-    model: keras.Model, train: Side, validation: Side, training: TrainingConfig, seed: int, first: int
+    model: keras.Model, train: SplitData, validation: SplitData, training: TrainingConfig, seed: int, first: int
 ) -> dict[str, Any]:
     """The data for `model.fit`, from epoch number `first` on."""
     classes = model.output_shape[-1]
     photos, views = (shown[first:] for shown in schedule(train, training.epochs, seed))
     plain = np.arange(len(validation.labels), dtype=np.int32)[None]
     at_once = judged_at_once(validation.features, training.batch_size)
-    gather_train = gathering(train, training, classes, weighted=True)
-    gather_plain = gathering(validation, training, classes, weighted=False)
+    gather_train = make_gather(train, training, classes, weighted=True)
+    gather_plain = make_gather(validation, training, classes, weighted=False)
     if train.in_memory and validation.in_memory:
-        take_whole_epochs(model, gather_train, gather_plain, training.batch_size, at_once)
+        use_graph_epochs(model, gather_train, gather_plain, training.batch_size, at_once)
         return {
             "x": by_epoch(photos, views),
             "steps_per_epoch": 1,
@@ -135,7 +135,7 @@ def _fed(
     }
 
 
-def _steps(train: Side, training: TrainingConfig) -> int:
+def _steps(train: SplitData, training: TrainingConfig) -> int:
     return math.ceil(len(train.labels) / training.batch_size)
 
 

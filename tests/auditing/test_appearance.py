@@ -7,10 +7,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from ndsc.auditing.appearance import judge_appearance, photo
+from ndsc.auditing.issues import CERTAINLY_BLANK
 from ndsc.auditing.sharpness import BLURRED, sharpness
-from ndsc.auditing.verdicts import CERTAINLY_BLANK
-from ndsc.data.catalogue import PhotoReader
-from ndsc.data.rendered import render_sample
+from ndsc.sample import render_sample
+from ndsc.storage.photo_reader import PhotoReader
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 
 from ndsc.auditing.evidence import choose_fitted, choose_folds, predict_out_of_fold
 from ndsc.auditing.labels import examine_labels, judge_labels, ranked
-from ndsc.config import Config
+from ndsc.config.schema import Config
 
 
 def separable(photos: int, classes: int = 3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -157,14 +157,15 @@ def test_the_first_photos_hold_nearly_all_flipped_labels_of_real_photos(
 
 def features_of(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, class numbers and contents of all photos that can be used."""
-    from ndsc.data.catalogue import PhotoReader, load_catalogue
-    from ndsc.data.photos import find_usable
+    from ndsc.data.catalogue import load_catalogue
+    from ndsc.data.photo_validation import validate_photos
     from ndsc.data.sampling import draw
-    from ndsc.model.engine import choose_engine
-    from ndsc.model.kept import obtain_backbone
+    from ndsc.features.views import Policy
+    from ndsc.model.backbone_cache import obtain_backbone
+    from ndsc.model.engines import choose_engine
     from ndsc.model.weights import Weights, locate_weights
-    from ndsc.training.phases import Study
-    from ndsc.training.views import Policy
+    from ndsc.storage.photo_reader import PhotoReader
+    from ndsc.training.finetuning import Study
 
     def no_run(run: str) -> Path:
         raise AssertionError(run)
@@ -176,6 +177,6 @@ def features_of(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         study = Study(config, obtain_backbone(config, weights), choice, Policy(config.augmentation), reader)
         catalogue = load_catalogue(config.data, cache)
         drawn = draw(catalogue, config.sampling, config.split, config.seed)
-        photos = find_usable(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
+        photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
         vectors = study.frozen_part("all").features(photos, [0]).rows[0][:]
     return vectors, pd.Categorical(photos["label"]).codes.astype(np.int64), photos["content"].to_numpy(dtype=object)

@@ -1,4 +1,4 @@
-"""Verdicts, page and tables of findings that are planted."""
+"""ValidationCache, page and tables of findings that are planted."""
 
 import io
 from html.parser import HTMLParser
@@ -10,9 +10,9 @@ import pytest
 
 from ndsc.auditing.copies import find_copies
 from ndsc.auditing.findings import Findings
+from ndsc.auditing.issues import COLUMNS, verdict_table, with_excluded
 from ndsc.auditing.page import Page
 from ndsc.auditing.report import FILES, check_folder, tables, write_report
-from ndsc.auditing.verdicts import COLUMNS, verdict_table, with_excluded
 from ndsc.errors import UserError
 
 # 2 to 4 show the same picture; 2 and 3 have the same bytes.

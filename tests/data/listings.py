@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ndsc.config import SamplingConfig, SplitConfig, TestConfig
+from ndsc.config.schema import SamplingConfig, SplitConfig, TestConfig
 from ndsc.data.catalogue import Catalogue
 
 

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.config import DataConfig
-from ndsc.data.archive import ShortRead
-from ndsc.data.catalogue import Catalogue, PhotoReader, check_data, load_catalogue
+from ndsc.config.schema import DataConfig
+from ndsc.data.catalogue import Catalogue, check_data, load_catalogue
 from ndsc.errors import UserError
-from tests.data.archives import content, tar_bytes
+from ndsc.storage.archive import ShortRead
+from ndsc.storage.photo_reader import PhotoReader
+from tests.storage.archives import content, tar_bytes
 
 LISTED = {"beauty": "abc", "fashion": "def", "mobile": "gh"}
 

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.data.catalogue import PhotoReader
-from ndsc.data.duplicates import find_duplicates
-from ndsc.data.manifest import Finished, Manifest, finish, load_manifest
-from ndsc.data.photos import find_usable
+from ndsc.data.manifest import Manifest, ManifestResult, build_manifest, load_manifest
+from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.duplicates.duplicate_groups import find_duplicates
 from ndsc.errors import UserError
-from tests.data.encoded import jpeg
+from ndsc.storage.photo_reader import PhotoReader
 from tests.data.listings import photo_catalogue, sampling, split
+from tests.encoded import jpeg
 
 TEST = sampling(test=3).test
 
@@ -23,7 +23,7 @@ def content(name: str) -> str:
 
 
 def photos_of(rows: list[tuple[str, str, str]], **columns: object) -> pd.DataFrame:
-    """Usable photos of (what is on it, label, role); what is on it is its content."""
+    """ValidatedPhotos photos of (what is on it, label, role); what is on it is its content."""
     shown, labels, roles = zip(*rows, strict=True)
     table = pd.DataFrame(
         {
@@ -57,11 +57,13 @@ def copies(photos: pd.DataFrame, duplicates: str = "exact") -> pd.Series:
     return find_duplicates(photos, random_vectors(photos), duplicates, PhotoReader(Path()), Path()).groups
 
 
-def finished(rows: list[tuple[str, str, str]], test=TEST, seed: int = 0, groups=None, **settings: str) -> Finished:
+def finished(
+    rows: list[tuple[str, str, str]], test=TEST, seed: int = 0, groups=None, **settings: str
+) -> ManifestResult:
     photos = photos_of(rows)
     asked = split(**settings)
     groups = copies(photos, asked.duplicates) if groups is None else pd.Series(groups)
-    return finish(photos, random_vectors(photos), groups, asked, test, seed)
+    return build_manifest(photos, random_vectors(photos), groups, asked, test, seed)
 
 
 def shown(manifest: Manifest, side: str) -> set[str]:
@@ -73,7 +75,7 @@ def sizes(manifest: Manifest) -> Counter:
     return Counter(manifest.rows["split"])
 
 
-def reasons(result: Finished) -> Counter:
+def reasons(result: ManifestResult) -> Counter:
     return Counter(result.set_aside["reason"])
 
 
@@ -107,7 +109,7 @@ def test_three_test_photos_are_at_the_10th_50th_and_90th_percentile_of_distance_
         vectors[mine] = centre
         in_pool = np.flatnonzero(mine & (photos["role"] == "pool").to_numpy())
         vectors[in_pool, 1] += np.random.default_rng(0).permutation(31)
-    manifest = finish(photos, vectors, copies(photos), split(), TEST, 0).manifest
+    manifest = build_manifest(photos, vectors, copies(photos), split(), TEST, 0).manifest
     distance = dict(zip(photos["content"], vectors[:, 1] - vectors[:, 0], strict=True))
     for _, chosen in manifest.of("test").groupby("label"):
         found = {row.difficulty: distance[row.content] for row in chosen.itertuples()}
@@ -144,7 +146,7 @@ def test_a_photo_that_stands_twice_in_the_pool_is_tested_once():
 def test_listed_test_photos_keep_their_difficulties_and_no_others_are_chosen():
     photos = photos_of([("x", "a", "test"), ("y", "b", "test"), *many(pool=0)])
     photos.loc[:1, "difficulty"] = ["hard", "odd"]
-    manifest = finish(photos, random_vectors(photos), copies(photos), split(), TEST, 0).manifest
+    manifest = build_manifest(photos, random_vectors(photos), copies(photos), split(), TEST, 0).manifest
     assert manifest.of("test").set_index("content")["difficulty"].to_dict() == {
         content("x"): "hard",
         content("y"): "odd",
@@ -218,7 +220,7 @@ def test_a_photo_under_two_labels_is_set_aside_with_all_its_copies():
 def test_a_photo_under_two_labels_is_no_test_photo_and_a_warning_names_it(caplog: pytest.LogCaptureFixture):
     photos = photos_of([*many(pool=0), ("x", "a", "test"), ("x", "b", "sample"), ("y", "a", "test")])
     photos.loc[photos["role"] == "test", "difficulty"] = "easy"
-    result = finish(photos, random_vectors(photos), copies(photos), split(), TEST, 0)
+    result = build_manifest(photos, random_vectors(photos), copies(photos), split(), TEST, 0)
     assert result.manifest.of("test")["content"].tolist() == [content("y")]
     (warning,) = (record.getMessage() for record in caplog.records)
     lost = photos.loc[photos["role"] == "test", "image_path"].iloc[0]
@@ -348,8 +350,8 @@ def test_the_order_of_rows_follows_from_the_photos_alone():
     photos = photos_of(many())
     vectors = random_vectors(photos)
     order = np.random.default_rng(0).permutation(len(photos))
-    one = finish(photos, vectors, copies(photos), split(), TEST, 0).manifest
-    other = finish(photos.iloc[order], vectors[order], copies(photos.iloc[order]), split(), TEST, 0).manifest
+    one = build_manifest(photos, vectors, copies(photos), split(), TEST, 0).manifest
+    other = build_manifest(photos.iloc[order], vectors[order], copies(photos.iloc[order]), split(), TEST, 0).manifest
     pd.testing.assert_frame_equal(one.rows, other.rows)
 
 
@@ -371,8 +373,8 @@ def test_no_exact_copy_of_a_test_photo_is_trained_on_or_validated_on(tmp_path: P
     for seed in range(3):
         drawn = draw(catalogue, asked, split(), seed)
         with PhotoReader(tmp_path) as reader:
-            usable = find_usable(catalogue, drawn, reader, tmp_path, 0.0).photos
-        result = finish(usable, random_vectors(usable), copies(usable), split(), asked.test, seed)
+            usable = validate_photos(catalogue, drawn, reader, tmp_path, 0.0).photos
+        result = build_manifest(usable, random_vectors(usable), copies(usable), split(), asked.test, seed)
         content_of = {side: set(result.manifest.of(side)["content"]) for side in ("train", "validation", "test")}
         assert len(content_of["test"]) == 6
         assert not content_of["test"] & (content_of["train"] | content_of["validation"])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.config import SamplingConfig, SplitConfig
+from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.sampling import Draw, Queue, draw
+from ndsc.data.sampling import Queue, SamplePlan, draw
 from ndsc.errors import UserError
 from tests.data.listings import catalogue_of, sampling, split
 
@@ -19,7 +19,7 @@ def listings(sizes: dict[str, int] = SIZES) -> list[tuple[str, str]]:
     return [(f"{label}/{number}.jpg", label) for label, count in sizes.items() for number in range(count)]
 
 
-def drawn(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int = 0) -> Draw:
+def drawn(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int = 0) -> SamplePlan:
     """A draw, after a look whether each listing stands in one queue at most."""
     made = draw(catalogue, sampling, split, seed)
     positions = np.concatenate([queue.order for queue in made.queues])
@@ -27,7 +27,7 @@ def drawn(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, se
     return made
 
 
-def front(catalogue: Catalogue, made: Draw) -> dict[str, list[str]]:
+def front(catalogue: Catalogue, made: SamplePlan) -> dict[str, list[str]]:
     """Paths that are taken for each role when every photo is sound."""
     paths, taken = catalogue.rows.column("image_path").to_pylist(), {}
     for queue in made.queues:
@@ -38,13 +38,13 @@ def front(catalogue: Catalogue, made: Draw) -> dict[str, list[str]]:
     return taken
 
 
-def counts(catalogue: Catalogue, made: Draw) -> dict[str, Counter]:
+def counts(catalogue: Catalogue, made: SamplePlan) -> dict[str, Counter]:
     """How many of each class have each role."""
     roles = front(catalogue, made).items()
     return {role: Counter(path.split("/")[0] for path in paths) for role, paths in roles if paths}
 
 
-def order(catalogue: Catalogue, made: Draw, label: str) -> list[str]:
+def order(catalogue: Catalogue, made: SamplePlan, label: str) -> list[str]:
     """The paths of a class, best first."""
     paths = catalogue.rows.column("image_path").to_pylist()
     return [paths[at] for queue in made.queues if queue.label == label for at in queue.order]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.data.rendered import render_sample
+from ndsc.sample import render_sample
 from tests.conftest import TINY
 
 # What takes seconds and is tested elsewhere is left out.

@@ -10,7 +10,7 @@ import pytest
 
 from experiments.benchmarks.duplicates import run, unplanted
 from experiments.benchmarks.reposts import KINDS
-from ndsc.data.duplicates import Duplicates
+from ndsc.duplicates.duplicate_groups import Duplicates
 from tests.experiments.conftest import QUICK
 
 

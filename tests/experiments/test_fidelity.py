@@ -11,7 +11,7 @@ from experiments.benchmarks.command_line import configured
 from experiments.benchmarks.fidelity import Found, compare_features, reported, run
 from experiments.benchmarks.report import Report, Row
 from ndsc.data.manifest import Manifest
-from ndsc.training.features import ViewedFeatures
+from ndsc.features.feature_extractor import MultiViewFeatures
 
 
 def rows(report: Report) -> dict[str, Row]:
@@ -30,7 +30,7 @@ def test_ours_equals_keras_and_a_further_seed_computes_only_what_is_unseen(tiny)
 
 def giving(features: dict[int, np.ndarray]) -> Any:
     """What stands for a study whose frozen part gives these features by view."""
-    part = SimpleNamespace(features=lambda rows, views: ViewedFeatures({view: features[view] for view in views}))
+    part = SimpleNamespace(features=lambda rows, views: MultiViewFeatures({view: features[view] for view in views}))
     config = SimpleNamespace(backbone=SimpleNamespace(freeze="all"), augmentation=SimpleNamespace(views=2))
     return SimpleNamespace(config=config, frozen_part=lambda line: part)
 

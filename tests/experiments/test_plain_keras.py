@@ -9,11 +9,12 @@ import pytest
 
 from experiments.benchmarks.command_line import configured
 from experiments.benchmarks.plain_keras import recipe, run
-from ndsc.config import Config
-from ndsc.data.catalogue import PhotoReader, load_catalogue
-from ndsc.data.manifest import finish
-from ndsc.data.photos import find_usable
+from ndsc.config.schema import Config
+from ndsc.data.catalogue import load_catalogue
+from ndsc.data.manifest import build_manifest
+from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.storage.photo_reader import PhotoReader
 
 
 @pytest.fixture
@@ -22,8 +23,12 @@ def manifest(tiny, tmp_path: Path) -> Path:
     cache = Path(config.cache.root)
     catalogue = load_catalogue(config.data, cache)
     with PhotoReader(cache) as reader:
-        photos = find_usable(catalogue, draw(catalogue, config.sampling, config.split, 0), reader, cache, 0.0).photos
-    finished = finish(photos, np.zeros((len(photos), 1)), photos["content"], config.split, config.sampling.test, 0)
+        photos = validate_photos(
+            catalogue, draw(catalogue, config.sampling, config.split, 0), reader, cache, 0.0
+        ).photos
+    finished = build_manifest(
+        photos, np.zeros((len(photos), 1)), photos["content"], config.split, config.sampling.test, 0
+    )
     finished.manifest.save(tmp_path / "manifest.parquet")
     return tmp_path / "manifest.parquet"
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from experiments.benchmarks.reposts import KINDS, plant, repost
-from ndsc.config import DataConfig
+from ndsc.config.schema import DataConfig
 from ndsc.data.catalogue import load_catalogue
 
 

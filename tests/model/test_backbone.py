@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from ndsc.config import Config
+from ndsc.config.schema import Config
 from ndsc.errors import UserError
 from ndsc.model.backbone import Backbone, build_backbone, cut, digest_of, find_lines
 from ndsc.model.weights import Weights

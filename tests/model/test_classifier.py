@@ -7,8 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from ndsc.config import HeadConfig
-from ndsc.data.images import resizer
+from ndsc.config.schema import HeadConfig
+from ndsc.data.decoding import resizer
 from ndsc.model.backbone import Backbone, cut, digest_of
 from ndsc.model.classifier import assemble, build_head, build_trainable
 from tests.model.networks import tiny_backbone

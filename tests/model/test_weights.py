@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.config import BackboneConfig, Config
+from ndsc.caching.locks import alone
+from ndsc.config.schema import BackboneConfig, Config
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights, locate_weights
 from ndsc.startup import start_tensorflow
-from ndsc.training.store.locks import alone
 
 
 def locate(backbone: BackboneConfig, random_will_do: bool) -> Weights:

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from ndsc.data.rendered import render_sample
+from ndsc.sample import render_sample
 from tests.conftest import TINY
 
 # What takes seconds and is tested elsewhere is left out: OpenVINO's export.

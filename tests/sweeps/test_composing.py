@@ -13,8 +13,8 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
-from ndsc.config import CONFIG_FOLDER, register, typed
-from ndsc.run_key import run_key
+from ndsc.config.run_key import run_key
+from ndsc.config.schema import CONFIG_FOLDER, register, typed
 from ndsc.sweeps.composing import ComposingSweeper
 
 SAME = ("+experiment=baseline", "head=mlp", "tracking=off")

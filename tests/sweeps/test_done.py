@@ -7,13 +7,13 @@ import pytest
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import OmegaConf
 
-from ndsc.config import BackboneConfig, Config
+from ndsc.config.schema import BackboneConfig, Config
 from ndsc.errors import UserError
-from ndsc.evaluation.recorded_run import RecordedRun
-from ndsc.model.weights import MAKESHIFT, Weights
+from ndsc.model.weights import RANDOM_FALLBACK, Weights
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.sweep import Outcome, Sweep, _goes_on
-from ndsc.tracking.processes import HOST, host
+from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.stale_runs import HOST, host
 
 
 class Counting:
@@ -37,7 +37,7 @@ def sweep_with(weights: str) -> tuple[Sweep, Counting]:
     return sweep, launcher
 
 
-@pytest.mark.parametrize(("now", "launched"), [(MAKESHIFT, 0), ("imagenet", 2)])
+@pytest.mark.parametrize(("now", "launched"), [(RANDOM_FALLBACK, 0), ("imagenet", 2)])
 def test_what_ran_on_random_weights_is_done_only_as_long_as_imagenet_s_cannot_be_had(
     configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, now: str, launched: int
 ):
@@ -48,7 +48,7 @@ def test_what_ran_on_random_weights_is_done_only_as_long_as_imagenet_s_cannot_be
         return Weights("either", now)
 
     monkeypatch.setattr("ndsc.sweeps.sweep.locate_weights", locate)
-    sweep, launcher = sweep_with(MAKESHIFT)
+    sweep, launcher = sweep_with(RANDOM_FALLBACK)
     sweep.launch([Job([], {}, configured(), key) for key in ("one", "two")])
     assert len(launcher.launched) == launched
     assert asked == ["resnet50"]  # once: a silent network is waited for

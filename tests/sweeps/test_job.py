@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ndsc.config import Config
+from ndsc.config.schema import Config
 from ndsc.sweeps.job import Job
 
 

@@ -9,7 +9,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState
 
 from hydra_plugins.ndsc_optuna import OptunaSweeper
-from ndsc.config import Config
+from ndsc.config.schema import Config
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.search import distribution, finished, open_study, tell, was_pruned
 from ndsc.sweeps.sweep import Outcome

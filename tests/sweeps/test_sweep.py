@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ndsc.training.store.segments import INDEX, read_records
+from ndsc.features.store.segments import INDEX, read_records
 from tests.sweeps.conftest import BARE, SweepPlace
 
 

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.store import create_store
 
 

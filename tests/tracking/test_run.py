@@ -15,7 +15,7 @@ from ndsc.tracking.signals import Terminated
 # What a training looks like from outside: it says that it is at work, then works for a long time.
 WORKER = """
 import os, sys, time
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.run import start_run
 
 assert "mlflow" not in sys.modules, "mlflow is imported before a run starts"

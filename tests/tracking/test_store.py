@@ -12,7 +12,7 @@ from ndsc.tracking.run import start_run
 from ndsc.tracking.store import IGNORE_RULES, create_store, store_uri
 
 RECORDER = """
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.run import start_run
 
 settings = TrackingConfig("local", "together", "mlruns", "none", False, sampling_seconds=0.2)
@@ -23,7 +23,7 @@ with start_run(settings, "process", {}) as run:
 
 CREATOR = """
 import sys
-from ndsc.config import TrackingConfig
+from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.store import create_store
 
 create_store(TrackingConfig("local", "ndsc", sys.argv[1], "none", False, sampling_seconds=1.0))

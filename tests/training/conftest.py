@@ -10,13 +10,13 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from ndsc.config import Config
-from ndsc.data.catalogue import PhotoReader
-from ndsc.model.engine import choose_engine
-from ndsc.model.kept import obtain_backbone
+from ndsc.config.schema import Config
+from ndsc.features.views import Policy
+from ndsc.model.backbone_cache import obtain_backbone
+from ndsc.model.engines import choose_engine
 from ndsc.model.weights import Weights
-from ndsc.training.phases import Study
-from ndsc.training.views import Policy
+from ndsc.storage.photo_reader import PhotoReader
+from ndsc.training.finetuning import Study
 from tests.conftest import TINY
 
 LABELS = ("dark", "light")

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 
-from ndsc.config import Config, TrainingConfig
+from ndsc.config.schema import Config, TrainingConfig
 from ndsc.errors import UserError
-from ndsc.training.features import ViewedFeatures
-from ndsc.training.feed import Side
+from ndsc.features.feature_extractor import MultiViewFeatures
+from ndsc.training.batching import SplitData
 from ndsc.training.fit import Fitted, fit, predict
 from tests.training.sides import side
 
@@ -94,7 +94,7 @@ def test_label_smoothing_raises_the_best_possible_loss(training: TrainingConfig)
 def test_balanced_class_weights_weigh_a_rare_class_up(training: TrainingConfig):
     random = np.random.default_rng(0)
     labels = (np.arange(40) % 10 == 0).astype(np.int32)
-    rare = Side(ViewedFeatures({0: random.normal(0, 1, (40, 8)).astype(np.float16)}), labels)
+    rare = SplitData(MultiViewFeatures({0: random.normal(0, 1, (40, 8)).astype(np.float16)}), labels)
 
     def mean_probability(class_weights: str) -> float:
         model = head()
@@ -113,6 +113,6 @@ def test_maps_too_large_for_memory_are_read_from_where_they_lie(
     training: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ):
     _, in_memory = fitted(training)
-    monkeypatch.setattr("ndsc.training.feed.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("ndsc.training.batching.IN_MEMORY_BYTES", 0)
     _, from_disk = fitted(training)
     assert from_disk == in_memory

@@ -13,10 +13,10 @@ import pytest
 from ndsc.data.manifest import Manifest
 from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.results import summarize
-from ndsc.training import phases
-from ndsc.training.features import FrozenPart
-from ndsc.training.feed import Side
-from ndsc.training.phases import Study, train_phases
+from ndsc.features.feature_extractor import FeatureExtractor
+from ndsc.training import finetuning as phases
+from ndsc.training.batching import SplitData
+from ndsc.training.finetuning import Study, train_phases
 from tests.training.conftest import LABELS
 
 SPLITS = {"train": range(24), "validation": range(24, 36), "test": range(36, 44)}
@@ -96,11 +96,11 @@ def test_nothing_but_the_verdict_on_the_test_depends_on_it_nor_what_is_learned_o
         assert all(one == other for one, other in epochs)
 
 
-def handing_out_the_test(as_split: str) -> Callable[[FrozenPart, Manifest, str], Side]:
+def handing_out_the_test(as_split: str) -> Callable[[FeatureExtractor, Manifest, str], SplitData]:
     """A step like that of `phases`, but with a leak: test photos stand in for the last ones of this split."""
     honest = phases._side
 
-    def leaking(part: FrozenPart, manifest: Manifest, split: str) -> Side:
+    def leaking(part: FeatureExtractor, manifest: Manifest, split: str) -> SplitData:
         if split == as_split:
             rows, test = manifest.of(split), manifest.of("test").assign(split=split)
             manifest = replace(manifest, rows=pd.concat([rows.iloc[: -len(test)], test]))

@@ -1,0 +1,1 @@
+"""How anything is stored on disk between runs: atomic writes, file locks, tables, exported networks."""

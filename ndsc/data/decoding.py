@@ -1,0 +1,157 @@
+"""From encoded bytes to pixels: those of TensorFlow alone, the same ones in training and in the saved model."""
+
+import io
+
+import keras
+import numpy as np
+import PIL
+import tensorflow as tf
+from PIL import Image
+
+from ndsc.storage.image_header import Header, Unusable, inspect
+
+# Part of the key of whatever is remembered of a photo: another decoder, or other rules, may decide otherwise.
+DECODER = f"tensorflow-{tf.__version__} pillow-{PIL.__version__} rules-2"
+
+
+def decodable(data: bytes, format: str, animated: bool) -> tuple[bytes, str]:
+    """The photo's data and format as `decode` takes them.
+
+    TensorFlow takes the palette of a BMP for shades of grey, decodes all frames of a GIF at once, without its
+    transparency, and no animated WebP: Pillow turns all three, which are rare, into PNGs of the same pixels.
+
+    Raises:
+        Unusable: the data behind the header is damaged.
+    """
+    if format not in ("bmp", "gif") and not (format == "webp" and animated):
+        return data, format
+    lossless = io.BytesIO()
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            mode = "RGBA" if image.has_transparency_data else "RGB"
+            image.convert(mode).save(lossless, "PNG", compress_level=1)
+    except Exception as error:  # almost anything
+        raise Unusable("cut off or damaged") from error
+    return lossless.getvalue(), "png"
+
+
+SIGNATURE = [
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([], tf.string),
+    tf.TensorSpec([], tf.int32),
+    tf.TensorSpec([], tf.bool),
+]
+
+
+@tf.function(input_signature=SIGNATURE)
+def decode(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """Pixels of an inspected photo: (height, width, 3), float32, 0 to 255, upright, transparency over white.
+
+    Of an animation the first frame. 16-bit samples are reduced to 8.
+
+    Raises:
+        tf.errors.InvalidArgumentError: the data behind the header is damaged.
+    """
+    return tf.cast(_decode_bytes(data, format, orientation, alpha), tf.float32)
+
+
+@tf.function(input_signature=SIGNATURE)
+def _decode_bytes(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
+    """The same in uint8: a quarter of the memory, for those who decode whole photos of any size."""
+    pixels = tf.cond(alpha, lambda: _over_white(data, format), lambda: _opaque(data, format))
+    pixels = tf.cond(orientation == 1, lambda: pixels, lambda: _upright(pixels, orientation))
+    return tf.ensure_shape(pixels, [None, None, 3])
+
+
+def _opaque(data: tf.Tensor, format: tf.Tensor) -> tf.Tensor:
+    return tf.case(
+        [
+            # The accurate transform takes no longer and gives the very pixels that Pillow and browsers give.
+            (format == "jpeg", lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")),
+            (format == "webp", lambda: tf.io.decode_webp(data, channels=3)[0]),
+        ],
+        default=lambda: tf.io.decode_png(data, channels=3),
+    )
+
+
+def _over_white(data: tf.Tensor, format: tf.Tensor) -> tf.Tensor:
+    pixels = tf.cond(
+        format == "png",
+        lambda: tf.io.decode_png(data, channels=4),
+        lambda: tf.io.decode_webp(data, channels=4)[0],
+    )
+    # 255 * 255 + 127 fits into 16 bits: half the memory of floats, and rounded as viewers round.
+    pixels = tf.cast(pixels, tf.uint16)
+    opacity = pixels[..., 3:]
+    return tf.cast((pixels[..., :3] * opacity + 255 * (255 - opacity) + 127) // 255, tf.uint8)
+
+
+def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
+    """Undo what the camera's orientation flag says (EXIF 2.3, tag 0x0112)."""
+    transposed = tf.transpose(pixels, [1, 0, 2])
+    return tf.switch_case(
+        orientation - 1,
+        [
+            lambda: pixels,
+            lambda: pixels[:, ::-1],
+            lambda: pixels[::-1, ::-1],
+            lambda: pixels[::-1],
+            lambda: transposed,
+            lambda: transposed[:, ::-1],
+            lambda: transposed[::-1, ::-1],
+            lambda: transposed[::-1],
+        ],
+    )
+
+
+def examine(data: bytes) -> Header:
+    """Inspect a photo and decode it, only to see whether that works.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    header = inspect(data)
+    _decoded(data, header)
+    return header
+
+
+def read_pixels(data: bytes) -> np.ndarray:
+    """Inspect and decode one photo: (height, width, 3), float32, 0 to 255.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    return read_levels(data).astype(np.float32)
+
+
+def read_levels(data: bytes) -> np.ndarray:
+    """The same in uint8, a quarter of the memory.
+
+    Raises:
+        Unusable: with the reason.
+    """
+    return _decoded(data, inspect(data)).numpy()
+
+
+def _decoded(data: bytes, header: Header) -> tf.Tensor:
+    data, format = decodable(data, header.format, header.animated)
+    try:
+        return _decode_bytes(data, format, header.orientation, header.alpha)
+    except (tf.errors.InvalidArgumentError, tf.errors.UnknownError, tf.errors.InternalError) as error:
+        raise Unusable("cut off or damaged") from error
+
+
+def resizer(size: int, mode: str) -> keras.layers.Resizing:
+    """The layer that brings any photo to (size, size): bilinear, without antialiasing, as the original study did.
+
+    The very layer that stands in the saved model; give it floats (on uint8 it would round).
+    """
+    return keras.layers.Resizing(
+        size,
+        size,
+        interpolation="bilinear",
+        crop_to_aspect_ratio=mode == "crop",
+        pad_to_aspect_ratio=mode == "pad",
+        name="resize",
+        dtype="float32",
+    )

@@ -1,0 +1,110 @@
+"""Photos that wait for a label: files, folders and archives, in the order in which a person named them."""
+
+import logging
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import pyarrow as pa
+
+from ndsc.data.folder_source import files_below
+from ndsc.errors import UserError
+from ndsc.storage.archive import is_archive, open_archive
+from ndsc.storage.archive_index import UnreadableArchive
+from ndsc.terminal import progress
+
+log = logging.getLogger(__name__)
+
+# `archive` is the path of the tar file, or of the photo itself: as bytes, since a file's name need not be UTF-8.
+SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("archive", pa.binary()),
+        ("offset", pa.int64()),
+        ("size", pa.int64()),
+        ("reason", pa.string()),
+    ]
+)
+
+
+def check_images(images: Sequence[str]) -> None:
+    """Look whether everything that was named is there.
+
+    Raises:
+        UserError: nothing was named, or something is missing.
+    """
+    missing = [image for image in images if not Path(image).expanduser().exists()]
+    if missing or not images:
+        raise UserError(
+            "images= must name photos, folders or archives (.tar, .tar.gz, .tgz) that exist: one, or several as "
+            f"'images=[one.jpg,folder]'. Received: {', '.join(missing) or 'none'}. Mend the paths."
+        )
+
+
+def find_prediction_inputs(images: Sequence[str], cache_root: Path) -> pa.Table:
+    """One row a file, with the columns path, archive, offset, size (bytes; null for what cannot be read) and reason
+    (why not, else empty).
+
+    A folder gives all files below it but hidden ones, sorted folder by folder, and the members of archives that lie in
+    it: whether a file is a photo is told by its bytes, as listings' names often have no extension. The path of a member
+    is its name in the archive, as in `train.csv`; its place is the archive's own order. An archive in a folder that
+    cannot be read has one row, and a warning says why.
+
+    Raises:
+        UserError: something does not exist, an archive that was named itself cannot be read, or there are no files.
+    """
+    check_images(images)
+    tables = [SCHEMA.empty_table()]
+    with progress("listing files") as advance:
+        for image in images:
+            for table in _tables(Path(image).expanduser(), cache_root):
+                advance(table.num_rows)
+                tables.append(table)
+    found = pa.concat_tables(tables)
+    if found.num_rows == 0:
+        raise UserError(f"images= must hold at least one file. Received: {', '.join(images)}, without any.")
+    return found
+
+
+def _tables(path: Path, cache_root: Path) -> Iterator[pa.Table]:
+    files, read = (files_below(path), _members_if_readable) if path.is_dir() else ([path], _members)
+    for are_archives, group in groupby(files, lambda file: is_archive(file) and file.is_file()):
+        if are_archives:
+            for archive in group:
+                yield read(archive, cache_root)
+        else:
+            yield _plain(group)
+
+
+def _members(path: Path, cache_root: Path) -> pa.Table:
+    with open_archive(path, cache_root) as archive:
+        members = archive.members
+        place = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
+        reason = pa.repeat(pa.scalar(""), members.num_rows)
+        columns = [members.column("name"), place, members.column("offset"), members.column("size"), reason]
+        return pa.table(columns, schema=SCHEMA)
+
+
+def _members_if_readable(path: Path, cache_root: Path) -> pa.Table:
+    try:
+        return _members(path, cache_root)
+    except UnreadableArchive as error:
+        log.warning("An archive is passed over. %s", error)
+        return pa.table([[_shown(path)], [_as_bytes(path)], [0], [None], ["no readable archive"]], schema=SCHEMA)
+
+
+def _plain(paths: Iterable[Path]) -> pa.Table:
+    paths = list(paths)
+    shown, places = [_shown(path) for path in paths], [_as_bytes(path) for path in paths]
+    sizes = [path.stat().st_size if path.is_file() else None for path in paths]
+    reasons = ["not a regular file" if size is None else "" for size in sizes]
+    return pa.table([shown, places, [0] * len(paths), sizes, reasons], schema=SCHEMA)
+
+
+def _shown(path: Path) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _as_bytes(path: Path) -> bytes:
+    return os.fsencode(os.path.abspath(path))

@@ -1,0 +1,1 @@
+"""Views of photos and the features that the frozen part of a backbone computes from them."""

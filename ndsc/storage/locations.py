@@ -1,0 +1,127 @@
+"""Where a file lies, on a disk or on a server: what the rest of the data code need not tell apart."""
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+from ndsc.caching.tables import (
+    SAMPLE_BYTES,
+    content_signature,
+    file_signature,
+    sampled_digest,
+    sampled_offsets,
+    written_whole,
+)
+from ndsc.errors import UserError
+from ndsc.storage.byte_sources import ByteSource, PlainFile
+from ndsc.storage.remote import CONCURRENT_READS, RemoteFile, RemotePath, address_digest, is_remote
+from ndsc.terminal import progress
+
+Location = Path | RemotePath
+
+MEGABYTE = 10**6
+# A server is read from front to back in blocks of this size, so many of them on their way at once: 40 MB of memory.
+LARGE_BLOCK = 8 << 20
+BLOCKS_AHEAD = 4
+
+
+def location_of(text: str | Path) -> Location:
+    """The absolute path of a file or folder, or its address on a server."""
+    if is_remote(text):
+        return RemotePath(str(text).rstrip("/"))
+    return Path(os.path.abspath(text))
+
+
+def open_bytes(place: Location) -> ByteSource:
+    """The bytes of a file, to be read at any offset.
+
+    Raises:
+        OSError: it cannot be opened.
+        UserError: its server does not answer, or has no such file.
+    """
+    return RemoteFile(place) if isinstance(place, RemotePath) else PlainFile(place)
+
+
+def location_signature(place: Location) -> str:
+    """32 hex digits that change with the file: with what the server says of it (ETag, time and size; sampled blocks
+    where it says no more than the size), or as `file_signature`.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not isinstance(place, RemotePath):
+        return file_signature(place)
+    status = place.status()
+    return address_digest(place, status) if status.version else location_content_signature(place)
+
+
+def location_content_signature(place: Location) -> str:
+    """As `content_signature`, and the same wherever the file lies.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not isinstance(place, RemotePath):
+        return content_signature(place)
+    with closing(RemoteFile(place)) as source, ThreadPoolExecutor(CONCURRENT_READS) as threads:
+        blocks = threads.map(lambda offset: source.read_at(offset, SAMPLE_BYTES), sampled_offsets(source.end))
+        return sampled_digest(str(source.end), blocks)
+
+
+def local_copy(place: Location, cache_root: Path) -> Path:
+    """A file to read whole: itself, or its copy in the cache, fetched where the server says that it is another now.
+
+    Raises:
+        UserError: its server does not answer or has no such file, or the cache cannot be written.
+    """
+    if not isinstance(place, RemotePath):
+        return place
+    status = place.status()
+    kept = cache_root / "remote" / f"{address_digest(place, status)}-{place.name}"
+    if not kept.exists() or kept.stat().st_size != status.size:
+        with written_whole(kept) as temporary, closing(LargeBlocks(RemoteFile(place))) as source:
+            with temporary.open("wb") as file, progress(f"fetching {place.name}", status.size, "bytes") as advance:
+                for offset in range(0, status.size, LARGE_BLOCK):
+                    advance(file.write(source.read_at(offset, LARGE_BLOCK)))
+            if temporary.stat().st_size != status.size:
+                raise UserError(f"{status.size:,} bytes of {place} were expected. Received: fewer. Try again.")
+    return kept
+
+
+class LargeBlocks:
+    """A ByteSource read from front to back in large blocks, several of which are on their way at once. No offset may
+    lie before the one of the call before."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self._threads = ThreadPoolExecutor(BLOCKS_AHEAD)
+        self._blocks: dict[int, Future[bytes]] = {}
+
+    @property
+    def end(self) -> int:
+        """See ByteSource."""
+        return self._source.end
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See ByteSource."""
+        stop = min(offset + size, self.end)
+        if offset >= stop:
+            return b""
+        joined = b"".join(self._wanted(offset // LARGE_BLOCK, (stop - 1) // LARGE_BLOCK))
+        begin = offset % LARGE_BLOCK
+        return joined[begin : begin + stop - offset]
+
+    def close(self) -> None:
+        """See ByteSource."""
+        self._threads.shutdown(cancel_futures=True)
+        self._source.close()
+
+    def _wanted(self, first: int, last: int) -> Iterator[bytes]:
+        for number in [number for number in self._blocks if number < first]:
+            self._blocks.pop(number).cancel()
+        for number in range(first, last + BLOCKS_AHEAD):
+            if number not in self._blocks and number * LARGE_BLOCK < self.end:
+                self._blocks[number] = self._threads.submit(self._source.read_at, number * LARGE_BLOCK, LARGE_BLOCK)
+        return (self._blocks[number].result() for number in range(first, last + 1))

@@ -1,0 +1,93 @@
+"""Read photos out of archives and plain files, from several threads and ahead of need."""
+
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Self
+
+from ndsc.process import usable_cores
+from ndsc.storage.archive import ShortRead, is_archive, open_source, read_exactly
+from ndsc.storage.byte_sources import ByteSource, PlainFile
+from ndsc.storage.locations import location_of
+from ndsc.storage.remote import CONCURRENT_READS, is_remote
+
+
+class PhotoReader:
+    """Reads photos out of archives, which stay open, and out of plain files. Any number of threads may read at once.
+
+    What it needs to know of a photo is in the columns archive, offset and size of a catalogue or of a manifest.
+    """
+
+    def __init__(self, cache_root: Path) -> None:
+        self._cache_root = cache_root
+        self._sources: dict[str, ByteSource] = {}
+        self._opening = threading.Lock()
+
+    def read(self, archive: str, offset: int, size: int) -> bytes:
+        """The `size` bytes at `offset` of an archive or a plain file.
+
+        Raises:
+            ShortRead: they cannot be had; says why in a few words.
+            UserError: there is no such archive.
+        """
+        if is_archive(archive):
+            return read_exactly(self._source(archive), offset, size)
+        try:
+            with closing(PlainFile(Path(archive))) as source:
+                return read_exactly(source, offset, size)
+        except OSError as error:
+            raise ShortRead(f"the file cannot be opened ({error.strerror})") from error
+
+    def close(self) -> None:
+        """Close the archives."""
+        for source in self._sources.values():
+            source.close()
+        self._sources = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _source(self, archive: str) -> ByteSource:
+        source = self._sources.get(archive)
+        if source is not None:
+            return source
+        with self._opening:
+            if archive not in self._sources:
+                self._sources[archive] = open_source(location_of(archive), self._cache_root)
+            return self._sources[archive]
+
+
+def reads_at_once(archives: Iterable[object]) -> int:
+    """How many threads shall read out of these archives: as many as there are cores, or more where one is remote."""
+    return CONCURRENT_READS if any(map(is_remote, set(archives))) else usable_cores()
+
+
+def read_ahead(reader: PhotoReader, places: Iterable[tuple[str, int, int]]) -> Iterator[bytes]:
+    """The bytes at each (archive, offset, size), in order. Those of a server are on their way before they are needed.
+
+    Raises:
+        ShortRead: they cannot be had; says why in a few words.
+        UserError: there is no such archive, or its server does not answer any more.
+    """
+    waiting: deque[Future[bytes]] = deque()
+    with ThreadPoolExecutor(CONCURRENT_READS) as threads:
+        try:
+            for archive, offset, size in places:
+                remote = is_remote(archive)
+                if remote:
+                    waiting.append(threads.submit(reader.read, archive, offset, size))
+                while len(waiting) >= (CONCURRENT_READS if remote else 1):
+                    yield waiting.popleft().result()
+                if not remote:
+                    yield reader.read(archive, offset, size)
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for unread in waiting:
+                unread.cancel()

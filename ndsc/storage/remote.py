@@ -1,0 +1,221 @@
+"""Files on a server, at s3:// or https:// addresses: what the server says of them, and their bytes by range.
+
+Everything goes through fsspec, so credentials, proxies and endpoints are set as its users know them: by AWS' own
+variables and files, FSSPEC_S3_…, and ~/.netrc.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+from ndsc.errors import UserError
+from ndsc.packages import installing, missing
+
+if TYPE_CHECKING:
+    from fsspec.spec import AbstractFileSystem
+
+Answer = TypeVar("Answer")
+
+SCHEMES = ("s3://", "https://", "http://")
+# So many photos are asked for at once: at 50 ms to an answer, 600 a second instead of 20.
+CONCURRENT_READS = 32
+TRIES = 4
+FIRST_PAUSE = 0.5  # seconds before the second try; doubled before each further one
+ANSWER_SECONDS = 30.0
+
+
+class NotThere(UserError):
+    """The server answers, and has no such file."""
+
+
+class Status(NamedTuple):
+    """What a server says of a file: its size in bytes, and what it tells versions apart by (ETag, time; may be "")."""
+
+    size: int
+    version: str
+
+
+@dataclass(frozen=True)
+class RemotePath:
+    """The address of a file or a folder on a server; the parts of `Path` that mean something there."""
+
+    address: str
+
+    def __str__(self) -> str:
+        return self.address
+
+    def __truediv__(self, name: str) -> "RemotePath":
+        return RemotePath(f"{self.address.rstrip('/')}/{name}")
+
+    @property
+    def name(self) -> str:
+        """What stands behind the last slash."""
+        return self.address.rstrip("/").rpartition("/")[2]
+
+    def is_file(self) -> bool:
+        """Whether the server has it.
+
+        Raises:
+            UserError: the server does not answer, or refuses to.
+        """
+        try:
+            self.status()
+        except NotThere:
+            return False
+        return True
+
+    def status(self) -> Status:
+        """What the server says of the file now.
+
+        Raises:
+            NotThere: it has none.
+            UserError: a package is missing, or the server does not answer, refuses to, or does not know the file's
+                size.
+        """
+        # Here and not whenever bytes are read: whoever reads a file has asked for its status first.
+        absent = missing_packages(self)
+        if absent:
+            raise UserError(
+                f"Data at {self} needs {' and '.join(absent)}, not installed here. Received: an address on a server. "
+                f"Install with: {installing('remote')}"
+            )
+        told = ask(self, lambda files: files.info(self.address))
+        if told.get("type") != "file":
+            raise NotThere(f"A file was expected. Received: {self}, which is a folder. Mend the address.")
+        if told.get("size") is None:
+            raise UserError(f"A server that knows the size of its files was expected. Received: none for {self}.")
+        versions = (str(told.get(name) or "") for name in ("ETag", "Last-Modified", "LastModified"))
+        return Status(int(told["size"]), " ".join(filter(None, versions)))
+
+
+def is_remote(place: object) -> bool:
+    """Whether this is the address of something on a server."""
+    return str(place).lower().startswith(SCHEMES)
+
+
+def missing_packages(place: object) -> list[str]:
+    """Which packages of the extra `remote` are needed for this address and not installed."""
+    needed = ("fsspec", "s3fs" if str(place).lower().startswith("s3:") else "aiohttp")
+    return missing({name: name for name in needed})
+
+
+class RemoteFile:
+    """A file on a server as a ByteSource (see `ndsc.storage.byte_sources`), read by any number of threads at once."""
+
+    def __init__(self, path: RemotePath) -> None:
+        """Asks the server for the file's size, and whether it gives parts of files.
+
+        Raises:
+            UserError: there is no such file, the server does not answer, or gives whole files only.
+        """
+        self._path = path
+        self.end = path.status().size
+        if self.end > 1 and not ask(path, self._gives_ranges):
+            raise UserError(
+                "A server that gives parts of files (HTTP range requests) was expected, as photos are read one by one "
+                f"out of an archive of gigabytes. Received: {path}, of which the server gives all or nothing. Put the "
+                "data on another server, or on a disk."
+            )
+
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See ByteSource.
+
+        Raises:
+            UserError: the server does not answer any more. That says nothing of the photo, so the run must not go on.
+        """
+        stop = min(offset + size, self.end)
+        if offset >= stop:
+            return b""
+        return ask(self._path, lambda files: files.cat_file(self._path.address, start=offset, end=stop))
+
+    def close(self) -> None:
+        """See ByteSource. Connections are fsspec's, which other files use too."""
+
+    def _gives_ranges(self, files: "AbstractFileSystem") -> bool:
+        if self._path.address.startswith("s3:"):
+            return True
+        try:
+            # Not `cat_file`, which would take in all of a file of gigabytes where ranges are not heeded.
+            with files.open(self._path.address, cache_type="none") as file:
+                file.seek(1)
+                return len(file.read(1)) == 1
+        except ValueError:
+            return False
+
+
+def ask(path: RemotePath, question: "Callable[[AbstractFileSystem], Answer]") -> Answer:
+    """What the server answers; asked again, after a pause, where it does not.
+
+    Raises:
+        NotThere: there is no such file.
+        UserError: the server does not answer, or refuses to.
+    """
+    for attempt in range(TRIES):
+        try:
+            return question(_filesystem(path.address))
+        except Exception as error:  # of fsspec, aiohttp and botocore, which share no ancestor
+            # HTTPFileSystem.info says FileNotFoundError of whatever went wrong.
+            reason = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
+            if attempt == TRIES - 1 or not _passes(reason):
+                raise _explained(path, reason) from error
+        time.sleep(FIRST_PAUSE * 2**attempt)
+    raise AssertionError("unreachable")
+
+
+def address_digest(path: RemotePath, status: Status) -> str:
+    """32 hex digits that change with the address and with the version of the file there."""
+    return hashlib.blake2b(f"{path} {status.size} {status.version}".encode(), digest_size=16).hexdigest()
+
+
+def _filesystem(address: str) -> "AbstractFileSystem":
+    """Fsspec keeps one for each set of arguments, and with it the connections."""
+    import fsspec
+
+    if address.startswith("s3:"):
+        pool = {"max_pool_connections": CONCURRENT_READS}
+        return fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=pool)
+    import aiohttp
+
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS)
+    # A server that packed what it sends would shift every offset.
+    return fsspec.filesystem(
+        "http", client_kwargs={"trust_env": True, "timeout": timeout}, headers={"Accept-Encoding": "identity"}
+    )
+
+
+def _status_code(error: BaseException) -> int | None:
+    """HTTP's code, where the server answered at all: aiohttp's, or botocore's behind what s3fs made of it."""
+    response: Any = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
+    if isinstance(response, dict):
+        return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return getattr(error, "status", None)
+
+
+def _passes(error: BaseException) -> bool:
+    """Whether asking again may help."""
+    import aiohttp
+
+    code = _status_code(error)
+    if code is not None:
+        return code >= 500 or code == 429
+    return isinstance(error, (OSError, aiohttp.ClientError)) and not isinstance(
+        error, (FileNotFoundError, PermissionError)
+    )
+
+
+def _explained(path: RemotePath, error: BaseException) -> UserError:
+    code = _status_code(error)
+    if code in (404, 410) or (code is None and isinstance(error, FileNotFoundError)):
+        return NotThere(f"A file was expected at {path}. Received: the server has none there. Mend the address.")
+    said = f"{type(error).__name__}: {str(error) or 'no answer'}".replace("\n", " ")
+    if code in (401, 403) or isinstance(error, PermissionError) or "Credentials" in said:
+        return UserError(
+            f"Leave to read {path} was expected. Received: {said}. Say who you are, for s3:// as AWS' tools are told "
+            "(AWS_PROFILE, AWS_ACCESS_KEY_ID; FSSPEC_S3_ANON=true for a public bucket), for https:// in ~/.netrc."
+        )
+    return UserError(
+        f"The server of {path} was expected to answer. Received: {said}. Look at the address and the network; what is "
+        "in the cache already is not fetched again."
+    )

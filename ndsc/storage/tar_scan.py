@@ -1,0 +1,200 @@
+"""One pass over the headers of a tar file: which regular files it holds, and where their bytes lie.
+
+The rules are those of Python's `tarfile` with `ignore_zeros`: archives that were concatenated count as one, and damage
+costs no more than the members it hit.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from ndsc.storage.byte_sources import ByteSource
+from ndsc.storage.tar_headers import (
+    BLOCK,
+    LARGEST,
+    DamagedHeader,
+    Header,
+    find_header,
+    padded,
+    parse_header,
+    parse_pax,
+    parse_text,
+)
+
+MEMBERS = pa.schema([("name", pa.string()), ("offset", pa.int64()), ("size", pa.int64())])
+
+FILES = (b"0", b"7")
+EXTENSIONS = (b"L", b"K", b"x", b"X", b"g")
+WITHOUT_DATA = {b"1": "links", b"2": "links", b"3": "devices", b"4": "devices", b"5": "folders", b"6": "pipes"}
+# Long names and PAX records come in hundreds of bytes; megabytes are an attack on the memory.
+LARGEST_EXTENSION = 1 << 20
+
+# After so many headers the progress is reported and the memory looked after.
+PAUSE_EVERY = 1 << 12
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Regular files by name, offset and size in bytes; what else there is, by kind; whether the end is missing."""
+
+    members: pa.Table
+    skipped: dict[str, int]
+    truncated: bool
+
+
+def scan_members(source: ByteSource, on_position: Callable[[int], None]) -> Scan:
+    """Read all headers of a tar file. `on_position` is called now and then with the offset reached."""
+    scanner = _Scanner(source)
+    offset: int | None = 0
+    steps = 0
+    while offset is not None and len(block := source.read_at(offset, BLOCK)) == BLOCK:
+        if steps % PAUSE_EVERY == 0:
+            on_position(offset)
+            scanner.members.condense()
+        offset = scanner.step(offset, block)
+        steps += 1
+    return scanner.finish(offset)
+
+
+@dataclass
+class _Extension:
+    """What extension headers have said about the member to come."""
+
+    name: str | None = None
+    size: int | None = None
+    sparse: bool = False
+
+    def add(self, name: str | None, size: int | None = None, sparse: bool = False) -> None:
+        """The first header to speak is right, as in `tarfile`."""
+        self.name = name if self.name is None else self.name
+        self.size = size if self.size is None else self.size
+        self.sparse |= sparse
+
+
+class _Scanner:
+    """What is known between two headers."""
+
+    def __init__(self, source: ByteSource) -> None:
+        self._source = source
+        self.members = _Members()
+        self._skipped: Counter[str] = Counter()
+        self._extension: _Extension | None = None
+        self._global: dict[str, str] = {}
+
+    def step(self, offset: int, block: bytes) -> int | None:
+        """Take in the block at `offset`; returns where the next header must be, or None when there is none."""
+        try:
+            header = parse_header(block)
+            if header.kind in FILES:
+                return self._add_file(header, offset + BLOCK)
+            if header.kind in EXTENSIONS:
+                return self._read_extension(header, offset + BLOCK)
+            return self._pass_over(header, offset + BLOCK, block)
+        except DamagedHeader:
+            if any(block):
+                self._skipped["damaged headers"] += 1
+            # It spoke of the member that is lost.
+            self._extension = None
+            return find_header(self._source, offset + BLOCK)
+
+    def finish(self, offset: int | None) -> Scan:
+        """`offset`: where the source ended although a header was due; None where its rest held no header."""
+        members, end = self.members.table(), self._source.end
+        if members.num_rows and members["offset"][-1].as_py() + members["size"][-1].as_py() > end:
+            members = members.slice(0, members.num_rows - 1)
+            self._skipped["cut off"] += 1
+        # A whole archive ends in blocks of zeros, after which no header is due.
+        return Scan(members, dict(self._skipped), offset is not None or self._extension is not None)
+
+    def _add_file(self, header: Header, start: int) -> int:
+        if self._extension is None and not self._global:
+            self.members.rows.append((header.name, start, header.size))
+            return start + padded(header.size)
+        extension = self._take_extension()
+        stored = header.size if extension.size is None else extension.size
+        # Global records come last. Their size is not where the next header lies: as in `tarfile`, the member's own is.
+        extension.add(_path(self._global), _size(self._global))
+        if extension.sparse:
+            self._skipped["sparse files"] += 1
+            return start + padded(stored)
+        name = header.name if extension.name is None else extension.name
+        self.members.rows.append((name, start, header.size if extension.size is None else extension.size))
+        return start + padded(stored)
+
+    def _take_extension(self) -> _Extension:
+        extension, self._extension = self._extension or _Extension(), None
+        return extension
+
+    def _read_extension(self, header: Header, start: int) -> int:
+        if header.size > LARGEST_EXTENSION:
+            raise DamagedHeader
+        # All of the blocks: as for `tarfile`, a name ends at its zero byte, not at the stated size.
+        data = self._source.read_at(start, padded(header.size))
+        if header.kind == b"g":
+            self._global |= parse_pax(data)
+            return start + padded(header.size)
+        self._extension = self._extension or _Extension()
+        if header.kind == b"L":
+            self._extension.add(parse_text(data))
+        if header.kind in (b"x", b"X"):
+            records = self._global | parse_pax(data)
+            sparse = any(key.startswith("GNU.sparse.") for key in records)
+            self._extension.add(_path(records), _size(records), sparse)
+        return start + padded(header.size)
+
+    def _pass_over(self, header: Header, start: int, block: bytes) -> int:
+        extension = self._take_extension()
+        if header.kind in WITHOUT_DATA:
+            self._skipped[WITHOUT_DATA[header.kind]] += 1
+            return start
+        if header.kind == b"S":
+            self._skipped["sparse files"] += 1
+            return self._end_of_sparse_map(start, block) + padded(header.size)
+        self._skipped["members of unknown kind"] += 1
+        return start + padded(header.size if extension.size is None else extension.size)
+
+    def _end_of_sparse_map(self, start: int, block: bytes) -> int:
+        """Old GNU sparse files describe their holes in further blocks, each with a flag whether one more follows."""
+        more = block[482]
+        while more:
+            block = self._source.read_at(start, BLOCK)
+            start += BLOCK
+            more = len(block) == BLOCK and block[504]
+        return start
+
+
+class _Members:
+    """The members found so far. 666,615 of them would take 150 MB as Python objects: `condense` makes Arrow of them."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int, int]] = []
+        self._parts: list[pa.RecordBatch] = []
+
+    def condense(self) -> None:
+        if self.rows:
+            columns = dict(zip(MEMBERS.names, zip(*self.rows, strict=True), strict=True))
+            self._parts.append(pa.RecordBatch.from_pydict(columns, schema=MEMBERS))
+            self.rows.clear()
+
+    def table(self) -> pa.Table:
+        self.condense()
+        return pa.Table.from_batches(self._parts, MEMBERS)
+
+
+def _path(records: dict[str, str]) -> str | None:
+    return records["path"].rstrip("/") if "path" in records else None
+
+
+def _size(records: dict[str, str]) -> int | None:
+    """The size that PAX records state, in bytes. As in `tarfile`, what is no number counts as 0."""
+    if "size" not in records:
+        return None
+    try:
+        size = int(records["size"])
+    except ValueError:
+        size = 0
+    if not 0 <= size <= LARGEST:
+        raise DamagedHeader
+    return size

@@ -1,6 +1,0 @@
-"""The feature cache on disk: what a frozen backbone makes of photos is computed once and found again by every run."""
-
-from ndsc.training.store.feature_store import FeatureStore
-from ndsc.training.store.rows import FeatureRows
-
-__all__ = ["FeatureRows", "FeatureStore"]

@@ -1,0 +1,101 @@
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from ndsc.config.schema import CONFIG_FOLDER, Config, typed
+from ndsc.errors import UserError
+
+GROUPS = sorted(
+    (folder.name, file.stem)
+    for folder in CONFIG_FOLDER.iterdir()
+    if folder.is_dir() and folder.name not in ("hydra", "experiment")
+    for file in folder.glob("*.yaml")
+)
+EXPERIMENTS = sorted(file.stem for file in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
+# What a choice asks of its user.
+NEEDS = {
+    ("data", "ndsc"): ["data.root=/photos"],
+    ("data", "folder"): ["data.root=/photos"],
+    ("data", "table"): ["data.table=photos.csv"],
+    ("split", "group"): ["split.by=shop"],
+    ("split", "column"): ["split.by=side"],
+}
+LIGHT = """
+import sys
+from hydra import compose, initialize_config_dir
+from ndsc.config.schema import CONFIG_FOLDER, register, typed
+register()
+with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+    typed(compose("train", overrides=["+experiment=baseline"]))
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+@pytest.mark.parametrize(("group", "choice"), GROUPS)
+def test_every_choice_of_every_group_composes_and_passes_the_check(configured, group: str, choice: str):
+    config = configured(f"{group}={choice}", *NEEDS.get((group, choice), []))
+    assert isinstance(config, Config)
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_composes_and_passes_the_check(configured, experiment: str):
+    assert isinstance(configured(f"+experiment={experiment}"), Config)
+
+
+def test_the_baseline_is_what_the_original_study_did(configured: Callable[..., Config]):
+    config = configured("+experiment=baseline")
+    assert (config.seed, config.data.labels, config.split.kind, config.split.validation) == (0, "domain", "random", 0.2)
+    assert (config.sampling.per_class, config.sampling.test.per_class, config.split.duplicates) == (1150, 3, "exact")
+    assert (config.backbone.image_size, config.backbone.resize, config.cache.dtype) == (224, "stretch", "float16")
+    assert (config.backbone.name, config.backbone.weights, config.backbone.freeze) == ("resnet50", "imagenet", "all")
+    assert (config.head.units, config.head.dropout) == (None, 0.0)
+    assert (config.training.epochs, config.training.batch_size, config.training.label_smoothing) == (30, 32, 0.0)
+    assert (config.optimizer["_target_"], config.optimizer["learning_rate"]) == ("keras.optimizers.Adam", 1e-3)
+    assert config.callbacks["early_stopping"]["patience"] == 5
+    layers = config.augmentation.layers
+    assert (config.augmentation.views, list(layers)) == (4, ["flip", "rotate", "shift"])
+    assert (layers["rotate"]["factor"], layers["shift"]["width_factor"]) == (0.05, 0.1)
+
+
+def test_a_library_object_is_changed_extended_and_removed_from_the_command_line(configured: Callable[..., Config]):
+    config = configured(
+        "augmentation.layers.rotate.factor=0.1",
+        "~augmentation.layers.flip",
+        "+augmentation.layers.zoom._target_=keras.layers.RandomZoom",
+        "+augmentation.layers.zoom.height_factor=0.2",
+        "callbacks.early_stopping.patience=7",
+    )
+    assert list(config.augmentation.layers) == ["rotate", "shift", "zoom"]
+    assert config.augmentation.layers["rotate"]["factor"] == 0.1
+    assert config.callbacks["early_stopping"]["patience"] == 7
+
+
+def test_a_choice_changes_nothing_that_it_does_not_name(composed: Callable[..., DictConfig]):
+    default, group = composed(), composed("split=group", "split.by=shop")
+    group.split.kind, group.split.by = default.split.kind, default.split.by
+    assert OmegaConf.to_container(default) == OmegaConf.to_container(group)
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("data.source=???", "data.source"),
+        ("~optimizer", "optimizer"),
+        ("data.root=${oc.env:NDSC_NO_SUCH_VARIABLE}", "NDSC_NO_SUCH_VARIABLE"),
+    ],
+)
+def test_what_is_missing_is_told(composed: Callable[..., DictConfig], override: str, told: str):
+    with pytest.raises(UserError, match=told):
+        typed(composed(override))
+
+
+def test_typing_and_checking_import_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-c", LIGHT], capture_output=True, text=True, cwd=Path(__file__).parent.parent
+    )
+    assert done.returncode == 0, done.stderr
+    assert not {"tensorflow", "keras", "mlflow", "pandas", "pyarrow"} & set(done.stdout.split())

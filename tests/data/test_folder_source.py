@@ -1,0 +1,143 @@
+"""Photos in plain files: a folder for each class, or a table that names them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ndsc.data.folder_source import class_folders, files_below, read_folder, read_photo_table
+from ndsc.errors import UserError
+from tests.encoded import GOOD, jpeg
+from tests.storage.archives import tar_bytes
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "root"
+    for name in (
+        "shoes/b.JPG",
+        "shoes/deep/er/a.webp",
+        "bags/c.png",
+        "bags/notes.txt",
+        "bags/.hidden.jpg",
+        ".git/x.jpg",
+    ):
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    (root / "readme.jpg").write_bytes(b"in no class")
+    return root
+
+
+def test_the_class_is_the_folder_below_the_root(root: Path):
+    rows = read_folder(root)
+    assert rows.select(["image_path", "label", "category", "offset", "size"]).to_pylist() == [
+        {"image_path": "bags/c.png", "label": "bags", "category": None, "offset": 0, "size": 10},
+        {"image_path": "shoes/b.JPG", "label": "shoes", "category": None, "offset": 0, "size": 11},
+        {"image_path": "shoes/deep/er/a.webp", "label": "shoes", "category": None, "offset": 0, "size": 20},
+    ]
+    assert rows.column("archive").to_pylist()[0] == str(root / "bags/c.png")
+
+
+def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_counted(
+    root: Path, caplog: pytest.LogCaptureFixture
+):
+    for name, format in (("a.jfif", "JPEG"), ("b", "PNG"), ("c.dat", "GIF"), ("d.exe", "BMP"), ("e.txt", "WebP")):
+        (root / "bags" / name).write_bytes(GOOD[format][0])
+    (root / "bags" / "f.xml").write_text("<annotation>")
+    (root / "bags" / "g.tar").write_bytes(tar_bytes(["BMW/1.jpg"]))
+    os.mkfifo(root / "bags" / "h")
+    (root / "bags" / "i").symlink_to("nowhere")
+    found = [path for path in read_folder(root).column("image_path").to_pylist() if path.startswith("bags/")]
+    assert found == [f"bags/{name}" for name in ("a.jfif", "b", "c.dat", "c.png", "d.exe", "e.txt")]
+    (line,) = (record.getMessage() for record in caplog.records)
+    assert line == "5 files are passed over because they do not begin like photos, first b'bags/f.xml'"
+
+
+def test_links_to_folders_are_followed_wherever_they_lie_but_never_round_in_circles(tmp_path: Path):
+    for name in ("mine/a.jpg", "mine/deep/b.jpg", "other/c.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "mine" / "deep" / "up").symlink_to(tmp_path / "mine")
+    (tmp_path / "mine" / "linked").symlink_to(tmp_path / "other")
+    (tmp_path / "other" / "back").symlink_to(tmp_path / "mine")
+    found = [path.relative_to(tmp_path).as_posix() for path in files_below(tmp_path / "mine")]
+    assert found == ["mine/a.jpg", "mine/deep/b.jpg", "mine/linked/c.jpg"]
+
+
+def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    closed.chmod(0)
+    try:
+        if os.access(closed, os.R_OK):
+            pytest.skip("root reads every folder")
+        with pytest.raises(UserError, match="must be readable"):
+            list(files_below(tmp_path))
+    finally:
+        closed.chmod(0o700)
+
+
+def test_a_class_whose_photos_have_no_endings_is_one(root: Path):
+    (root / "scarves").mkdir()
+    (root / "scarves" / "photo").write_bytes(jpeg())
+    assert class_folders(root) == ["bags", "scarves", "shoes"]
+
+
+def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
+    (root / "empty").mkdir()
+    (root / "texts").mkdir()
+    (root / "texts" / "a.txt").write_text("")
+    with pytest.raises(UserError, match="nothing in empty, texts"):
+        read_folder(root)
+
+
+def test_a_root_without_folders_or_no_root_at_all_is_an_error(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match="without folders"):
+        class_folders(tmp_path)
+    with pytest.raises(UserError, match=r"Received: .*missing\. Mend the path"):
+        class_folders(tmp_path / "missing")
+
+
+def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
+    table = root / "table.csv"
+    table.write_text(
+        f"file,kind,category,size\nshoes/b.JPG,1,Boots,L\n{root / 'bags/c.png'},2,,M\ngone.jpg,2,Totes,S\n,,,S\n"
+    )
+    rows = read_photo_table(table, "file", "kind")
+    assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "table_size"]
+    assert rows.column("label").to_pylist() == ["1", "2", "2", None]
+    assert rows.column("category").to_pylist() == ["Boots", None, "Totes", None]
+    assert rows.column("size").to_pylist() == [11, 10, None, None]
+    assert rows.column("table_size").to_pylist() == ["L", "M", "S", "S"]
+    assert rows.column("archive").to_pylist()[:2] == [str(root / "shoes/b.JPG"), str(root / "bags/c.png")]
+
+
+def test_a_table_none_of_whose_photos_exists_is_an_error(root: Path):
+    table = root / "table.csv"
+    table.write_text("image_path,label\nx.jpg,a\n")
+    with pytest.raises(UserError, match=r"relative to .*root\. Received: x\.jpg, and none"):
+        read_photo_table(table, "image_path", "label")
+
+
+def test_a_table_without_the_columns_is_an_error_that_names_those_present(root: Path):
+    table = root / "table.csv"
+    table.write_text("photo,class\nx.jpg,a\n")
+    with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):
+        read_photo_table(table, "image_path", "label")
+
+
+def test_photos_whose_names_are_not_utf_8_are_passed_over_and_counted(root: Path, caplog: pytest.LogCaptureFixture):
+    try:
+        (root / "bags" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"photo")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    (root / "bags" / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"photo")
+    assert read_folder(root).num_rows == 3
+    _, line = (record.getMessage() for record in caplog.records)
+    assert line == r"2 photos are passed over because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
+    (root / os.fsdecode(b"sacs\xe9")).mkdir()
+    (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
+    with pytest.raises(UserError, match=r"nothing in sacs\\udce9\."):
+        class_folders(root)

@@ -1,0 +1,143 @@
+"""NDSC's layout: listings joined with the places of their photos."""
+
+import gzip
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ndsc.data.ndsc_source import check_archives, files_of, listing_columns, read_listings
+from ndsc.errors import UserError
+from tests.storage.archives import tar_bytes
+
+LISTINGS = """itemid,title,Category,image_path
+1,"powder, loose",3,beauty_image/a.jpg
+2,lipstick,12,beauty_image/b
+3,dress,18,fashion_image/c.jpg
+4,phone,31,mobile_image/d.jpg
+5,gone,31,mobile_image/gone.jpg
+6,repost,31,mobile_image/d.jpg
+"""
+CATEGORIES = {
+    "Beauty": {"Powder": 3, "Others": 12},
+    "Fashion": {"Casual Dress": 18, "Others": 17},
+    "Mobile": {"Iphone": 31},
+}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Three archives (one gzipped, one with dots before its names), listings and categories."""
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "train.csv").write_text(LISTINGS)
+    (root / "categories.json").write_text(json.dumps(CATEGORIES))
+    (root / "beauty_image.tar").write_bytes(
+        tar_bytes(["beauty_image/a.jpg", "beauty_image/b.jpg", "beauty_image/a.jpg"])
+    )
+    (root / "fashion_image.tar.gz").write_bytes(gzip.compress(tar_bytes(["./fashion_image/c.jpg"])))
+    (root / "mobile_image.tgz").write_bytes(gzip.compress(tar_bytes(["mobile_image/d.jpg", "mobile_image/e.jpg"])))
+    return root
+
+
+def column(root: Path, name: str, labels: str = "domain") -> list:
+    return read_listings(root, labels, root / "cache")[0].column(name).to_pylist()
+
+
+def test_each_listing_has_its_photo_s_place(root: Path):
+    rows, facts = read_listings(root, "domain", root / "cache")
+    assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "itemid", "title"]
+    assert rows.slice(1, 1).to_pylist() == [
+        {
+            "image_path": "beauty_image/b.jpg",
+            "label": "beauty",
+            "category": "Others (Beauty)",
+            "archive": str(root / "beauty_image.tar"),
+            "offset": 512 + 2048 + 512,
+            "size": 2000,
+            "itemid": 2,
+            "title": "lipstick",
+        }
+    ]
+    assert facts == {"repaired_paths": 1, "absent": 1, "unnamed_categories": 0, "truncated_archives": 0}
+
+
+def test_of_members_with_one_name_the_last_is_read(root: Path):
+    assert column(root, "offset")[0] == 2 * 2560 + 512
+
+
+def test_a_listed_photo_that_is_absent_has_no_place(root: Path):
+    assert column(root, "offset")[4] is None
+    assert column(root, "size")[4] is None
+    assert column(root, "archive")[4] == str(root / "mobile_image.tgz")
+
+
+def test_of_a_cut_off_archive_the_rest_is_absent_and_the_cut_is_counted(root: Path):
+    os.truncate(root / "beauty_image.tar", 2560 + 100)
+    _, facts = read_listings(root, "domain", root / "cache")
+    assert (facts["absent"], facts["truncated_archives"]) == (2, 1)
+
+
+def test_labels_are_domains_or_named_categories(root: Path):
+    assert column(root, "label") == ["beauty", "beauty", "fashion", "mobile", "mobile", "mobile"]
+    named = ["Powder", "Others (Beauty)", "Casual Dress", "Iphone", "Iphone", "Iphone"]
+    assert column(root, "label", "category") == column(root, "category") == named
+
+
+def test_without_names_a_category_is_called_by_its_id(root: Path):
+    (root / "categories.json").unlink()
+    assert column(root, "label", "category") == ["3", "12", "18", "31", "31", "31"]
+
+
+def test_listings_without_categories_serve_for_domains_only(root: Path):
+    (root / "train.csv").write_text("image_path,archive\nbeauty_image/a.jpg,mine\n")
+    rows, _ = read_listings(root, "domain", root / "cache")
+    assert rows.column("category").to_pylist() == [None]
+    assert rows.column("train_archive").to_pylist() == ["mine"]
+    for labelled in (listing_columns, read_listings):
+        with pytest.raises(
+            UserError, match=r"train\.csv must have the column Category\. Received: image_path, archive\."
+        ):
+            labelled(root, "category", root / "cache")
+
+
+def test_only_the_archives_that_are_listed_are_needed(root: Path):
+    (root / "fashion_image.tar.gz").unlink()
+    (root / "train.csv").write_text("\n".join(line for line in LISTINGS.splitlines() if "fashion" not in line))
+    assert len(column(root, "label")) == 5
+
+
+@pytest.mark.parametrize("needs", [check_archives, lambda root, cache: read_listings(root, "domain", cache)])
+def test_a_missing_archive_is_an_error_before_any_is_indexed(root: Path, needs):
+    (root / "mobile_image.tgz").unlink()
+    with pytest.raises(
+        UserError, match=r"mobile_image\.tar or mobile_image\.tar\.gz or mobile_image\.tgz must lie beside it"
+    ):
+        needs(root, root / "cache")
+    assert not (root / "cache").exists()
+
+
+def test_an_archive_without_any_of_its_photos_is_an_error(root: Path):
+    (root / "beauty_image.tar").write_bytes(tar_bytes(["x/a.jpg"]))
+    with pytest.raises(UserError, match=r"for instance beauty_image/a\.jpg\. Received: none of them; .* x/a\.jpg\."):
+        read_listings(root, "domain", root / "cache")
+
+
+def test_paths_that_name_no_archive_are_an_error(root: Path):
+    (root / "train.csv").write_text("image_path\na.jpg\nbeauty_image/a.jpg\nb.jpg\n")
+    with pytest.raises(UserError, match=r"Received: a\.jpg and 1 more\."):
+        check_archives(root, root / "cache")
+
+
+def test_the_files_that_decide_are_known(root: Path, tmp_path: Path):
+    names = ["beauty_image.tar", "categories.json", "fashion_image.tar.gz", "mobile_image.tgz", "train.csv"]
+    (root / "notes.txt").write_text("")
+    assert [path.name for path in files_of(root, tmp_path)] == names
+    with pytest.raises(UserError, match=r"must be a folder with train\.csv"):
+        files_of(tmp_path, tmp_path)
+
+
+def test_the_further_columns_are_known_from_the_header_alone(root: Path):
+    (root / "beauty_image.tar").unlink()
+    assert listing_columns(root, "category", root / "cache") == ["itemid", "title"]

@@ -1,0 +1,101 @@
+import os
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from ndsc.data.prediction_inputs import find_prediction_inputs
+from ndsc.errors import UserError
+
+
+def write(folder: Path, *names: str) -> Path:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+    return folder
+
+
+def pack(archive: Path, *names: str) -> Path:
+    write(archive.parent / "packed", *names)
+    with tarfile.open(archive, "w:gz" if archive.suffix == ".gz" else "w") as tar:
+        for name in names:
+            tar.add(archive.parent / "packed" / name, name)
+    return archive
+
+
+def test_a_folder_gives_its_files_sorted_folder_by_folder_and_no_hidden_ones(tmp_path: Path):
+    folder = write(tmp_path / "new", "b.jpg", "a", "deep/er/c.png", "deep/d.gif", ".hidden.jpg", ".git/e.jpg")
+    found = find_prediction_inputs([str(folder)], tmp_path)
+    assert found["path"].to_pylist() == [str(folder / name) for name in ("a", "b.jpg", "deep/d.gif", "deep/er/c.png")]
+    assert found["size"].to_pylist() == [1, 5, 10, 13]
+
+
+@pytest.mark.parametrize("name", ["new.tar", "new.tar.gz"])
+def test_an_archive_gives_its_members_in_its_own_order(tmp_path: Path, name: str):
+    archive = pack(tmp_path / name, "z/1.jpg", "a/2.jpg", "m/3.jpg")
+    found = find_prediction_inputs([str(archive)], tmp_path / "cache")
+    assert found["path"].to_pylist() == ["z/1.jpg", "a/2.jpg", "m/3.jpg"]
+    assert set(found["archive"].to_pylist()) == {os.fsencode(archive)}
+
+
+def test_files_folders_and_archives_come_in_the_order_in_which_they_were_named(tmp_path: Path):
+    folder = write(tmp_path / "new", "1.jpg", "3.jpg")
+    pack(tmp_path / "new" / "2.tar", "inside.jpg")
+    alone = write(tmp_path, "alone.jpg") / "alone.jpg"
+    found = find_prediction_inputs([str(alone), str(folder), str(alone)], tmp_path / "cache")
+    packed = folder / "packed" / "inside.jpg"
+    expected = [alone, folder / "1.jpg", "inside.jpg", folder / "3.jpg", packed, alone]
+    assert found["path"].to_pylist() == [str(path) for path in expected]
+
+
+def test_what_is_no_regular_file_has_no_size_and_is_never_opened(tmp_path: Path):
+    folder = write(tmp_path / "new", "a.jpg")
+    os.mkfifo(folder / "b.jpg")  # to open it would wait for ever
+    (folder / "c.jpg").symlink_to("nowhere")
+    (folder / "d.tar").symlink_to("nowhere")
+    found = find_prediction_inputs([str(folder)], tmp_path)
+    assert found["size"].to_pylist() == [5, None, None, None]
+    assert found["reason"].to_pylist() == ["", *["not a regular file"] * 3]
+
+
+def test_a_name_that_is_not_utf_8_is_shown_with_marks_and_found_all_the_same(tmp_path: Path):
+    name = b"caf\xe9.jpg"
+    try:
+        (tmp_path / os.fsdecode(name)).write_bytes(b"photo")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 only")
+    found = find_prediction_inputs([str(tmp_path)], tmp_path)
+    assert found["path"].to_pylist() == [f"{tmp_path}/caf\N{REPLACEMENT CHARACTER}.jpg"]
+    assert Path(os.fsdecode(found["archive"][0].as_py())).read_bytes() == b"photo"
+
+
+def test_paths_that_do_not_exist_are_refused_before_any_archive_is_indexed(tmp_path: Path):
+    archive = pack(tmp_path / "new.tar", "1.jpg")
+    with pytest.raises(UserError, match=r"Received: .*/nowhere, .*/nothing\.jpg\."):
+        find_prediction_inputs([str(archive), f"{tmp_path}/nowhere", f"{tmp_path}/nothing.jpg"], tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_folders_without_files_are_refused(tmp_path: Path):
+    (tmp_path / "new" / "empty").mkdir(parents=True)
+    with pytest.raises(UserError, match="at least one file"):
+        find_prediction_inputs([str(tmp_path / "new")], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["2.tar", "2.tar.gz"])
+def test_a_damaged_archive_in_a_folder_has_a_row_and_the_rest_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+):
+    folder = write(tmp_path / "new", "1.jpg", "4.jpg")
+    broken = folder / name
+    broken.write_bytes(b"\x1f\x8b but no archive" if name.endswith("gz") else b"no archive")
+    pack(tmp_path / "3.tar", "inside.jpg").rename(folder / "3.tar")
+    found = find_prediction_inputs([str(folder)], tmp_path / "cache")
+    expected = [str(folder / "1.jpg"), str(broken), "inside.jpg", str(folder / "4.jpg")]
+    assert found["path"].to_pylist() == expected
+    assert found["reason"].to_pylist() == ["", "no readable archive", "", ""]
+    assert found["size"].to_pylist()[1] is None
+    assert f"Received: {broken}" in caplog.text
+    with pytest.raises(UserError, match="A tar file, plain or gzipped"):
+        find_prediction_inputs([str(broken)], tmp_path / "cache")

@@ -1,0 +1,144 @@
+"""Tables that users bring."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from ndsc.data.user_tables import (
+    column_names,
+    join_extra,
+    last_position,
+    names_beside,
+    read_table,
+    repair_paths,
+    require_columns,
+)
+from ndsc.errors import UserError
+
+
+def chunked(*values: str) -> pa.ChunkedArray:
+    return pa.chunked_array([list(values[:2]), list(values[2:])], pa.string())
+
+
+@pytest.fixture
+def csv(tmp_path: Path) -> Path:
+    path = tmp_path / "x.csv"
+    path.write_text('\ufeffimage_path,label,note\na.jpg,007,"two\nlines, quoted"\nb.jpg,8,\n', encoding="utf-8")
+    return path
+
+
+def test_a_csv_is_read_with_its_text_as_text(csv: Path):
+    table = read_table(csv, "data.table", text_columns=("label", "not there"))
+    assert table.column("label").to_pylist() == ["007", "8"]
+    assert table.column("note").to_pylist() == ["two\nlines, quoted", ""]
+    assert read_table(csv, "data.table").column("label").to_pylist() == [7, 8]
+
+
+def test_a_parquet_file_is_read_with_its_categories_as_plain_values(tmp_path: Path):
+    path = tmp_path / "x.parquet"
+    label = pa.array(["b", "a", "b"]).dictionary_encode()
+    pyarrow.parquet.write_table(pa.table({"label": label, "number": [1, 2, 3]}), path)
+    table = read_table(path, "data.table", text_columns=("number",))
+    assert table.schema.types == [pa.string(), pa.string()]
+    assert table.column("label").to_pylist() == ["b", "a", "b"]
+    assert column_names(path, "data.table") == ["label", "number"]
+
+
+def test_the_columns_are_known_without_reading_the_rest(csv: Path):
+    assert column_names(csv, "data.table") == ["image_path", "label", "note"]
+
+
+@pytest.mark.parametrize("read", [read_table, column_names])
+def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read):
+    with pytest.raises(UserError, match=r"^data\.extra must be .* Received: .*missing\.csv, which does not exist"):
+        read(tmp_path / "missing.csv", "data.extra")
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.parquet", b"no parquet"),
+        ("x.csv", b""),
+        ("x.csv", b"a,b\n1,2\n3\n"),
+        ("x.csv", b"image_path\n\xff\xfe.jpg\n"),
+    ],
+)
+def test_what_is_not_what_its_name_says_is_an_error(tmp_path: Path, name: str, data: bytes):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"must be a UTF-8 CSV .* Received: "):
+        read_table(path, "data.extra", text_columns=("image_path",))
+
+
+def test_missing_columns_are_named_beside_those_present():
+    with pytest.raises(UserError, match=r"must have the columns image, label\. Received: photo, class\."):
+        require_columns(["photo", "class"], ["image", "label"], "data.table")
+    require_columns(["photo", "class"], ["class"], "data.table")
+
+
+def test_paths_without_their_extension_get_it_back_and_are_counted():
+    paths, repaired = repair_paths(chunked("f/a.jpg", "f/b", "f.d/c", "f/d.PNG"))
+    assert paths.to_pylist() == ["f/a.jpg", "f/b.jpg", "f.d/c.jpg", "f/d.PNG"]
+    assert repaired == 2
+
+
+def test_of_equal_names_the_last_counts():
+    assert last_position(chunked("b", "z", "a"), chunked("a", "b", "a", "c")).to_pylist() == [1, None, 2]
+
+
+def test_extra_columns_are_joined_by_repaired_path_and_never_replace_our_own():
+    rows = pa.table({"image_path": ["a.jpg", "b.jpg", "c.jpg"], "label": ["x", "x", "y"]})
+    extra = pa.table(
+        {"image_path": ["c", "a.jpg", "other.jpg", "a.jpg"], "label": list("1234"), "source": list("pqrs")}
+    )
+    joined, facts = join_extra(rows, extra)
+    assert joined.to_pylist() == [
+        {"image_path": "a.jpg", "label": "x", "extra_label": "4", "source": "s"},
+        {"image_path": "b.jpg", "label": "x", "extra_label": None, "source": None},
+        {"image_path": "c.jpg", "label": "y", "extra_label": "1", "source": "p"},
+    ]
+    assert facts == {"extra_unmatched": 1, "listings_without_extra": 1}
+
+
+def test_extra_columns_of_which_no_row_matches_are_an_error():
+    rows = pa.table({"image_path": ["a.jpg"]})
+    with pytest.raises(UserError, match=r"for instance a\.jpg\. Received: b\.jpg, and no row that matches"):
+        join_extra(rows, pa.table({"image_path": ["b"], "source": ["p"]}))
+    with pytest.raises(UserError, match=r"data\.extra must have the column image_path\. Received: path\."):
+        join_extra(rows, pa.table({"path": ["b"]}))
+
+
+def test_extra_columns_are_joined_to_photos_whose_names_have_no_extension():
+    rows = pa.table({"image_path": ["a", "b", "c.jpg"]})
+    joined, facts = join_extra(rows, pa.table({"image_path": ["a", "b", "c"], "source": list("pqr")}))
+    assert joined.column("source").to_pylist() == ["p", "q", "r"]
+    assert facts == {"extra_unmatched": 0, "listings_without_extra": 0}
+
+
+@pytest.mark.parametrize("read", [read_table, column_names])
+@pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
+def test_two_columns_of_one_name_are_an_error_that_names_them(tmp_path: Path, read, name: str):
+    path = tmp_path / name
+    if name == "x.csv":
+        path.write_text("x,label,label\n1,2,3\n")
+    else:
+        columns = [pa.array([number]) for number in range(3)]
+        pyarrow.parquet.write_table(pa.Table.from_arrays(columns, names=["x", "label", "label"]), path)
+    with pytest.raises(UserError, match=r"data\.table must .* more than one column called label\."):
+        read(path, "data.table")
+
+
+@pytest.mark.parametrize(("taken", "names"), [(["size", "t_size"], ["size"]), (["size"], ["t_size", "size"])])
+def test_a_name_that_is_taken_even_with_its_prefix_is_an_error(taken: list[str], names: list[str]):
+    with pytest.raises(UserError, match="called t_size, so no other column may be"):
+        names_beside(taken, names, "t")
+    assert names_beside(["size"], ["size", "shop"], "t") == {"size": "t_size", "shop": "shop"}
+
+
+def test_parquet_is_known_by_a_name_in_capitals_too(tmp_path: Path):
+    path = tmp_path / "X.PARQUET"
+    pyarrow.parquet.write_table(pa.table({"label": ["a"]}), path)
+    assert read_table(path, "data.table").to_pylist() == [{"label": "a"}]
+    assert column_names(path, "data.table") == ["label"]

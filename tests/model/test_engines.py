@@ -1,0 +1,181 @@
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from ndsc.config.schema import CONFIG_FOLDER, Config
+from ndsc.errors import UserError
+from ndsc.model.backbone import Cut, build_backbone, cut, digest_of
+from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine, choose_engine
+from ndsc.model.weights import Weights
+from tests.conftest import TINY
+
+ENGINES = ("openvino", "tensorflow")
+
+
+@pytest.fixture
+def parts(configured: Callable[..., Config]) -> Callable[..., Cut]:
+    backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed=0)
+    return lambda freeze, float32="none": cut(backbone, freeze, float32)
+
+
+def engine(name: str, parts: Cut, cache: Path, precision: str = "float32") -> Engine:
+    return build_engine(parts, digest_of(parts.frozen), EngineSpec(name, precision, "for the test"), cache)
+
+
+def batch(seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).uniform(0, 255, (BATCH, 32, 32, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("freeze", ["all", "none", "before:conv_pw_6"])
+def test_an_engine_gives_what_keras_gives(parts: Callable[..., Cut], tmp_path: Path, name: str, freeze: str):
+    frozen = parts(freeze)
+    (features,) = engine(name, frozen, tmp_path).run([batch()])
+    expected = np.asarray(frozen.frozen(batch(), training=False))
+    assert features.shape == expected.shape
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_batches_come_back_in_order_and_unmixed(parts: Callable[..., Cut], tmp_path: Path, name: str):
+    running = engine(name, parts("all"), tmp_path)
+    together = list(running.run(batch(seed) for seed in range(5)))
+    for seed in range(5):
+        (alone,) = running.run([batch(seed)])
+        np.testing.assert_array_equal(together[seed], alone)
+
+
+def test_signals_that_an_export_leaves_as_outputs_are_not_taken_for_features(tmp_path: Path):
+    photo = keras.Input((32, 32, 3))
+    signal = keras.layers.Conv2D(4, 3, activation="silu")(photo)
+    pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="silu")(signal))
+    frozen = keras.Model(photo, pooled)
+    (features,) = engine("openvino", Cut("all", {"part": "silu"}, frozen, None), tmp_path).run([batch()])
+    np.testing.assert_allclose(features, np.asarray(frozen(batch(), training=False)), rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG_FOLDER / "backbone").glob("*.yaml")))
+def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_picks(
+    configured: Callable[..., Config], tmp_path: Path, name: str
+):
+    config = configured(f"backbone={name}", "backbone.image_size=72").backbone
+    # As Keras draws its weights: once they have seen noise, a small difference becomes anything.
+    parts = cut(build_backbone(config, None, seed=0), "all", config.float32)
+    photos = np.random.default_rng(0).uniform(0, 255, (BATCH, 72, 72, 3)).astype(np.float32)
+    choice = choose_engine("auto", "float32")
+    (features,) = build_engine(parts, digest_of(parts.frozen), choice, tmp_path).run([photos])
+    expected = np.asarray(parts.frozen(photos, training=False))
+    np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("freeze", ["none", "before:conv_pw_6"])
+def test_what_stays_at_float32_gives_the_bits_of_float32_when_bfloat16_is_asked_for(
+    parts: Callable[..., Cut], tmp_path: Path, freeze: str
+):
+    until = "none" if freeze == "none" else "before:conv_pw_6"
+    (rounded,) = engine("openvino", parts(freeze, until), tmp_path, "bfloat16").run([batch()])
+    (expected,) = engine("openvino", parts(freeze), tmp_path).run([batch()])
+    np.testing.assert_array_equal(rounded, expected)
+
+
+def test_the_rest_is_fed_what_the_first_layers_give_at_float32_in_order(parts: Callable[..., Cut], tmp_path: Path):
+    both = parts("all", "before:conv_pw_6")
+    batches = [batch(seed) for seed in range(5)]
+    found = list(engine("openvino", both, tmp_path, "bfloat16").run(iter(batches)))
+    first = engine("openvino", parts("before:conv_pw_6"), tmp_path)
+    for given, features in zip(batches, found, strict=True):
+        (crossing,) = first.run([given])
+        rest = Cut("rest", {"part": "rest"}, both.stem.rest, None)
+        (expected,) = engine("openvino", rest, tmp_path, "bfloat16").run([crossing])
+        np.testing.assert_array_equal(features, expected)
+
+
+def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(parts: Callable[..., Cut], tmp_path: Path):
+    running = engine("openvino", parts("all"), tmp_path)
+    photos = batch()
+    alone = np.zeros_like(photos)
+    alone[7] = photos[3]
+    (crowd,), (single,) = running.run([photos]), running.run([alone])
+    np.testing.assert_array_equal(single[7], crowd[3])
+
+
+def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_thread(
+    parts: Callable[..., Cut], tmp_path: Path
+):
+    (expected,) = engine("openvino", parts("all"), tmp_path).run([batch()])
+    (network,) = (tmp_path / "networks").glob("*/network.xml")
+    script = (
+        "import sys, numpy, openvino; core = openvino.Core(); network = core.read_model(sys.argv[1]);"
+        f"network.reshape([{BATCH}, 32, 32, 3]);"
+        "compiled = core.compile_model(network, 'CPU', {'INFERENCE_NUM_THREADS': 1, 'INFERENCE_PRECISION_HINT': "
+        "'f32'});"
+        "numpy.save(sys.argv[3], compiled([numpy.load(sys.argv[2])])[0])"
+    )
+    np.save(tmp_path / "photos.npy", batch())
+    subprocess.run(
+        [sys.executable, "-c", script, str(network), str(tmp_path / "photos.npy"), str(tmp_path / "features.npy")],
+        check=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), expected)
+
+
+CTRL_C_AFTER_TWO_ENGINES = """
+import gc, pathlib, signal, sys
+from ndsc.model.engines import Choice, OpenVINOEngine
+from ndsc.caching.openvino_cache import Network
+network = Network(pathlib.Path(sys.argv[1]), "", {})
+first, second = (OpenVINOEngine(network, (32, 32, 3), Choice("openvino", "float32", "")) for _ in range(2))
+del first
+gc.collect()
+del second
+gc.collect()
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("heard")
+"""
+
+
+def test_ctrl_c_is_heard_after_engines_are_gone(parts: Callable[..., Cut], tmp_path: Path):
+    engine("openvino", parts("before:conv_pw_6"), tmp_path)
+    (network,) = (tmp_path / "networks").iterdir()
+    done = subprocess.run([sys.executable, "-c", CTRL_C_AFTER_TWO_ENGINES, str(network)], stdout=subprocess.PIPE)
+    assert (done.returncode, done.stdout) == (0, b"heard\n")
+
+
+def test_a_network_is_exported_once(parts: Callable[..., Cut], tmp_path: Path):
+    engine("openvino", parts("all"), tmp_path)
+    (exported,) = (tmp_path / "networks").glob("*/network.xml")
+    before = exported.stat().st_mtime_ns
+    engine("openvino", parts("all"), tmp_path)
+    assert exported.stat().st_mtime_ns == before
+    assert [path.name for path in (tmp_path / "networks").iterdir()] == [exported.parent.name]
+
+
+def test_other_lines_and_weights_are_other_digests(configured: Callable[..., Config]):
+    digests = set()
+    for seed in (0, 1):
+        backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed)
+        for freeze in ("all", "before:conv_pw_6"):
+            digests.add(digest_of(cut(backbone, freeze).frozen))
+    assert len(digests) == 4
+
+
+def test_auto_says_what_it_chose_and_why():
+    choice = choose_engine("auto", "auto")
+    assert choice.engine in ENGINES
+    assert choice.precision in ("float32", "bfloat16", "mixed_float16")
+    assert choice.reason
+
+
+def test_an_engine_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match="needs the package openvino"):
+        choose_engine("openvino", "auto")

@@ -1,0 +1,212 @@
+import json
+import multiprocessing
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection
+from multiprocessing.synchronize import Barrier
+from pathlib import Path
+from typing import NoReturn
+
+import keras
+import numpy as np
+import pytest
+
+from ndsc.caching.openvino_cache import Network, kept
+from ndsc.config.schema import Config
+from ndsc.errors import UserError
+from ndsc.model.backbone import Cut, digest_of
+from ndsc.model.engines import BATCH, EngineSpec, build_engine, choose_engine
+from ndsc.model.quantization import CALIBRATION_PHOTOS, choose_calibration_photos, quantized
+
+PHOTOS = 40
+LISTED, OTHERS = (
+    [{"image_path": f"{number}.jpg", "content": f"{who}{number:031x}"} for number in range(PHOTOS)] for who in "ab"
+)
+CONTENTS, OTHER_CONTENTS = ([str(photo["content"]) for photo in photos] for photos in (LISTED, OTHERS))
+
+
+def small_cut(seed: int = 0, line: str = "pooled") -> Cut:
+    """Three convolutions, exported and quantized in a second, as the frozen part of a backbone."""
+    keras.utils.set_random_seed(seed)
+    layers = [keras.layers.Rescaling(1 / 127.5, offset=-1)]
+    for channels in (8, 16, 32):
+        layers += [keras.layers.Conv2D(channels, 3, strides=2), keras.layers.ReLU()]
+    pooling = [keras.layers.GlobalAveragePooling2D()] if line == "pooled" else []
+    frozen = keras.Sequential([keras.Input((32, 32, 3)), *layers, *pooling])
+    return Cut(line, {"backbone": "small", "line": line}, keras.Model(frozen.inputs[0], frozen.outputs[0]), None)
+
+
+def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
+    """Blotches of random colours, as photos have them: (count, 32, 32, 3)."""
+    blotches = np.random.default_rng(seed).uniform(0, 255, (count, 8, 8, 3)).astype(np.float32)
+    return blotches.repeat(4, axis=1).repeat(4, axis=2)
+
+
+def quantize(part: Cut, cache: Path, seed: int = 0) -> Network:
+    batches = np.array_split(pixels(seed), 5)
+    return quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, batches))
+
+
+def features(part: Cut, cache: Path, network: Network, photos: np.ndarray) -> np.ndarray:
+    engine = build_engine(part, digest_of(part.frozen), EngineSpec("openvino", "int8", "for the test"), cache, network)
+    return np.concatenate(list(engine.run([photos])))
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Cut, Path]:
+    """A frozen part and a cache with its exported and its quantized network: an export takes seconds."""
+    part, cache = small_cut(), tmp_path_factory.mktemp("cache")
+    quantize(part, cache)
+    return part, cache
+
+
+@pytest.fixture
+def part(made_once: tuple[Cut, Path]) -> Cut:
+    return made_once[0]
+
+
+@pytest.fixture
+def cache(made_once: tuple[Cut, Path], tmp_path: Path) -> Path:
+    """A copy of that cache."""
+    return Path(shutil.copytree(made_once[1], tmp_path / "cache"))
+
+
+def test_quantized_features_are_near_those_of_keras_and_not_the_same(part: Cut, cache: Path):
+    photos = pixels(seed=1, count=BATCH)
+    found = features(part, cache, quantize(part, cache), photos)
+    expected = np.asarray(part.frozen(photos, training=False))
+    cosines = (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
+    assert found.shape == expected.shape
+    assert cosines.min() > 0.99
+    # What float32 loses by rounding is a thousand times less.
+    assert cosines.min() < 0.99999
+
+
+def test_a_quantized_feature_does_not_depend_on_its_neighbours_or_its_place(part: Cut, cache: Path):
+    photos = pixels(seed=1, count=BATCH)
+    network = quantize(part, cache)
+    alone = np.zeros_like(photos)
+    alone[7] = photos[3]
+    crowd, single = (features(part, cache, network, batch) for batch in (photos, alone))
+    np.testing.assert_array_equal(single[7], crowd[3])
+
+
+def test_the_photos_to_measure_on_are_those_of_the_lowest_hashes_in_any_order():
+    contents = np.random.default_rng(0).integers(0, 256, (1000, 16), dtype=np.uint8)
+    expected = sorted(content.tobytes() for content in contents)[:CALIBRATION_PHOTOS]
+    for order in (np.arange(1000), np.arange(1000)[::-1], np.repeat(np.arange(1000), 2)):
+        shown = contents[order]
+        assert [content.tobytes() for content in shown[choose_calibration_photos(shown)]] == expected
+
+
+def test_the_same_photos_give_the_same_digest_and_others_another(part: Cut, cache: Path):
+    first = quantize(part, cache)
+    shutil.rmtree(first.folder)
+    assert quantize(part, cache) == first
+    shutil.rmtree(first.folder)
+    assert quantize(part, cache, seed=1).digest != first.digest
+
+
+def test_a_kept_network_is_not_made_again_whatever_photos_are_seen_later(part: Cut, cache: Path):
+    def refuse() -> NoReturn:
+        pytest.fail("photos were asked for though the network is kept")
+
+    assert quantized(part, digest_of(part.frozen), cache, CONTENTS, refuse) == quantize(part, cache)
+
+
+def test_the_photos_of_the_one_who_made_it_are_kept_with_a_network(part: Cut, cache: Path):
+    found = quantized(part, digest_of(part.frozen), cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]))
+    assert found.notes["photos"] == LISTED
+
+
+def test_who_needs_the_network_of_just_these_photos_gets_it_beside_that_of_others(part: Cut, cache: Path):
+    def refuse() -> NoReturn:
+        pytest.fail("photos were asked for though their network is kept")
+
+    digest, first = digest_of(part.frozen), quantize(part, cache)
+    assert quantized(part, digest, cache, CONTENTS, refuse, exactly=True) == first
+    theirs = quantized(part, digest, cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]), exactly=True)
+    assert theirs.digest != first.digest
+    assert theirs.notes["photos"] == OTHERS
+    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse, exactly=True) == theirs
+    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse) == first
+
+
+def test_a_network_that_an_earlier_version_kept_without_them_is_used_as_it_is(part: Cut, cache: Path):
+    first = quantize(part, cache)
+    record = json.loads((first.folder / "network.json").read_bytes())
+    del record["notes"]
+    (first.folder / "network.json").write_text(json.dumps(record))
+    again = quantize(part, cache, seed=1)
+    assert (again.digest, dict(again.notes)) == (first.digest, {})
+
+
+def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
+    first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
+    fewer = quantized(part, digest_of(part.frozen), cache, CONTENTS[:8], lambda: (LISTED[:8], [pixels(0, count=8)]))
+    assert len({first.folder, lower.folder, fewer.folder}) == 3
+
+
+@pytest.mark.parametrize("name", ["network.bin", "network.xml", "network.json"])
+def test_a_half_written_network_is_not_used_but_made_again(part: Cut, cache: Path, name: str):
+    first = quantize(part, cache)
+    file = first.folder / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    assert quantize(part, cache) == first
+    assert file.read_bytes() == whole
+
+
+def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
+    shutil.rmtree(quantize(part, cache).folder)
+    before = list((cache / "networks").iterdir())
+
+    def broken() -> Iterator[np.ndarray]:
+        yield pixels(0, count=8)
+        raise OSError("the disk of the photos is gone")
+
+    with pytest.raises(OSError, match="photos is gone"):
+        quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, broken()))
+    assert list((cache / "networks").iterdir()) == before
+
+
+def make_one_of_its_own(number: int, cache: Path, together: Barrier) -> Network:
+    """Keep a network under a name that another process uses too, with files that only this process would write."""
+
+    def make(path: Path) -> None:
+        path.write_text(f"made by {number}")
+        path.with_suffix(".bin").write_bytes(bytes([number]))
+        together.wait(timeout=100)
+
+    return kept({"backbone": "small"}, cache, make)
+
+
+def report_one_of_its_own(cache: Path, together: Barrier, found: Connection) -> None:
+    found.send(make_one_of_its_own(1, cache, together))
+
+
+def test_processes_that_make_a_network_at_once_use_the_same_one(tmp_path: Path):
+    context = multiprocessing.get_context("spawn")
+    together, (mine, theirs) = context.Barrier(2), context.Pipe()
+    maker = context.Process(target=report_one_of_its_own, args=(tmp_path, together, theirs))
+    maker.start()
+    network = make_one_of_its_own(0, tmp_path, together)
+    assert mine.recv() == network
+    maker.join()
+    assert [path.name for path in (tmp_path / "networks").iterdir()] == [network.folder.name]
+
+
+def test_auto_never_chooses_int8_and_runs_it_in_openvino():
+    assert choose_engine("auto", "auto").precision != "int8"
+    asked = choose_engine("auto", "int8")
+    assert (asked.engine, asked.precision) == ("openvino", "int8")
+
+
+def test_without_nncf_the_command_that_installs_it_is_named_in_one_paragraph(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(sys.modules, "nncf", None)
+    with pytest.raises(UserError, match=r"python -m pip install .* -r requirements/int8\.txt") as refused:
+        configured("backbone.precision=int8")
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,282 @@
+"""Archives: indexed once, read by offset, indexed anew when they or their index have changed."""
+
+import gzip
+import logging
+import os
+import random
+import shutil
+import tarfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from multiprocessing import get_context
+from pathlib import Path
+
+import pytest
+
+from ndsc.errors import UserError
+from ndsc.storage.archive import Archive, ShortRead, is_archive, open_archive, open_source, read_exactly
+from tests.storage.archives import FORMATS, add, by_tarfile, content, mutated, odd_tar_bytes, tar_bytes
+
+NAMES = [f"beauty_image/{number}.jpg" for number in range(40)]
+PACKED = {".tar": lambda data: data, ".tar.gz": lambda data: gzip.compress(data, 1), ".tgz": gzip.compress}
+
+
+@pytest.fixture(params=[".tar", ".tar.gz"])
+def path(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    path = tmp_path / "data" / f"beauty_image{request.param}"
+    path.parent.mkdir()
+    path.write_bytes(PACKED[request.param](tar_bytes(NAMES)))
+    return path
+
+
+@pytest.fixture
+def indexed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The archives that were indexed, one entry each time."""
+    from ndsc.storage import archive
+
+    build, calls = archive.build_index, []
+
+    def counting(path: Path, index: Path, signature: str) -> None:
+        calls.append(path)
+        build(path, index, signature)
+
+    monkeypatch.setattr(archive, "build_index", counting)
+    return calls
+
+
+def contents(archive: Archive) -> dict[str, bytes]:
+    return {row["name"]: archive.read(row["offset"], row["size"]) for row in archive.members.to_pylist()}
+
+
+def test_every_photo_is_read_where_it_lies(path: Path, tmp_path: Path):
+    with open_archive(path, tmp_path / "cache") as archive:
+        assert contents(archive) == {name: content(name) for name in NAMES}
+        assert (archive.skipped, archive.truncated) == ({}, False)
+
+
+def test_the_kind_is_told_by_the_bytes_not_by_the_name(tmp_path: Path):
+    misnamed = tmp_path / "x.tar"
+    misnamed.write_bytes(gzip.compress(tar_bytes(NAMES)))
+    with open_archive(misnamed, tmp_path / "cache") as archive:
+        assert archive.members.num_rows == len(NAMES)
+
+
+def test_many_threads_read_at_once(path: Path, tmp_path: Path):
+    with open_archive(path, tmp_path / "cache") as archive, ThreadPoolExecutor(8) as threads:
+        rows = archive.members.to_pylist() * 20
+        random.Random(0).shuffle(rows)
+        read = list(threads.map(lambda row: archive.read(row["offset"], row["size"]), rows))
+    assert read == [content(row["name"]) for row in rows]
+
+
+def test_an_archive_is_indexed_once_and_says_so(
+    path: Path, tmp_path: Path, indexed: list[Path], caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level(logging.INFO)
+    for _ in range(3):
+        with open_archive(path, tmp_path / "cache") as archive:
+            assert contents(archive)[NAMES[7]] == content(NAMES[7])
+    assert indexed == [path]
+    assert f"indexing {path}" in caplog.text
+    assert "40 photos" in caplog.text
+
+
+def test_nothing_is_written_beside_the_data(path: Path, tmp_path: Path):
+    status = path.stat()
+    path.parent.chmod(0o500)
+    open_archive(path, tmp_path / "cache").close()
+    path.parent.chmod(0o700)
+    assert os.listdir(path.parent) == [path.name]
+    assert (path.stat().st_mtime_ns, path.stat().st_size) == (status.st_mtime_ns, status.st_size)
+
+
+def test_a_changed_archive_is_indexed_anew(path: Path, tmp_path: Path, indexed: list[Path]):
+    open_archive(path, tmp_path / "cache").close()
+    pack = PACKED["".join(path.suffixes)]
+    path.write_bytes(pack(tar_bytes(["beauty_image/other.jpg"])))
+    with open_archive(path, tmp_path / "cache") as archive:
+        assert contents(archive) == {"beauty_image/other.jpg": content("beauty_image/other.jpg")}
+    assert len(indexed) == 2
+
+
+def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_path: Path, monkeypatch):
+    from ndsc.storage import archive_index
+
+    scan = archive_index.scan_members
+
+    def scan_and_append(source, reached):
+        found = scan(source, reached)
+        with path.open("ab") as file:
+            file.write(b"more")
+        return found
+
+    monkeypatch.setattr(archive_index, "scan_members", scan_and_append)
+    with pytest.raises(UserError, match="changed while it was being indexed"):
+        open_archive(path, tmp_path / "cache")
+
+
+def test_a_damaged_index_is_made_anew(path: Path, tmp_path: Path, indexed: list[Path]):
+    open_archive(path, tmp_path / "cache").close()
+    kept = sorted((tmp_path / "cache" / "archives").iterdir())
+    harms: list[Callable[[bytes], bytes]] = [
+        lambda good: good[: len(good) // 2],
+        lambda good: good[:-9] + bytes([good[-9] ^ 1]) + good[-8:],
+        lambda _: b"",
+    ]
+    for file in kept:
+        for harm in harms:
+            file.write_bytes(harm(file.read_bytes()))
+            with open_archive(path, tmp_path / "cache") as archive:
+                assert contents(archive)[NAMES[-1]] == content(NAMES[-1])
+    assert len(indexed) == 1 + len(kept) * len(harms)
+
+
+def test_reading_what_is_not_there_raises_and_allocates_nothing(path: Path, tmp_path: Path):
+    with open_archive(path, tmp_path / "cache") as archive:
+        for offset, size in ((-1, 5), (0, -1), (0, 1 << 60), (1 << 62, 1), (10**12, 10)):
+            with pytest.raises(ShortRead, match="cut off"):
+                archive.read(offset, size)
+
+
+def test_an_archive_that_shrinks_after_it_was_opened_gives_a_reason(tmp_path: Path):
+    path = tmp_path / "x.tar"
+    path.write_bytes(tar_bytes(NAMES))
+    with open_archive(path, tmp_path / "cache") as archive:
+        row = archive.members.to_pylist()[-1]
+        os.truncate(path, row["offset"] + 10)
+        with pytest.raises(ShortRead, match="shorter"):
+            archive.read(row["offset"], row["size"])
+
+
+def test_of_a_cut_off_archive_the_whole_photos_are_read(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    os.truncate(path, path.stat().st_size // 2)
+    with open_archive(path, tmp_path / "cache") as archive:
+        found = contents(archive)
+        assert archive.truncated
+    assert 15 <= len(found) <= 25
+    assert found == {name: content(name) for name in NAMES[: len(found)]}
+    assert "cut off or damaged" in caplog.text
+
+
+def test_a_plain_archive_is_read_without_its_cache(path: Path, tmp_path: Path):
+    with open_archive(path, tmp_path / "cache") as archive:
+        row = archive.members.to_pylist()[3]
+    source = open_source(path, tmp_path / "another cache")
+    assert read_exactly(source, row["offset"], row["size"]) == content(row["name"])
+    assert (tmp_path / "another cache").exists() == path.name.endswith("gz")
+    source.close()
+
+
+def test_a_gzip_archive_damaged_after_indexing_gives_a_reason(tmp_path: Path):
+    path = tmp_path / "x.tgz"
+    packed = gzip.compress(tar_bytes(NAMES, size=100_000), 1)
+    path.write_bytes(packed)
+    with open_archive(path, tmp_path / "cache") as archive:
+        row = archive.members.to_pylist()[-1]
+        with path.open("r+b") as file:
+            file.seek(len(packed) // 2)
+            file.write(b"\xff" * (len(packed) // 2))
+        with pytest.raises(ShortRead, match=r"cannot be read there|shorter"):
+            archive.read(row["offset"], row["size"])
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"<!DOCTYPE html>", bytes(10240), b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), b"BZh91AY&SY" * 99]
+)
+def test_what_is_no_tar_file_is_refused_with_its_first_bytes(tmp_path: Path, data: bytes):
+    path = tmp_path / "beauty_image.tar"
+    path.write_bytes(data)
+    with pytest.raises(UserError, match=r"tar file.* was expected\. Received: .*beauty_image\.tar, [\d,]+ bytes"):
+        open_archive(path, tmp_path / "cache")
+
+
+def test_a_missing_archive_is_refused(tmp_path: Path):
+    with pytest.raises(UserError, match="does not exist"):
+        open_archive(tmp_path / "missing.tar", tmp_path / "cache")
+    with pytest.raises(UserError, match="No such file"):
+        open_source(tmp_path / "missing.tar", tmp_path / "cache")
+
+
+def test_names_tell_archives_from_photos():
+    assert [is_archive(name) for name in ("a.tar", "a.TAR.GZ", "b.tgz", "a.jpg", "tar", "x.gz")] == [True] * 3 + [
+        False
+    ] * 3
+
+
+def _count_members(path: Path, cache: Path) -> int:
+    with open_archive(path, cache) as archive:
+        return len(contents(archive))
+
+
+def test_processes_that_index_at_once_all_read_right(path: Path, tmp_path: Path):
+    with get_context("spawn").Pool(3) as pool:
+        counts = pool.starmap(_count_members, [(path, tmp_path / "cache")] * 6)
+    assert counts == [len(NAMES)] * 6
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mutated_archives_are_survived_and_read_as_tarfile_reads_them(tmp_path: Path, seed: int):
+    assert survive_mutations(tmp_path, random.Random(seed), rounds=60) > 5
+
+
+@pytest.mark.soak
+def test_minutes_of_mutated_archives_are_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    seconds = float(os.environ.get("NDSC_SOAK_SECONDS", "600"))
+    caplog.set_level(logging.ERROR)
+    dice, stop = random.Random(0), time.monotonic() + seconds
+    rounds = compared = 0
+    while time.monotonic() < stop:
+        compared += survive_mutations(tmp_path, dice, rounds=100)
+        rounds += 100
+        shutil.rmtree(tmp_path / "cache", ignore_errors=True)
+    print(f"\n{rounds:,} archives in {seconds:.0f} s, {compared:,} of them compared with tarfile")
+
+
+def survive_mutations(folder: Path, dice: random.Random, rounds: int) -> int:
+    """Cut, flip and splice archives, before and after they are gzipped: each gives its photos, a reason or an error
+    that a user can read. Returns how many were held against what `tarfile` makes of them."""
+    compared = 0
+    for _ in range(rounds):
+        tar_format = dice.choice(list(FORMATS.values()))
+        pack = dice.choice(list(PACKED.values()))
+        path = folder / "x.tar"
+        good = odd_tar_bytes(tar_format)
+        path.write_bytes(pack(mutated(good, dice)) if dice.random() < 0.5 else mutated(pack(good), dice))
+        found: list[tuple[str, int, int]] = []
+        try:
+            with open_archive(path, folder / "cache") as archive:
+                found = [(row["name"], row["offset"], row["size"]) for row in archive.members.to_pylist()]
+                read_or_reason(archive, found)
+        except UserError:
+            pass
+        # Versions of Python differ in what they make of damaged PAX records.
+        if tar_format != tarfile.PAX_FORMAT and not path.read_bytes().startswith(b"\x1f\x8b"):
+            with suppress(tarfile.ReadError):
+                assert by_tarfile(path) == found
+                compared += 1
+    return compared
+
+
+def read_or_reason(archive: Archive, rows: list[tuple[str, int, int]]) -> None:
+    for _, offset, size in rows:
+        assert 0 <= offset <= offset + size <= archive.source.end
+        try:
+            assert len(archive.read(offset, size)) == size
+        except ShortRead:
+            continue
+
+
+def test_nothing_is_written_where_an_archive_s_names_lead(tmp_path: Path):
+    outside, inside = tmp_path / "outside.jpg", tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    with tarfile.open(inside / "x.tar", "w") as archive:
+        for name in (str(outside), "../../up.jpg", "/etc/absolute.jpg", "x.jpg"):
+            add(archive, name, b"photo")
+        add(archive, "cache", type=tarfile.SYMTYPE, linkname=str(tmp_path))
+        add(archive, "cache/through.jpg", b"photo")
+    with open_archive(inside / "x.tar", inside / "cache") as opened:
+        assert set(contents(opened).values()) == {b"photo"}
+    files = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {name for name in files if not name.startswith("a/b/cache/archives/")} == {"a/b/x.tar"}

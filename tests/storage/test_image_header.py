@@ -1,0 +1,106 @@
+import resource
+import sys
+
+import pytest
+from PIL import Image
+
+from ndsc.storage.image_header import MAX_PIXELS, Unusable, inspect
+from tests.encoded import (
+    GOOD,
+    SIZE,
+    bmp_bomb,
+    encoded,
+    gif_bomb,
+    jpeg_bomb,
+    many_scans,
+    picture,
+    png_bomb,
+    png_header,
+    webp_bomb,
+    with_orientation,
+)
+
+HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
+
+REFUSED = {
+    "no bytes": (b"", "empty file"),
+    "a web page": (HTML, "not an image"),
+    "text that begins like a WebP": (b"RIFF and other chapters", "not an image"),
+    "zeros": (bytes(5000), "not an image"),
+    "a format that is not taken": (encoded(picture(), "TIFF"), "not an image"),
+    "a JPEG cut in its header": (encoded(picture(), "JPEG")[:100], "damaged header"),
+    "a PNG cut in its header": (png_header(64, 48)[:20], "damaged header"),
+    "a WebP cut in its header": (encoded(picture(), "WEBP")[:20], "damaged header"),
+    "a GIF without a size": (gif_bomb(0)[:6], "damaged header"),
+    "a PNG without pixels": (png_header(0, 48), "damaged header"),
+    "a PNG bomb": (png_header(60_000, 60_000), "dimensions over the limit"),
+    "a PNG a little too large": (png_header(5001, 5000), "dimensions over the limit"),
+    "a PNG of which Pillow only warns": (png_header(10_000, 10_000), "dimensions over the limit"),
+    "a GIF bomb": (gif_bomb(65_535), "dimensions over the limit"),
+    "a BMP bomb": (bmp_bomb(100_000), "dimensions over the limit"),
+    "a JPEG bomb": (jpeg_bomb(65_500), "dimensions over the limit"),
+    "a WebP bomb": (webp_bomb(), "dimensions over the limit"),
+    "a strip": (encoded(Image.new("RGB", (2100, 100)), "PNG"), "aspect over the limit"),
+    "a tower": (encoded(Image.new("RGB", (10, 201)), "JPEG"), "aspect over the limit"),
+    "a JPEG of endless scans": (many_scans(1000, 2600), "scans over the limit"),
+}
+
+
+@pytest.mark.parametrize(("data", "format"), GOOD.values(), ids=GOOD)
+def test_a_photo_is_known_by_its_bytes(data: bytes, format: str):
+    header = inspect(data)
+    assert (header.format, header.width, header.height, header.orientation) == (format, *SIZE, 1)
+
+
+def test_transparent_and_animated_photos_are_told_from_the_others():
+    transparent = {kind for kind, (data, _) in GOOD.items() if inspect(data).alpha}
+    animated = {kind for kind, (data, _) in GOOD.items() if inspect(data).animated}
+    assert transparent == {kind for kind in GOOD if "transparent" in kind or "alpha" in kind}
+    assert animated == {kind for kind in GOOD if "animated" in kind}
+
+
+@pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_used_is_refused_with_the_reason(data: bytes, reason: str):
+    with pytest.raises(Unusable) as refused:
+        inspect(data)
+    assert str(refused.value) == reason
+
+
+def test_the_limits_themselves_are_allowed():
+    assert inspect(png_header(5000, 5000)).width == 5000
+    assert MAX_PIXELS == 5000 * 5000
+    assert inspect(encoded(Image.new("RGB", (2000, 100)), "PNG")).height == 100
+    assert inspect(many_scans(100, 400)).format == "jpeg"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="resource is for POSIX systems")
+def test_a_bomb_is_refused_before_it_needs_memory():
+    # Whole and valid; decoded it would take 1.2 GB and more.
+    bombs = [png_bomb(20_000), png_header(100_000, 100_000), gif_bomb(65_535), bmp_bomb(100_000), jpeg_bomb(65_500)]
+    unit = 1 if sys.platform == "darwin" else 1024
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    for bomb in bombs:
+        with pytest.raises(Unusable, match="dimensions"):
+            inspect(bomb)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before < 50_000_000
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_turned_photo_is_as_wide_and_high_as_it_is_seen(format: str, orientation: int):
+    header = inspect(encoded(picture(), format, exif=with_orientation(orientation)))
+    assert header.orientation == orientation
+    assert (header.width, header.height) == (SIZE if orientation < 5 else SIZE[::-1])
+
+
+@pytest.mark.parametrize("orientation", [0, 9, 255])
+def test_an_orientation_that_does_not_exist_is_upright(orientation: int):
+    assert inspect(encoded(picture(), "JPEG", exif=with_orientation(orientation))).orientation == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # Pillow's, of exactly this damage
+@pytest.mark.parametrize(
+    "exif", [b"Exif\0\0", b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0"]
+)
+def test_a_photo_with_damaged_exif_is_upright_and_not_refused(exif: bytes):
+    assert inspect(encoded(picture(), "JPEG", exif=exif)).orientation == 1

@@ -1,0 +1,151 @@
+"""The model of a real run as MLflow loads and serves it."""
+
+import base64
+import io
+import json
+import os
+import sys
+import tarfile
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from ndsc.model.photo_classifier import PhotoClassifier
+from tests.conftest import TrainedRun
+from tests.servers import free_port, serving
+
+if TYPE_CHECKING:
+    from mlflow.pyfunc import PyFuncModel
+
+# MLflow's own, of its own code, when it is imported.
+pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
+
+COLUMNS = ["label", "p_beauty", "p_fashion", "p_mobile"]
+
+
+@pytest.fixture(scope="module")
+def model(trained_run: TrainedRun) -> Path:
+    (file,) = trained_run.tracking_root.glob("artifacts/models/*/artifacts/MLmodel")
+    return file.parent
+
+
+@pytest.fixture(scope="module")
+def photos(trained_run: TrainedRun) -> list[bytes]:
+    """Twelve rendered JPEGs, and a PNG."""
+    png = io.BytesIO()
+    Image.new("RGB", (70, 50), "teal").save(png, "PNG")
+    found = [png.getvalue()]
+    for name in ("beauty", "fashion", "mobile"):
+        with tarfile.open(trained_run.data / f"{name}_image.tar") as archive:
+            members = [member for member in archive.getmembers() if member.isfile()]
+            found += [archive.extractfile(member).read() for member in members[:4]]
+    return found
+
+
+@pytest.fixture(scope="module")
+def loaded(model: Path) -> "PyFuncModel":
+    import mlflow.pyfunc
+
+    return mlflow.pyfunc.load_model(str(model))
+
+
+@pytest.fixture(scope="module")
+def expected(model: Path, photos: list[bytes]) -> pd.DataFrame:
+    classifier = PhotoClassifier(model / "artifacts" / "classifier.keras")
+    probabilities = classifier.probabilities([classifier.prepare(photo) for photo in photos])
+    assert len(np.unique(probabilities.round(4), axis=0)) == len(photos)
+    table = pd.DataFrame(probabilities, columns=COLUMNS[1:])
+    table.insert(0, "label", np.array(classifier.classes)[probabilities.argmax(axis=1)])
+    return table
+
+
+def test_a_table_of_photos_gets_labels_and_probabilities(
+    loaded: "PyFuncModel", photos: list[bytes], expected: pd.DataFrame
+):
+    found = loaded.predict(pd.DataFrame({"image": photos}))
+    assert found.columns.tolist() == COLUMNS
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-4)
+
+
+def test_the_signature_is_one_binary_column_and_what_comes_out(loaded: "PyFuncModel"):
+    assert [(column.name, column.type.name) for column in loaded.metadata.signature.inputs] == [("image", "binary")]
+    assert loaded.metadata.signature.outputs.input_names() == COLUMNS
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"image": [b"no photo"]}, "Received in row 0: not an image."),
+        ({"image": ["good", b""]}, "Received in row 1: empty file."),
+        ({"image": ["text"]}, "Received in row 0: str."),
+        ({"image": []}, "Received a table without rows."),
+        ({"photo": [b"no photo"]}, "Model is missing inputs ['image']."),
+        ({"image": [3]}, "Received in row 0: int."),
+    ],
+)
+def test_anything_else_is_refused_with_the_reason(loaded: "PyFuncModel", photos: list[bytes], table: dict, told: str):
+    table = {name: [photos[0] if value == "good" else value for value in values] for name, values in table.items()}
+    with pytest.raises(MlflowException) as refused:
+        loaded.predict(pd.DataFrame(table, dtype=object))
+    assert told in str(refused.value)
+    assert refused.value.get_http_status_code() == 400
+
+
+@pytest.fixture(scope="module")
+def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """`mlflow models serve`, in its own process group; gives its address."""
+    address = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
+    # MLflow starts the server as `uvicorn`, which lies beside this Python.
+    path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    log = tmp_path_factory.mktemp("server") / "server.log"
+    with serving([*command, "--host", "127.0.0.1", "--port", str(port)], address, log, path):
+        yield f"{address}/invocations"
+
+
+def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int, str]:
+    request = urllib.request.Request(address, body, {"Content-Type": kind})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def split(column: str, *values: object) -> bytes:
+    return json.dumps({"dataframe_split": {"columns": [column], "data": [[value] for value in values]}}).encode()
+
+
+def test_the_server_answers_photos_with_the_labels_that_the_classifier_gives(
+    server: str, photos: list[bytes], expected: pd.DataFrame
+):
+    code, answer = post(server, split("image", *(base64.b64encode(photo).decode() for photo in photos)))
+    assert code == 200, answer
+    found = pd.DataFrame(json.loads(answer)["predictions"])
+    pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-4)
+
+
+def test_the_server_refuses_anything_else_with_the_reason(server: str, photos: list[bytes]):
+    no_photo = base64.b64encode(b"no photo").decode()
+    refused = {
+        "Received in row 0: not an image.": post(server, split("image", no_photo)),
+        "Received in row 0: empty file.": post(server, split("image", "")),
+        "Received a table without rows.": post(server, split("image")),
+        "Model is missing inputs ['image'].": post(server, split("photo", no_photo)),
+        "Failed to convert column image": post(server, split("image", 3)),
+        "only supports the following content types": post(server, photos[1], "image/jpeg"),
+        "Invalid input.": post(server, b"{no json"),
+    }
+    for told, (code, answer) in refused.items():
+        assert 400 <= code < 500, answer
+        assert told in answer
+        assert "Traceback" not in answer

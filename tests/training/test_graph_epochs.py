@@ -1,0 +1,43 @@
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from ndsc.config.schema import Config
+from ndsc.training.fit import fit
+from tests.training.sides import side
+
+ADAM = {"_target_": "keras.optimizers.AdamW", "learning_rate": 0.01, "weight_decay": 0.1}
+KEPT = {"plateau": {"_target_": "keras.callbacks.ReduceLROnPlateau", "monitor": "val_loss", "patience": 1}}
+
+
+def network() -> keras.Model:
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(16, activation="relu"), keras.layers.Dropout(0.5, seed=1)]
+    return keras.Sequential([keras.Input((8,)), *layers, keras.layers.Dense(2, activation="softmax")])
+
+
+@pytest.mark.parametrize("changed", [{}, {"label_smoothing": 0.1, "class_weights": "balanced"}], ids=["plain", "all"])
+def test_numbers_are_those_that_keras_gets_batch_by_batch(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, Any]
+):
+    training = replace(configured().training, epochs=6, batch_size=8, **changed)
+
+    def fitted() -> tuple[list[np.ndarray], dict[str, list[float]]]:
+        model = network()
+        # The last batch of an epoch is a smaller one, in training and in validation.
+        done = fit(model, side(43, 3, noise=3), side(21, 1, seed=1, noise=3), training, ADAM, KEPT, 0, lambda *_: None)
+        return model.get_weights(), done.history
+
+    weights, history = fitted()
+    monkeypatch.setattr("ndsc.training.fit.use_graph_epochs", pytest.fail)
+    monkeypatch.setattr("ndsc.training.batching.IN_MEMORY_BYTES", 0)
+    others, batch_by_batch = fitted()
+    assert history.keys() == batch_by_batch.keys()
+    for name, values in history.items():
+        np.testing.assert_allclose(values, batch_by_batch[name], rtol=1e-6)
+    for weight, other in zip(weights, others, strict=True):
+        np.testing.assert_allclose(weight, other, rtol=1e-5, atol=1e-7)
