@@ -48,7 +48,7 @@ def _send(run: Run, file: Path, names: Path, classes: Sequence[str]) -> None:
         warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
         mlflow.pyfunc.log_model(
             name="model",
-            python_model=str(package / "tracking" / "served.py"),
+            python_model=str(package / "tracking" / "served_model.py"),
             artifacts={"classifier": str(file), "classes": str(names)},
             code_paths=[str(package)],
             signature=ModelSignature(
