@@ -9,14 +9,14 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config import schema
 from ndsc.config.checks import check as check_training
-from ndsc.config.schema import CONFIG_FOLDER, Config, as_schema
+from ndsc.config.command_line import hydra_command
+from ndsc.config.schema import Config, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.packages import installing, missing
 from ndsc.startup import start_tensorflow
@@ -157,7 +157,7 @@ def _source(config: AuditConfig) -> str:
     return " ".join(place for place in (config.data.root, config.data.table) if place)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="audit")
+@hydra_command("audit")
 def command(composed: DictConfig) -> None:
     """Hydra's way in."""
     with shown_to_user():

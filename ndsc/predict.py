@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
-from ndsc.config.schema import CONFIG_FOLDER, as_schema
+from ndsc.config.command_line import hydra_command
+from ndsc.config.schema import as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import progress
@@ -137,7 +137,7 @@ def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") ->
     return unreadable, time.perf_counter() - started
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="predict")
+@hydra_command("predict")
 def command(composed: DictConfig) -> None:
     """Hydra's way in."""
     with shown_to_user():

@@ -13,13 +13,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config import schema
-from ndsc.config.schema import CONFIG_FOLDER, as_schema
+from ndsc.config.command_line import hydra_command
+from ndsc.config.schema import as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.predict import CacheFolderConfig, StoreConfig
 from ndsc.startup import start_tensorflow
@@ -222,7 +222,7 @@ def _calibrate(
             log.warning("%s %s", error, ANOTHER_NETWORK)
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="reproduce")
+@hydra_command("reproduce")
 def command(composed: DictConfig) -> None:
     """Hydra's way in."""
     with shown_to_user():

@@ -57,7 +57,7 @@ class Story:
         run.log_text(invocation.yaml, "config/config.yaml")
         asked = {"overrides": invocation.overrides, "choices": invocation.choices, "folder": str(invocation.folder)}
         run.log_json(asked, "config/invocation.json")
-        if config.tracking.into is None:  # a sweep's own run has no params: it stands for many
+        if config.tracking.resume_run_id is None:  # a sweep's own run has no params: it stands for many
             run.log_params(invocation.params())
         run.set_tags(
             {

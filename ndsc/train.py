@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hydra
 from omegaconf import DictConfig
 
+from ndsc.config.command_line import hydra_command
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, Config, register, typed
+from ndsc.config.schema import Config, register, typed
 from ndsc.errors import shown_to_user
 from ndsc.startup import start_tensorflow
 
@@ -99,7 +99,7 @@ def train_and_evaluate(study: "Study", manifest: "Manifest", story: "Story") -> 
     return trained, metrics
 
 
-@hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name="train")
+@hydra_command("train")
 def command(composed: DictConfig) -> float:
     """Hydra's way in; a sweeper is given the best validation accuracy."""
     invocation = HydraJob.of(composed)

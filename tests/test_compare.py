@@ -74,7 +74,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     """Two configurations of two seeds below a sweep; beside them a run that failed, one of NaN, one of a third kind."""
     root = tmp_path_factory.mktemp("compared") / "mlruns"
     tracking = TrackingConfig(
-        kind="local", experiment="study", root=str(root), model="head", figures=False, sampling_seconds=0.2
+        kind="local", experiment="study", root=str(root), model="head", figures=False, system_metrics_interval=0.2
     )
     with start_run(tracking, "sweep", {"ndsc.kind": "sweep"}) as sweep:
         pass

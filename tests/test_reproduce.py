@@ -52,7 +52,7 @@ class Location:
     @property
     def tracking(self) -> TrackingConfig:
         return TrackingConfig(
-            kind="local", root=str(self.folder / "mlruns"), experiment="mine", model="head", sampling_seconds=1.0
+            kind="local", root=str(self.folder / "mlruns"), experiment="mine", model="head", system_metrics_interval=1.0
         )
 
     @property
@@ -121,7 +121,7 @@ def of_sample(place: Location, rendered_sample: Path) -> Run:
 @pytest.fixture(scope="module")
 def of_ndsc(place: Location, data: Path, sweep: str, of_sample: Run) -> Run:
     """A child of a sweep, of photos in NDSC's layout; out of the cache that has the exported network by now."""
-    return place.train("data=ndsc", f"data.root={data}", f"tracking.parent={sweep}", "augmentation=none")
+    return place.train("data=ndsc", f"data.root={data}", f"tracking.parent_run_id={sweep}", "augmentation=none")
 
 
 @pytest.fixture

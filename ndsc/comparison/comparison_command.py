@@ -6,9 +6,9 @@ from pathlib import PurePath
 from ndsc.comparison.comparison_table import Configuration
 
 # Where runs are recorded and features are cached shapes no numbers; the type they are cached in does.
-PLACES = ("tracking", "cache.root", "hydra", "threads", "rerun")
+PLACES = ("tracking", "cache.root", "hydra", "threads", "rerun_finished")
 # Files that usually lie in the data's folder.
-DATA_FILES = ("data.extra", "data.table", "sampling.test.list", "sampling.exclude")
+DATA_FILES = ("data.metadata", "data.table", "sampling.test.list", "sampling.exclude")
 # Made of letters that a shell leaves alone.
 MARK = "@NDSC_ROOT@"
 

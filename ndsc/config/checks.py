@@ -127,7 +127,7 @@ def _wrong_fractions(config: "Config") -> Iterator[str]:
 def _wrong_rates(config: "Config") -> Iterator[str]:
     rates = {
         "optimizer.learning_rate": config.optimizer.get("learning_rate"),
-        "tracking.sampling_seconds": config.tracking.sampling_seconds,
+        "tracking.system_metrics_interval": config.tracking.system_metrics_interval,
     }
     if config.training.finetune is not None:
         rates["training.finetune.learning_rate"] = config.training.finetune.learning_rate

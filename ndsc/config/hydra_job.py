@@ -41,9 +41,9 @@ COMPARED_KEYS = (
 # Where things lie and how they are recorded: facts of the invocation, not of the run.
 PLACES = (
     "threads",
-    "rerun",
+    "rerun_finished",
     "data.root",
-    "data.extra",
+    "data.metadata",
     "data.table",
     "sampling.test.list",
     "tracking",
@@ -51,7 +51,7 @@ PLACES = (
     "hydra",
 )
 LONGEST_NAME = 120
-SET_BY_SWEEPS = ("tracking.parent=", "tracking.into=", "tracking.run_name='", "+callbacks.pruning=")
+SET_BY_SWEEPS = ("tracking.parent_run_id=", "tracking.resume_run_id=", "tracking.run_name='", "+callbacks.pruning=")
 
 
 @dataclass(frozen=True)

@@ -30,9 +30,9 @@ def run_key(config: "Config") -> str:
 def training_key(config: "Config", photos: str) -> str:
     """As `run_key`, with another name for the photos: the digest of a manifest."""
     settings = asdict(config)
-    del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun"]
+    del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun_finished"]
     # Whatever these name is in the data's digest, wherever it lies.
-    del settings["data"]["root"], settings["data"]["extra"], settings["data"]["table"]
+    del settings["data"]["root"], settings["data"]["metadata"], settings["data"]["table"]
     del settings["sampling"]["test"]["list"], settings["sampling"]["exclude"]
     # It gives runs up, and changes nothing in those that finish.
     settings["callbacks"].pop("pruning", None)

@@ -20,6 +20,16 @@ Schema = TypeVar("Schema")
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 
+# Keys that version 0.2 renamed, and their new names: for errors, and for runs that an earlier version stored.
+RENAMED_KEYS = {
+    "backbone.float32": "backbone.float32_until",
+    "data.extra": "data.metadata",
+    "rerun": "rerun_finished",
+    "tracking.into": "tracking.resume_run_id",
+    "tracking.parent": "tracking.parent_run_id",
+    "tracking.sampling_seconds": "tracking.system_metrics_interval",
+}
+
 
 @dataclass
 class DataConfig:
@@ -28,7 +38,7 @@ class DataConfig:
     source: str = MISSING
     root: str | None = None
     labels: str = MISSING
-    extra: str | None = None
+    metadata: str | None = None
     table: str | None = None
     image_column: str = MISSING
     label_column: str = MISSING
@@ -88,7 +98,7 @@ class BackboneConfig:
     resize: str = MISSING
     engine: str = MISSING
     precision: str = MISSING
-    float32: str = MISSING
+    float32_until: str = MISSING
 
 
 @dataclass
@@ -130,9 +140,9 @@ class TrackingConfig:
     model: str = MISSING
     figures: bool = MISSING
     run_name: str | None = None
-    parent: str | None = None
-    into: str | None = None
-    sampling_seconds: float = MISSING
+    parent_run_id: str | None = None
+    resume_run_id: str | None = None
+    system_metrics_interval: float = MISSING
 
 
 @dataclass
@@ -159,7 +169,7 @@ class Config:
     tracking: TrackingConfig = MISSING
     cache: CacheConfig = MISSING
     threads: int | None = None
-    rerun: bool = False
+    rerun_finished: bool = False
     seed: int = MISSING
 
 

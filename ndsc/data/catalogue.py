@@ -89,8 +89,8 @@ def check_data(config: "Config") -> None:
             check_archives(root, cache_root)
     names.extend(given.values())
     if extra is not None:
-        further = column_names(extra, "data.extra")
-        require_columns(further, ["image_path"], "data.extra")
+        further = column_names(extra, "data.metadata")
+        require_columns(further, ["image_path"], "data.metadata")
         joined = names_beside(names, [name for name in further if name != "image_path"], "extra")
         names.extend(joined.values())
         given = joined | given
@@ -140,12 +140,12 @@ def photo_table_of(data: "DataConfig") -> Path:
 
 
 def _extra(data: "DataConfig") -> Path | None:
-    if data.extra is None:
+    if data.metadata is None:
         return None
-    path = Path(os.path.abspath(Path(data.extra).expanduser()))
+    path = Path(os.path.abspath(Path(data.metadata).expanduser()))
     if not path.is_file():
         raise UserError(
-            f"data.extra must be a CSV or Parquet file. Received: {path}, which does not exist. Mend the path."
+            f"data.metadata must be a CSV or Parquet file. Received: {path}, which does not exist. Mend the path."
         )
     return path
 
@@ -179,7 +179,7 @@ def _complete(rows: pa.Table, facts: dict[str, int], extra: Path | None) -> Cata
             "one. Mend the data."
         )
     if extra is not None:
-        labelled, joined = join_extra(labelled, read_table(extra, "data.extra", text_columns=("image_path",)))
+        labelled, joined = join_extra(labelled, read_table(extra, "data.metadata", text_columns=("image_path",)))
         facts |= joined
     facts["absent"] = labelled.column("offset").null_count
     classes = tuple(sorted(pc.unique(labelled.column("label")).to_pylist()))

@@ -46,7 +46,7 @@ def data_digest(config: "Config") -> str:
         parts = [f"{path.name} {_file_state(path, cache_root)}" for path in files]
     else:
         parts = _plain_files(config)
-    for table in (data.extra, config.sampling.test.list, config.sampling.exclude):
+    for table in (data.metadata, config.sampling.test.list, config.sampling.exclude):
         parts.append("none" if table is None else _table_state(Path(table).expanduser()))
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 

@@ -16,7 +16,7 @@ from ndsc.errors import UserError
 
 
 def read_table(path: Path, setting: str, text_columns: Collection[str] = ()) -> pa.Table:
-    """A CSV (with a header line, UTF-8) or a Parquet file. `setting` is what errors call it, e.g. `data.extra`.
+    """A CSV (with a header line, UTF-8) or a Parquet file. `setting` is what errors call it, e.g. `data.metadata`.
 
     `text_columns` are text in the result even where every value looks like a number.
 
@@ -117,13 +117,14 @@ def join_extra(rows: pa.Table, extra: pa.Table) -> tuple[pa.Table, dict[str, int
     Raises:
         UserError: nothing matches.
     """
-    require_columns(extra.column_names, ["image_path"], "data.extra")
+    require_columns(extra.column_names, ["image_path"], "data.metadata")
     paths = matching_paths(extra.column("image_path"), rows.column("image_path"))
     positions = last_position(rows.column("image_path"), paths)
     if positions.null_count == len(positions):
         raise UserError(
-            f"data.extra must name the same photos as the data, for instance {rows.column('image_path')[0]}. Received: "
-            f"{paths[0] if len(paths) else 'an empty table'}, and no row that matches. Mend its image_path column."
+            f"data.metadata must name the same photos as the data, for instance {rows.column('image_path')[0]}. "
+            f"Received: {paths[0] if len(paths) else 'an empty table'}, and no row that matches. Mend its image_path "
+            "column."
         )
     unmatched = pc.invert(pc.is_in(paths, value_set=rows.column("image_path")))
     facts = {"extra_unmatched": pc.sum(unmatched).as_py(), "listings_without_extra": positions.null_count}

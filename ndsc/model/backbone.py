@@ -224,7 +224,7 @@ def cut(backbone: Backbone, freeze: str, float32: str = "none", key: str = "back
 
 def _stem(backbone: Backbone, name: str, line: keras.KerasTensor, float32: str) -> Stem | None:
     """What stays at float32 of the part that is frozen up to this line; all of it where that is preprocessing alone."""
-    until, tensor = _line(backbone.network, float32, "backbone.float32")
+    until, tensor = _line(backbone.network, float32, "backbone.float32_until")
     order = [operation.name for operation in backbone.network.operations]
     if order.index(until) >= order.index(name):
         return Stem(backbone, name, line, line)

@@ -22,7 +22,9 @@ def obtain_backbone(config: Config, weights: Weights) -> Backbone:
     if config.backbone.freeze != "all" or config.training.finetune is not None:
         return build_backbone(config.backbone, weights, config.seed)
     # How it is cut, run and fed is not the network's business.
-    network = replace(config.backbone, freeze="all", engine="auto", precision="auto", resize="stretch", float32="none")
+    network = replace(
+        config.backbone, freeze="all", engine="auto", precision="auto", resize="stretch", float32_until="none"
+    )
     file = weights.path.stat() if weights.path is not None else None
     state = (file.st_size, file.st_mtime_ns) if file else None
     backbone = _build_once(json.dumps(asdict(network)), weights, state, config.seed if weights.kind == "random" else 0)

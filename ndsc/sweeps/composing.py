@@ -12,6 +12,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from ndsc.config.command_line import validate_keys
 from ndsc.config.schema import typed
 from ndsc.sweeps.job import Job
 
@@ -44,6 +45,7 @@ class ComposingSweeper(Sweeper):
 
     def _overrides(self, arguments: Sequence[str]) -> dict[str, Override]:
         """What is overridden, by key."""
+        validate_keys(f"{key}={value}" for key, value in self._params.items())
         given = [f"{key}={value}" for key, value in self._params.items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         return {override.get_key_element(): override for override in parser.parse_overrides([*given, *arguments])}

@@ -71,7 +71,7 @@ class Sweep:
         Raises:
             UserError: the store cannot be opened, or the same sweep is running now.
         """
-        tracking, self._rerun = first.config.tracking, first.config.rerun
+        tracking, self._rerun = first.config.tracking, first.config.rerun_finished
         if tracking.kind == "off":
             yield
             self._tell_all()
@@ -79,7 +79,7 @@ class Sweep:
         with sigterm_raises(), SweepRuns.opened(tracking) as self._runs:
             into = None if self._rerun else _goes_on(self._runs.sweep(key))
             tags = {KIND: "sweep", SWEEP: key, "command": self._command}
-            named = replace(tracking, into=into, run_name=None)
+            named = replace(tracking, resume_run_id=into, run_name=None)
             # FINISHED only once the best run's model is in it, which another run makes.
             with start_run(named, tracking.run_name or name, tags, left="RUNNING") as self._parent:
                 yield
@@ -125,7 +125,10 @@ class Sweep:
     def _launch(self, jobs: Sequence[Job]) -> list[Outcome]:
         if not jobs:
             return []
-        said = CHILD_DEFAULTS | {"threads": self._threads(len(jobs)), "tracking.parent": self._parent.id or "null"}
+        said = CHILD_DEFAULTS | {
+            "threads": self._threads(len(jobs)),
+            "tracking.parent_run_id": self._parent.id or "null",
+        }
         defaults = [f"{key}={value}" for key, value in said.items() if key not in self._said]
         batch = [[*job.overrides, *job.once, *defaults, f"tracking.run_name={_quoted(job.name)}"] for job in jobs]
         results = self._launcher.launch(batch, initial_job_idx=self._launched)
@@ -176,7 +179,7 @@ class Sweep:
 
     def _make_best_whole(self, best: Job) -> None:
         """Run the best job once more, out of the cache, into the parent: with its figures and its whole model."""
-        overrides = [*best.overrides, f"tracking.into={self._parent.id}"]
+        overrides = [*best.overrides, f"tracking.resume_run_id={self._parent.id}"]
         (result,) = self._launcher.launch([overrides], initial_job_idx=self._launched)
         self._launched += 1
         _ = result.return_value  # raises what the job raised

@@ -47,7 +47,7 @@ def read_rerun_config(history: "History", run_id: str, places: Mapping[str, obje
         )
     invocation = json.loads(asked)
     config, added = on_schema(recorded, lambda: hydra.compose("train"))
-    alone = {"experiment": history.experiment(run_id), "run_name": None, "parent": None, "into": None}
+    alone = {"experiment": history.experiment(run_id), "run_name": None, "parent_run_id": None, "resume_run_id": None}
     for key, value in ({f"tracking.{name}": value for name, value in alone.items()} | dict(places)).items():
         OmegaConf.update(config, key, value)
     replace_callbacks(config, invocation.get("folder"), str(folder))

@@ -28,9 +28,9 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left
     exit code 143). Exceptions pass through. Within the block the run is MLflow's active one, so that `mlflow.log_…` of
     a callback lands in it; afterwards MLflow is as it was before.
 
-    `tracking.run_name` comes before `name`. `tracking.parent` is the run of a sweep that this one belongs to, and
-    `tracking.into` a run that is there already and goes on. Runs of this experiment that died on this host are marked
-    KILLED. Raises `UserError` where the store cannot be opened; a store that fails later fails no run (see
+    `tracking.run_name` comes before `name`. `tracking.parent_run_id` is the run of a sweep that this one belongs to,
+    and `tracking.resume_run_id` a run that is there already and goes on. Runs of this experiment that died on this host
+    are marked KILLED. Raises `UserError` where the store cannot be opened; a store that fails later fails no run (see
     `Run.unsent`).
     """
     if tracking.kind == "off":
@@ -42,7 +42,7 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left
         # A signal between the creation of the run and the promise to end it would leave it RUNNING.
         with signals_held_off():
             run = _create(store, tracking, tracking.run_name or name, tags)
-            hardware = SystemMetricsMonitor(tracking.sampling_seconds, run.log_points)
+            hardware = SystemMetricsMonitor(tracking.system_metrics_interval, run.log_points)
             ending.push(lambda _kind, error, _trace: _close(run, hardware, error, left))
         hardware.start()
         with signals_come_first():
@@ -53,12 +53,12 @@ def _create(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str
     import mlflow
 
     active = mlflow.start_run(
-        run_id=tracking.into,
+        run_id=tracking.resume_run_id,
         experiment_id=store.experiment_id,
-        run_name=None if tracking.into else name,
+        run_name=None if tracking.resume_run_id else name,
         # A sweep's own run may be active in this process.
         nested=True,
-        parent_run_id=tracking.parent,
+        parent_run_id=tracking.parent_run_id,
         tags={**tags, **process_tags()},
         # MLflow's monitor first logs after its first interval, and shows every GPU of the host: ours replaces it.
         log_system_metrics=False,

@@ -49,7 +49,7 @@ class Study:
         if freeze not in self._parts:
             self._parts[freeze] = FeatureExtractor(
                 self.backbone,
-                cut(self.backbone, freeze, self.config.backbone.float32),
+                cut(self.backbone, freeze, self.config.backbone.float32_until),
                 self.choice,
                 self.policy,
                 self.config,
@@ -90,7 +90,7 @@ def check_lines(config: Config) -> None:
     if any(phase.freeze != "all" for phase in phases):
         bare = build_backbone(config.backbone, None, config.seed)
         for phase in phases:
-            cut(bare, phase.freeze, config.backbone.float32, phase.freeze_key)
+            cut(bare, phase.freeze, config.backbone.float32_until, phase.freeze_key)
 
 
 def check_phases(study: Study) -> None:
@@ -101,7 +101,7 @@ def check_phases(study: Study) -> None:
     """
     config = study.config
     for phase in _phases(config):
-        cut(study.backbone, phase.freeze, config.backbone.float32, phase.freeze_key)
+        cut(study.backbone, phase.freeze, config.backbone.float32_until, phase.freeze_key)
     build(config.optimizer, "optimizer")
     for name, described in config.callbacks.items():
         monitor = getattr(build(described, f"callbacks.{name}"), "monitor", None)

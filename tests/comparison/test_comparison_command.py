@@ -20,9 +20,11 @@ def test_seeds_are_joined_to_a_sweep():
 
 
 def test_no_path_of_the_machine_is_told():
-    overrides = "data=ndsc data.root=/data/photos data.extra=/data/photos/sub/x.csv backbone.weights=/weights/w.keras"
+    overrides = (
+        "data=ndsc data.root=/data/photos data.metadata=/data/photos/sub/x.csv backbone.weights=/weights/w.keras"
+    )
     assert repeated(overrides) == (
-        "python -m ndsc.train data=ndsc data.root=$NDSC_ROOT data.extra=$NDSC_ROOT/sub/x.csv "
+        "python -m ndsc.train data=ndsc data.root=$NDSC_ROOT data.metadata=$NDSC_ROOT/sub/x.csv "
         "'backbone.weights=…/w.keras' seed=0"
     )
 
@@ -41,7 +43,7 @@ def test_where_it_was_recorded_is_left_out_but_not_what_features_are_cached_in()
 
 def test_a_shell_reads_the_command_as_it_is_meant():
     command = repeated(
-        "'data.root=/data/my photos' '~augmentation.layers.flip' 'a.b=[1, 2]' 'data.extra=/data/my photos/a b.csv'"
+        "'data.root=/data/my photos' '~augmentation.layers.flip' 'a.b=[1, 2]' 'data.metadata=/data/my photos/a b.csv'"
     )
     assert command is not None
     shown = subprocess.run(
@@ -55,11 +57,11 @@ def test_a_shell_reads_the_command_as_it_is_meant():
         "data.root=/mine",
         "~augmentation.layers.flip",
         "a.b=[1, 2]",
-        "data.extra=…/a b.csv",
+        "data.metadata=…/a b.csv",
         "seed=0",
     ]
-    again = repeated(shlex.join(["data.extra=/data/photos/a b.csv"]))
-    assert again == "python -m ndsc.train 'data.extra='\"$NDSC_ROOT\"'/a b.csv' seed=0"
+    again = repeated(shlex.join(["data.metadata=/data/photos/a b.csv"]))
+    assert again == "python -m ndsc.train 'data.metadata='\"$NDSC_ROOT\"'/a b.csv' seed=0"
 
 
 def test_random_weights_for_want_of_imagenets_are_asked_for():

@@ -52,7 +52,7 @@ REFUSED = {
     "optimizer.learning_rate=true": "optimizer.learning_rate must be a finite number above 0",
     "~optimizer.learning_rate": "optimizer.learning_rate must be a finite number above 0. Received: .*=nothing",
     "training=finetune training.finetune.learning_rate=-1e-5": "training.finetune.learning_rate must be",
-    "tracking.sampling_seconds=0": "tracking.sampling_seconds must be a finite number above 0",
+    "tracking.system_metrics_interval=0": "tracking.system_metrics_interval must be a finite number above 0",
     # combinations
     "data=ndsc": "data=ndsc needs the folder that holds it: data.root=<folder>",
     "data=folder": "data=folder needs the folder that holds it: data.root=<folder>",

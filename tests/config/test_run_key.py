@@ -35,7 +35,7 @@ def test_the_order_of_augmentation_s_layers_is_in_the_key(configured: Callable[.
 
 @pytest.mark.parametrize(
     "override",
-    ["tracking=off", "tracking.run_name=mine", "cache.root=elsewhere", "threads=1", "rerun=true"],
+    ["tracking=off", "tracking.run_name=mine", "cache.root=elsewhere", "threads=1", "rerun_finished=true"],
 )
 def test_places_and_tracking_are_not(configured: Callable[..., Config], override: str):
     assert run_key(configured(override)) == run_key(configured())

@@ -94,8 +94,6 @@ def test_what_is_missing_is_told(composed: Callable[..., DictConfig], override: 
 
 
 def test_typing_and_checking_import_nothing_heavy():
-    done = subprocess.run(
-        [sys.executable, "-c", LIGHT], capture_output=True, text=True, cwd=Path(__file__).parent.parent
-    )
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, cwd=Path(__file__).parents[2])
     assert done.returncode == 0, done.stderr
     assert not {"tensorflow", "keras", "mlflow", "pandas", "pyarrow"} & set(done.stdout.split())

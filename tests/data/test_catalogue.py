@@ -103,7 +103,7 @@ def test_extra_columns_are_joined_and_belong_to_what_is_kept(root: Path, cache: 
     extra = tmp_path / "extra.csv"
     for source in ("shop", "market"):
         extra.write_text(f"image_path,source\nbeauty_image/a.jpg,{source}\nbeauty_image/c,{source}\nother.jpg,x\n")
-        catalogue = load_catalogue(settings(root=root, extra=str(extra)), cache)
+        catalogue = load_catalogue(settings(root=root, metadata=str(extra)), cache)
         assert catalogue.rows.column("source").to_pylist() == [source, None, source] + [None] * 6
     assert catalogue.facts["extra_unmatched"] == 1
 
@@ -199,7 +199,7 @@ def checked(configured: Callable) -> Callable[..., None]:
 def test_a_check_finds_what_is_missing_and_indexes_nothing(root: Path, tmp_path: Path, checked: Callable[..., None]):
     extra = tmp_path / "extra.csv"
     extra.write_text("image_path,source\n")
-    ndsc = ("data=ndsc", f"data.root={root}", f"data.extra={extra}")
+    ndsc = ("data=ndsc", f"data.root={root}", f"data.metadata={extra}")
     checked(*ndsc, "split=group", "split.by=source")
     with pytest.raises(UserError, match=r"must have the column shop\. Received: image_path, label, .*title.*source"):
         checked(*ndsc, "split=group", "split.by=shop")
@@ -243,7 +243,7 @@ def test_a_column_that_was_renamed_is_not_confused_with_ours(root: Path, tmp_pat
         checked(*table, "split=group", f"split.by=table_{column}")
     checked(*table, "split=group", "split.by=category")
     (tmp_path / "extra.csv").write_text("image_path,archive\n")
-    ndsc = ("data=ndsc", f"data.root={root}", f"data.extra={tmp_path / 'extra.csv'}", "split=group")
+    ndsc = ("data=ndsc", f"data.root={root}", f"data.metadata={tmp_path / 'extra.csv'}", "split=group")
     with pytest.raises(UserError, match="is called extra_archive here"):
         checked(*ndsc, "split.by=archive")
     (tmp_path / "t.csv").write_text("photo,kind,size,table_size\n")

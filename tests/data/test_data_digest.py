@@ -45,7 +45,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["train.csv", "categories.json", "extra.csv", "test.csv", "exclude.csv"])
 def test_one_letter_of_any_table_of_listings_counts(configured: Callable[..., Config], root: Path, name: str):
-    tables = (f"data.extra={root}/extra.csv", f"sampling.test.list={root}/test.csv")
+    tables = (f"data.metadata={root}/extra.csv", f"sampling.test.list={root}/test.csv")
     config = configured("data=ndsc", f"data.root={root}", *tables, f"sampling.exclude={root}/exclude.csv")
     before = data_digest(config)
     change_a_letter_between_samples(root / name)

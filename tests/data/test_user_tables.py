@@ -53,7 +53,7 @@ def test_the_columns_are_known_without_reading_the_rest(csv: Path):
 @pytest.mark.parametrize("read", [read_table, column_names])
 def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read):
     with pytest.raises(UserError, match=r"^data\.extra must be .* Received: .*missing\.csv, which does not exist"):
-        read(tmp_path / "missing.csv", "data.extra")
+        read(tmp_path / "missing.csv", "data.metadata")
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_what_is_not_what_its_name_says_is_an_error(tmp_path: Path, name: str, d
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"must be a UTF-8 CSV .* Received: "):
-        read_table(path, "data.extra", text_columns=("image_path",))
+        read_table(path, "data.metadata", text_columns=("image_path",))
 
 
 def test_missing_columns_are_named_beside_those_present():

@@ -91,7 +91,7 @@ def test_what_shapes_the_numbers_makes_a_miss_and_plain_views_are_shared_by_all_
 
 @pytest.mark.parametrize(("precision", "other"), [("bfloat16", True), ("float32", False)])
 def test_how_far_float32_goes_shapes_the_numbers_at_bfloat16_only(study: Studies, precision: str, other: bool):
-    parts = [study(f"backbone.float32={line}").frozen_part("all") for line in ("none", "before:conv_pw_6")]
+    parts = [study(f"backbone.float32_until={line}").frozen_part("all") for line in ("none", "before:conv_pw_6")]
     plain, kept = (replace(part, choice=replace(part.choice, precision=precision)) for part in parts)
     assert (plain.fingerprint(augmented=False) != kept.fingerprint(augmented=False)) is other
 

@@ -89,7 +89,7 @@ def test_nothing_stays_at_float32_unless_said(resnet50: Backbone):
 
 
 def test_a_line_for_float32_that_is_none_is_refused_by_its_own_name(resnet50: Backbone):
-    with pytest.raises(UserError, match=r"Received: backbone\.float32=before:conv5_block1_2_conv"):
+    with pytest.raises(UserError, match=r"Received: backbone\.float32_until=before:conv5_block1_2_conv"):
         cut(resnet50, "all", "before:conv5_block1_2_conv")
 
 

@@ -66,7 +66,7 @@ def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_p
 ):
     config = configured(f"backbone={name}", "backbone.image_size=72").backbone
     # As Keras draws its weights: once they have seen noise, a small difference becomes anything.
-    parts = cut(build_backbone(config, None, seed=0), "all", config.float32)
+    parts = cut(build_backbone(config, None, seed=0), "all", config.float32_until)
     photos = np.random.default_rng(0).uniform(0, 255, (BATCH, 72, 72, 3)).astype(np.float32)
     choice = choose_engine("auto", "float32")
     (features,) = build_engine(parts, digest_of(parts.frozen), choice, tmp_path).run([photos])

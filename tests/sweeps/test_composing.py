@@ -50,7 +50,7 @@ def sweeper() -> Iterator[Composing]:
 @pytest.mark.parametrize(
     ("chosen", "asked"),
     [
-        (["head.dropout=0.25", "seed=3", "backbone.freeze='before:conv5_block1'", "data.extra=null"], 1),
+        (["head.dropout=0.25", "seed=3", "backbone.freeze='before:conv5_block1'", "data.metadata=null"], 1),
         (["optimizer=adamw", "optimizer.weight_decay=1e-4"], 2),
         (["+optimizer.beta_1=0.8", "~augmentation.layers.flip", "augmentation.views=2"], 2),
         (["augmentation.layers={}", "sampling=all", "split=group", "split.by=source"], 2),

@@ -90,7 +90,7 @@ def test_a_sweep_is_finished_only_once_its_best_run_is_whole(place: SweepPlace):
     command = place.command("head.dropout=0.0,0.5", *BARE)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
-        next(line for line in process.stdout if "tracking.into=" in line)
+        next(line for line in process.stdout if "tracking.resume_run_id=" in line)
         process.send_signal(signal.SIGINT)
         said = process.stdout.read()
     assert process.returncode == 130, said

@@ -20,7 +20,7 @@ def make_settings(root, **changes):
         "model": "full",
         "figures": True,
         "run_name": None,
-        "sampling_seconds": 0.2,
+        "system_metrics_interval": 0.2,
     }
     return TrackingConfig(**(values | changes))
 

@@ -19,7 +19,7 @@ from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.run import start_run
 
 assert "mlflow" not in sys.modules, "mlflow is imported before a run starts"
-settings = TrackingConfig("local", "processes", sys.argv[1], "none", False, sampling_seconds=0.2)
+settings = TrackingConfig("local", "processes", sys.argv[1], "none", False, system_metrics_interval=0.2)
 with start_run(settings, "worker", {}) as run:
     print(run.id, os.environ["MLFLOW_DISABLE_TELEMETRY"], flush=True)
     time.sleep(60)
@@ -153,7 +153,7 @@ def test_a_run_in_another_thread_works_without_signal_handlers(tracking, client)
 
 def test_jobs_of_a_sweep_are_children_of_its_run(tracking, client):
     with start_run(tracking, "sweep", {}) as parent:
-        with start_run(replace(tracking, parent=parent.id), "job", {}) as child:
+        with start_run(replace(tracking, parent_run_id=parent.id), "job", {}) as child:
             pass
         assert status_of(client, parent) == "RUNNING"
     assert client.get_run(child.id).data.tags["mlflow.parentRunId"] == parent.id
