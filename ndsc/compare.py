@@ -157,7 +157,7 @@ def _folder(name: str) -> Path:
 def _write(title: str, comparison: "Comparison", best_two: "TopTwoTest | None", folder: Path) -> list[Path]:
     from ndsc.comparison.comparison_figure import comparison_figure
     from ndsc.comparison.comparison_text import appendix, data_table, summary
-    from ndsc.evaluation.style import as_png
+    from ndsc.evaluation.figures.style import as_png
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"comparison.{ending}" for ending in ("md", "csv", "png")]

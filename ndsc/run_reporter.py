@@ -21,10 +21,11 @@ from ndsc.data.manifest import Manifest, ManifestResult
 from ndsc.data.photo_validation import ValidatedPhotos
 from ndsc.data.sampling import SamplePlan
 from ndsc.duplicates.duplicate_groups import Duplicates
-from ndsc.evaluation.duplicate_sheet import duplicate_sheet
-from ndsc.evaluation.photo_sheets import view_sheet
+from ndsc.evaluation.figures.duplicate_sheet import duplicate_sheet
+from ndsc.evaluation.figures.photo_sheets import view_sheet
+from ndsc.evaluation.figures.run_figures import figures
 from ndsc.evaluation.predictions import Predictions
-from ndsc.evaluation.results import figures, summarize, tables
+from ndsc.evaluation.report import evaluate
 from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
 from ndsc.terminal import closing_table
@@ -209,8 +210,9 @@ class Story:
             rows = manifest.of(split)
             if len(rows):
                 predictions[split] = Predictions(probabilities, manifest.labels(rows), manifest.classes, rows)
-        self._metrics |= summarize(predictions, self._config.seed)
-        for path, table in tables(predictions, self._config.seed).items():
+        report = evaluate(predictions, self._config.seed)
+        self._metrics |= report.metrics
+        for path, table in report.tables.items():
             self._run.log_table(table, path)
         if self._config.tracking.figures:
 

@@ -15,7 +15,7 @@ from PIL import Image
 from ndsc.compare import main
 from ndsc.config.schema import TrackingConfig
 from ndsc.evaluation.predictions import Predictions
-from ndsc.evaluation.results import tables
+from ndsc.evaluation.report import evaluate
 from ndsc.tracking.run import start_run
 
 CLASSES = ("beauty", "fashion", "mobile")
@@ -41,7 +41,7 @@ def validated(wrong: int, seed: int) -> Predictions:
     probabilities = np.eye(3)[(labels + (np.arange(PHOTOS) < wrong)) % 3] * 0.7 + 0.1
     rows = pd.DataFrame(
         {"image_path": "a.jpg", "content": contents, "difficulty": None, "group": contents, "width": 9, "height": 9}
-    )
+    ).assign(split="validation")
     return Predictions(probabilities, labels, CLASSES, rows)
 
 
@@ -60,7 +60,8 @@ def log(
         tags["mlflow.parentRunId"] = parent
     with start_run(tracking, augmentation, tags) as run:
         run.log_params({"augmentation": augmentation, "backbone": "xception", "seed": seed})
-        for path, table in tables({"validation": validated(wrong, seed)}, seed).items():
+        predictions = validated(wrong, seed)
+        for path, table in evaluate({"train": predictions, "validation": predictions}, seed).tables.items():
             run.log_table(table, path)
         accuracy = 1 - wrong / PHOTOS
         figures = {"best/val_accuracy": accuracy, "best/train_accuracy": 1.0, "time/total_seconds": 10.0 + seed}

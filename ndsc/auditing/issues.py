@@ -6,7 +6,7 @@ import pandas as pd
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.labels import LEAST_FITTED, believable, well_known
 from ndsc.auditing.outliers import FAR
-from ndsc.evaluation.style import counted
+from ndsc.evaluation.figures.style import counted
 
 COLUMNS = ["image_path", "content", "label", "issue", "score", "note", "exclude"]
 BROKEN, TWO_LABELS, BLANK = "broken", "two labels", "nearly blank"

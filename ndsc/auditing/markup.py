@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from ndsc.evaluation.style import BLUE, FAINT, INK, MUTED, ORANGE
+from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, ORANGE
 
 STYLE = f"""
 * {{ box-sizing: border-box; }}

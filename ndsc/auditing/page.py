@@ -9,8 +9,8 @@ from ndsc.auditing.findings import Findings
 from ndsc.auditing.issues import looks_like
 from ndsc.auditing.labels import believable, ranked, well_known
 from ndsc.auditing.markup import Card
+from ndsc.evaluation.figures.style import counted, percent
 from ndsc.evaluation.intervals import SIZES, size_bucket
-from ndsc.evaluation.style import counted, percent
 
 MOST_GROUPS = 16
 MOST_OF_A_GROUP = 4

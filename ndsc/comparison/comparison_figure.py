@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from ndsc.comparison.comparison_table import VALIDATION, Comparison
-from ndsc.evaluation.style import BLUE, INK, MUTED, counted, new_chart, percent, shorten, tidy
+from ndsc.evaluation.figures.style import BLUE, INK, MUTED, counted, new_chart, percent, shorten, tidy
 
 # More would not be read, and a picture has an end.
 AT_MOST = 40

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 from numpy.typing import NDArray
 
-from ndsc.evaluation.style import BLUE, FAINT, INK, MUTED, counted, new_chart, percent, shorten, tidy
+from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, counted, new_chart, percent, shorten, tidy
 
 # Perceptually even and readable with every kind of colour blindness; its palest third would vanish on white.
 COLOURS = colormaps["viridis_r"]

@@ -55,7 +55,7 @@ def _group_totals(correct: NDArray[np.bool_], groups: ArrayLike | None) -> tuple
     return np.bincount(codes, weights=correct).astype(int), np.bincount(codes)
 
 
-def by_slice(table: pd.DataFrame, column: str, seed: int) -> pd.DataFrame:
+def accuracy_by(table: pd.DataFrame, column: str, seed: int) -> pd.DataFrame:
     """Accuracy of each value of `column`: a row each of that value, photos, accuracy, low, high.
 
     `table` is `Predictions.table()`; its `group` column, where there is one, makes the intervals honest about

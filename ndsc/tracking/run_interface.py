@@ -82,7 +82,7 @@ class Run(ABC):
         """Store a Matplotlib figure as PNG, and close it: a sweep would otherwise keep every figure in memory."""
         from matplotlib import pyplot
 
-        from ndsc.evaluation.style import as_png
+        from ndsc.evaluation.figures.style import as_png
 
         content = as_png(figure)
         pyplot.close(figure)

@@ -6,7 +6,7 @@ import pytest
 
 from ndsc.comparison.comparison_command import command_to_repeat
 from ndsc.comparison.comparison_table import Configuration
-from tests.evaluation.runs import recorded
+from tests.comparison.runs import recorded
 
 
 def repeated(overrides: str, *seeds: str, root: str = "/data/photos", weights: str = "imagenet") -> str | None:

@@ -2,13 +2,13 @@ import pytest
 
 from ndsc.comparison.comparison_figure import comparison_figure
 from ndsc.comparison.comparison_table import compare_runs
-from tests.evaluation.runs import recorded
+from tests.comparison.runs import recorded
 
 
-def test_every_seed_and_every_mean_is_drawn_the_best_on_top(words):
+def test_every_seed_and_every_mean_is_drawn_the_best_on_top(figure_text):
     runs = [recorded(value, seed=str(seed), head="mlp") for seed, value in enumerate([0.96, 0.94, 0.94])]
     figure = comparison_figure("ndsc", compare_runs([recorded(0.9, head="linear"), *runs]))
-    text = words(figure)
+    text = figure_text(figure)
     assert "ndsc: 94.7 ± 1.2 % with head=mlp" in text
     assert {"Validation accuracy", "head=mlp", "head=linear"} <= set(text.splitlines())
     (axes,) = figure.axes
@@ -25,14 +25,14 @@ def test_every_seed_and_every_mean_is_drawn_the_best_on_top(words):
 @pytest.mark.parametrize(
     ("accuracies", "said"), [([1.0], "100.0 %"), ([0.5, 0.5], "50.0 %"), ([0.0, 1.0], "100.0 % with head=1")]
 )
-def test_odd_comparisons_are_drawn_too(accuracies: list[float], said: str, words):
+def test_odd_comparisons_are_drawn_too(accuracies: list[float], said: str, figure_text):
     runs = [recorded(accuracy, head=str(number)) for number, accuracy in enumerate(accuracies)]
-    assert f"ndsc: {said}" in words(comparison_figure("ndsc", compare_runs(runs)))
+    assert f"ndsc: {said}" in figure_text(comparison_figure("ndsc", compare_runs(runs)))
 
 
-def test_of_many_configurations_the_best_forty_are_shown(words):
+def test_of_many_configurations_the_best_forty_are_shown(figure_text):
     runs = [recorded(number / 100, head=str(number)) for number in range(50)]
-    text = words(comparison_figure("ndsc", compare_runs(runs)))
+    text = figure_text(comparison_figure("ndsc", compare_runs(runs)))
     assert "The best 40 of 50 configurations." in text
     assert "head=10" in text.splitlines()
     assert "head=9" not in text.splitlines()

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from ndsc.comparison.comparison_table import compare_runs
-from tests.evaluation.runs import recorded
+from tests.comparison.runs import recorded
 
 
 def test_runs_that_differ_only_in_their_seed_are_one_row_and_the_best_row_comes_first():

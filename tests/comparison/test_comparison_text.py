@@ -4,7 +4,7 @@ from ndsc.comparison.comparison_table import compare_runs
 from ndsc.comparison.comparison_text import appendix, data_table, markdown_table, summary
 from ndsc.comparison.mcnemar import McNemar
 from ndsc.comparison.significance import TopTwoTest
-from tests.evaluation.runs import recorded
+from tests.comparison.runs import recorded
 
 COST = {"time/total_seconds": 100.0, "cache/misses": 1200.0}
 STRONG = [

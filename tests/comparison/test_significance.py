@@ -4,7 +4,7 @@ from scipy.stats import binom
 
 from ndsc.comparison.comparison_table import Configuration
 from ndsc.comparison.significance import compare_top_two
-from tests.evaluation.runs import recorded
+from tests.comparison.runs import recorded
 
 
 def configuration(*seeds: str) -> Configuration:

@@ -10,8 +10,8 @@ from ndsc.evaluation.predictions import Predictions
 
 
 @pytest.fixture
-def words():
-    """Renders a figure as PNG, where every warning is an error, and gives all that is written in it."""
+def figure_text():
+    """Return a function that renders a figure as PNG (a warning is an error) and returns the text in it."""
 
     def render(figure):
         file = io.BytesIO()

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom, bootstrap
 
-from ndsc.evaluation.intervals import accuracy_interval, by_slice, size_bucket
+from ndsc.evaluation.intervals import accuracy_by, accuracy_interval, size_bucket
 
 RIGHT = np.arange(500) % 20 != 0  # 475 of 500
 
@@ -58,7 +58,7 @@ def test_nine_right_out_of_nine_is_not_called_certain():
 
 def test_slices_are_counted_and_come_with_the_most_photos_first():
     table = pd.DataFrame({"source": ["a", "b", "b", None, "c"], "correct": [True, True, False, False, True]})
-    slices = by_slice(table, "source", seed=0)
+    slices = accuracy_by(table, "source", seed=0)
     assert list(slices.columns) == ["source", "photos", "accuracy", "low", "high"]
     assert list(slices["source"].fillna("missing")) == ["b", "a", "c", "missing"]
     assert list(slices["photos"]) == [2, 1, 1, 1]
@@ -69,9 +69,9 @@ def test_slices_are_counted_and_come_with_the_most_photos_first():
 
 def test_difficulties_and_sizes_come_in_their_natural_order():
     table = pd.DataFrame({"difficulty": ["hard", "hard", "easy", "medium", "odd"], "correct": True})
-    assert list(by_slice(table, "difficulty", seed=0)["difficulty"]) == ["easy", "medium", "hard", "odd"]
+    assert list(accuracy_by(table, "difficulty", seed=0)["difficulty"]) == ["easy", "medium", "hard", "odd"]
     table["size"] = size_bucket(pd.Series([900, 900, 224, 100, 500]), pd.Series([900, 800, 500, 900, 448]))
-    assert list(by_slice(table, "size", seed=0)["size"]) == [
+    assert list(accuracy_by(table, "size", seed=0)["size"]) == [
         "under 224 px",
         "224 to 447 px",
         "448 to 799 px",
@@ -82,7 +82,7 @@ def test_difficulties_and_sizes_come_in_their_natural_order():
 def test_slices_respect_duplicate_groups():
     correct = pd.Series(RIGHT).repeat(4).reset_index(drop=True)
     table = pd.DataFrame({"source": "shop", "correct": correct, "group": np.arange(2000) // 4})
-    grouped, naive = by_slice(table, "source", seed=0), by_slice(table.drop(columns="group"), "source", seed=0)
+    grouped, naive = accuracy_by(table, "source", seed=0), accuracy_by(table.drop(columns="group"), "source", seed=0)
     assert np.all(grouped["low"] < naive["low"])
 
 

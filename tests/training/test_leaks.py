@@ -12,7 +12,7 @@ import pytest
 
 from ndsc.data.manifest import Manifest
 from ndsc.evaluation.predictions import Predictions
-from ndsc.evaluation.results import summarize
+from ndsc.evaluation.report import evaluate
 from ndsc.features.feature_extractor import FeatureExtractor
 from ndsc.training import finetuning as phases
 from ndsc.training.batching import SplitData
@@ -33,7 +33,7 @@ SETTINGS = (
 @pytest.fixture
 def manifest(photos: Callable[[int], pd.DataFrame]) -> Manifest:
     """44 photos on three sides; some labels of training and validation are wrong, so that there is something to err."""
-    rows = photos(52).assign(difficulty=None)
+    rows = photos(52).assign(difficulty=None, width=8, height=8)
     rows["split"] = [next((split for split, at in SPLITS.items() if number in at), "spare") for number in range(52)]
     rows["group"] = rows["content"]
     for number in (3, 11, 25, 30):
@@ -64,7 +64,7 @@ def outcome(study: Study, manifest: Manifest) -> dict[str, Any]:
         split: Predictions(found, manifest.labels(manifest.of(split)), manifest.classes, manifest.of(split))
         for split, found in trained.probabilities.items()
     }
-    metrics = summarize(predictions, 0)
+    metrics = dict(evaluate(predictions, 0).metrics)
     return {
         "head": [weight.tobytes() for weight in trained.head.get_weights()],
         "curves": trained.history,

@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from ndsc.evaluation.figures.sheet import Sheet
+from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MARGIN, MUTED, ORANGE, counted, percent, shorten
 from ndsc.evaluation.predictions import DIFFICULTIES
-from ndsc.evaluation.sheet import Sheet
-from ndsc.evaluation.style import BLUE, FAINT, INK, MARGIN, MUTED, ORANGE, counted, percent, shorten
 
 
 def view_sheet(views: NDArray, titles: Sequence[str]) -> Figure:

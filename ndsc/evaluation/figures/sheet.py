@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from numpy.typing import NDArray
 
-from ndsc.evaluation.style import FAINT, INK, new_page
+from ndsc.evaluation.figures.style import FAINT, INK, new_page
 
 
 class Sheet:

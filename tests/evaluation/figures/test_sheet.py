@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ndsc.evaluation.sheet import Sheet
+from ndsc.evaluation.figures.sheet import Sheet
 
 
 def pixels_of(figure):
@@ -39,10 +39,10 @@ def test_grey_levels_of_any_type_look_the_same_and_stay_in_range():
     assert colour_at(sheet, 3, sheet.top + 0.5) == (255, 255, 255)
 
 
-def test_bars_and_words_stand_where_they_are_put(words):
+def test_bars_and_words_stand_where_they_are_put(figure_text):
     sheet = Sheet("Title", "Subtitle", width=4, body=2)
     sheet.bar(left=1, top=sheet.top + 1, width=0.5, height=0.2, colour="#0072B2")
     sheet.text("$a word$", left=2, middle=sheet.top + 0.5, align="right")
     assert colour_at(sheet, 1.25, sheet.top + 1.1) == (0x00, 0x72, 0xB2)
     assert colour_at(sheet, 1.7, sheet.top + 1.1) == (255, 255, 255)
-    assert "$a word$" in words(sheet.figure)
+    assert "$a word$" in figure_text(sheet.figure)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ndsc.evaluation.style import FAINT, INK, MUTED, counted, new_chart, percent, shorten
+from ndsc.evaluation.figures.style import FAINT, INK, MUTED, counted, new_chart, percent, shorten
 
 _LONGEST_NAME = 26
 _SHARES_UP_TO = 12  # classes: beyond, a cell has no room for its share below its count

@@ -3,8 +3,8 @@ import pytest
 from matplotlib import _pylab_helpers
 from matplotlib.font_manager import FontProperties, findfont, get_font
 
-from ndsc.evaluation import style
-from ndsc.evaluation.style import as_png, counted, new_chart, new_page, percent, shorten
+from ndsc.evaluation.figures import style
+from ndsc.evaluation.figures.style import as_png, counted, new_chart, new_page, percent, shorten
 
 
 def test_long_paths_lose_their_middle_and_keep_both_ends():
@@ -20,27 +20,27 @@ def test_numbers_read_like_a_sentence():
 
 
 @pytest.mark.parametrize("width", [5.0, 12.0])
-def test_header_and_body_make_the_height_and_long_titles_wrap(width, words):
+def test_header_and_body_make_the_height_and_long_titles_wrap(width, figure_text):
     title = "A title that says the whole result and then goes on and on about it " * 2
     figure, top = new_page(title, "subtitle " * 40, width, body=2.0)
     assert figure.get_size_inches() == pytest.approx((width, top + 2.0))
-    assert title.strip() in words(figure)
+    assert title.strip() in figure_text(figure)
     for text in figure.texts:
         box = text.get_window_extent()
         assert box.x1 <= width * figure.dpi
         assert box.y0 >= 2.0 * figure.dpi
 
 
-def test_axes_of_a_chart_stay_below_the_header(words):
+def test_axes_of_a_chart_stay_below_the_header(figure_text):
     figure = new_chart("Title", "Subtitle", 5.0, 3.0)
     axes = figure.add_subplot()
-    words(figure)
+    figure_text(figure)
     assert axes.get_window_extent().y1 < min(text.get_window_extent().y0 for text in figure.texts)
 
 
-def test_nothing_global_is_touched(words):
+def test_nothing_global_is_touched(figure_text):
     before = dict(matplotlib.rcParams)
-    words(new_chart("A $title$ with a dollar_sign^", "and $ a subtitle", 5.0, 3.0))
+    figure_text(new_chart("A $title$ with a dollar_sign^", "and $ a subtitle", 5.0, 3.0))
     assert dict(matplotlib.rcParams) == before
     assert not _pylab_helpers.Gcf.figs
 

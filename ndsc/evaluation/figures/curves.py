@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
-from ndsc.evaluation.style import BLUE, FAINT, INK, MUTED, ORANGE, counted, new_chart, percent, tidy
+from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, counted, new_chart, percent, tidy
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int, second_phase: int | None = None) -> Figure:

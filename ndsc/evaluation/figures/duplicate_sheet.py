@@ -7,8 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ndsc.evaluation.sheet import Sheet
-from ndsc.evaluation.style import MARGIN, MUTED, ORANGE, counted, shorten
+from ndsc.evaluation.figures.sheet import Sheet
+from ndsc.evaluation.figures.style import MARGIN, MUTED, ORANGE, counted, shorten
 
 MOST_GROUPS = 12
 MOST_PHOTOS = 6  # of a group

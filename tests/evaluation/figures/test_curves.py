@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, reliability
-from ndsc.evaluation.curves import learning_curves, reliability_diagram
+from ndsc.evaluation.figures.curves import learning_curves, reliability_diagram
 
 HISTORY = {
     "train/loss": [0.9, 0.4, 0.2],
@@ -12,9 +12,9 @@ HISTORY = {
 }
 
 
-def test_the_curves_say_the_best_epoch_and_draw_all_values(words):
+def test_the_curves_say_the_best_epoch_and_draw_all_values(figure_text):
     figure = learning_curves(HISTORY, best_epoch=1)
-    text = words(figure)
+    text = figure_text(figure)
     assert "Validation accuracy 98.7 % at epoch 2" in text
     assert "Of 3 epochs" in text
     assert {"Accuracy", "Loss", "training", "validation", "epoch", "98.7 %", "0.3"} <= set(text.splitlines())
@@ -25,9 +25,9 @@ def test_the_curves_say_the_best_epoch_and_draw_all_values(words):
     assert all(list(values) in drawn for values in HISTORY.values())
 
 
-def test_the_second_phase_is_marked_in_both_panels(words):
+def test_the_second_phase_is_marked_in_both_panels(figure_text):
     figure = learning_curves(HISTORY, best_epoch=2, second_phase=2)
-    assert words(figure).count("fine-tuning") == 2
+    assert figure_text(figure).count("fine-tuning") == 2
     assert [axes.patches[0].get_x() for axes in figure.axes] == [2.5, 2.5]
 
 
@@ -42,21 +42,21 @@ def test_the_second_phase_is_marked_in_both_panels(words):
     ],
     ids=["one epoch", "diverged late", "diverged at once", "300 epochs", "flat"],
 )
-def test_odd_histories_are_drawn_too(history, words):
-    assert "at epoch 1" in words(learning_curves(history, best_epoch=0))
+def test_odd_histories_are_drawn_too(history, figure_text):
+    assert "at epoch 1" in figure_text(learning_curves(history, best_epoch=0))
 
 
-def test_the_diagram_names_both_errors_and_the_temperature(predictions, words):
+def test_the_diagram_names_both_errors_and_the_temperature(predictions, figure_text):
     random = np.random.default_rng(0)
     made = predictions(random.dirichlet([0.3] * 3, 400), random.integers(0, 3, 400))
     scaled = at_temperature(made, 2.5)
     errors = expected_calibration_error(made), expected_calibration_error(scaled)
-    text = words(reliability_diagram(reliability(made), errors[0], reliability(scaled), errors[1], 2.5))
+    text = figure_text(reliability_diagram(reliability(made), errors[0], reliability(scaled), errors[1], 2.5))
     assert f"Confidence is {100 * errors[0]:.1f} points off on average, {100 * errors[1]:.1f} after" in text
     assert "400 photos, temperature 2.50" in text
     assert {"as trained", "after scaling", "confidence"} <= set(text.splitlines())
 
 
-def test_a_diagram_of_one_photo_is_drawn_too(predictions, words):
+def test_a_diagram_of_one_photo_is_drawn_too(predictions, figure_text):
     bins = reliability(predictions([[1.0, 0.0, 0.0]], [0]))
-    assert "1 photo, temperature 1.00" in words(reliability_diagram(bins, 0.0, bins, 0.0, 1.0))
+    assert "1 photo, temperature 1.00" in figure_text(reliability_diagram(bins, 0.0, bins, 0.0, 1.0))

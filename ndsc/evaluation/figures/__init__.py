@@ -1,0 +1,1 @@
+"""Figures of a finished run, drawn with Matplotlib."""

@@ -1,0 +1,66 @@
+"""Metrics and tables of a finished run, from its predictions."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, fit_temperature
+from ndsc.evaluation.intervals import accuracy_by, accuracy_interval, size_bucket
+from ndsc.evaluation.metrics import accuracy, class_report, macro_f1
+from ndsc.evaluation.predictions import Predictions
+
+SLICES = ("label", "size", "difficulty", "source")
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Results of a run: metrics by their logged names, and tables by artifact path."""
+
+    metrics: Mapping[str, float]
+    tables: Mapping[str, pd.DataFrame]
+
+
+def evaluate(predictions: Mapping[str, Predictions], seed: int) -> EvaluationReport:
+    """Return the metrics and tables of the splits `train`, `validation` and, if present, `test`.
+
+    The temperature is fitted on the validation split and applied to the test split. `seed` draws
+    the bootstrap samples of the intervals.
+    """
+    validation, test = predictions["validation"], predictions.get("test")
+    temperature = fit_temperature(validation)
+    metrics = {"best/train_accuracy": accuracy(predictions["train"]), "best/temperature": temperature}
+    metrics |= _split_metrics(validation, "best/val_", seed)
+    tables = {"reports/classes.csv": class_report(validation), **_split_tables(validation, "validation", "", seed)}
+    if test is not None:
+        metrics |= _split_metrics(test, "test/", seed)
+        metrics["test/ece_temperature_scaled"] = expected_calibration_error(at_temperature(test, temperature))
+        tables |= _split_tables(test, "test", "test_", seed)
+    return EvaluationReport(metrics, tables)
+
+
+def _split_metrics(predictions: Predictions, prefix: str, seed: int) -> dict[str, float]:
+    low, high = accuracy_interval(predictions.correct, predictions.rows["group"], seed)
+    return {
+        f"{prefix}accuracy": accuracy(predictions),
+        f"{prefix}accuracy_low": low,
+        f"{prefix}accuracy_high": high,
+        f"{prefix}macro_f1": macro_f1(predictions),
+        f"{prefix}ece": expected_calibration_error(predictions),
+    }
+
+
+def _split_tables(predictions: Predictions, split: str, prefix: str, seed: int) -> dict[str, pd.DataFrame]:
+    """Return every prediction, and the accuracy by each of SLICES that the photos have."""
+    table = predictions.table()
+    table = table.assign(size=size_bucket(table["width"], table["height"]))
+    columns = [column for column in SLICES if column in table and bool(table[column].notna().any())]
+    slices = {f"reports/{prefix}by_{column}.csv": accuracy_by(table, column, seed) for column in columns}
+    return {**slices, f"predictions/{split}.csv": _prediction_table(predictions)}
+
+
+def _prediction_table(predictions: Predictions) -> pd.DataFrame:
+    """Return one row per photo: path, label, prediction and a probability for each class."""
+    columns = ["image_path", "true", "predicted", "confidence", "correct", "difficulty", "content"]
+    probabilities = pd.DataFrame(predictions.probabilities, columns=list(predictions.classes))
+    return pd.concat([predictions.table()[columns].reset_index(drop=True), probabilities.add_prefix("p_")], axis=1)

@@ -1,0 +1,3 @@
+from tests.evaluation.conftest import figure_text
+
+__all__ = ["figure_text"]
