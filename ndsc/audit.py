@@ -64,7 +64,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     from ndsc.tracking.query import fetch_classifier
 
     folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
-    check_data(config)
+    check_data(config.data, config.sampling, config.split, cache)
     weights = locate_weights(
         config.backbone,
         config.data.source == "sample",

@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config.command_line import hydra_command
-from ndsc.config.schema import as_schema
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema, check_tracking_kind
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import progress
@@ -24,20 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-
-@dataclass
-class StoreConfig:
-    """Where runs were recorded."""
-
-    kind: str = MISSING
-    root: str = MISSING
-
-
-@dataclass
-class CacheFolderConfig:
-    """Where indexes, exported networks and downloaded classifiers are kept."""
-
-    root: str = MISSING
+PRECISIONS = ("float32", "auto")
 
 
 @dataclass
@@ -50,8 +37,8 @@ class PredictConfig:
     output: str = MISSING
     overwrite: bool = MISSING
     precision: str = MISSING
-    tracking: StoreConfig = MISSING
-    cache: CacheFolderConfig = MISSING
+    tracking: TrackingStoreConfig = MISSING
+    cache: CacheRootConfig = MISSING
 
 
 def main(config: PredictConfig) -> None:
@@ -96,13 +83,9 @@ def check(config: PredictConfig) -> None:
     Raises:
         UserError: a choice is not one of those there are, or it is not said what to label by what.
     """
-    choices = {
-        "tracking.kind": (config.tracking.kind, ("local", "server", "off")),
-        "precision": (config.precision, ("float32", "auto")),
-    }
-    for key, (value, allowed) in choices.items():
-        if value not in allowed:
-            raise UserError(f"{key} must be one of {', '.join(allowed)}. Received: {key}={value}.")
+    check_tracking_kind(config.tracking.kind)
+    if config.precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={config.precision}.")
     if (config.run is None) == (config.model is None):
         raise UserError(
             "Either run=<run id> or model=<a classifier.keras> must say which classifier labels the photos. "

@@ -19,9 +19,8 @@ from omegaconf import MISSING, DictConfig
 
 from ndsc.config import schema
 from ndsc.config.command_line import hydra_command
-from ndsc.config.schema import as_schema
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema, check_tracking_kind
 from ndsc.errors import UserError, shown_to_user
-from ndsc.predict import CacheFolderConfig, StoreConfig
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import side_by_side
 from ndsc.tracking.rerun_config import RerunConfig, read_rerun_config
@@ -60,8 +59,8 @@ class ReproduceConfig:
 
     run: str | None = None
     data: DataPlaceConfig = MISSING
-    tracking: StoreConfig = MISSING
-    cache: CacheFolderConfig = MISSING
+    tracking: TrackingStoreConfig = MISSING
+    cache: CacheRootConfig = MISSING
 
 
 def main(config: ReproduceConfig, folder: Path) -> str | None:
@@ -161,9 +160,7 @@ def check(config: ReproduceConfig) -> None:
             "run=<run id> must say which run to repeat. Received: run=null. The id of a run is in the last lines that "
             "it printed and at the top of its page (make ui)."
         )
-    kinds = ("local", "server", "off")
-    if config.tracking.kind not in kinds:
-        raise UserError(f"tracking must be one of {', '.join(kinds)}. Received: {config.tracking.kind}.")
+    check_tracking_kind(config.tracking.kind)
 
 
 def check_repeatable(run: "RecordedRun") -> None:

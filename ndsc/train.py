@@ -29,12 +29,13 @@ def main(config: Config, invocation: HydraJob) -> dict[str, float]:
     """
     from ndsc.config.run_key import run_key
     from ndsc.data.catalogue import check_data, load_catalogue
+    from ndsc.data.data_digest import data_digest
     from ndsc.model.weights import locate_weights
     from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.query import fetch_classifier
 
-    check_data(config)
     cache = Path(config.cache.root)
+    check_data(config.data, config.sampling, config.split, cache)
     find_weights = partial(
         locate_weights,
         config.backbone,
@@ -44,7 +45,7 @@ def main(config: Config, invocation: HydraJob) -> dict[str, float]:
     )
     # What is wrong is told before anything heavy is imported; a sweep goes on, and wants a run that says what failed.
     weights = None if invocation.in_sweep else find_weights()
-    key = {"ndsc.key": run_key(config)}
+    key = {"ndsc.key": run_key(config, data_digest(config.data, config.sampling, cache))}
     # From here on it takes seconds: whatever needs TensorFlow or MLflow is imported here, and nowhere above.
     start_tensorflow(config.threads)
     from ndsc.training.finetuning import Study, check_lines, check_phases

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ndsc.caching.tables import content_signature
-from ndsc.data.data_digest import data_digest
 
 if TYPE_CHECKING:
     from ndsc.config.schema import Config
@@ -18,17 +17,12 @@ PACKAGE = Path(__file__).parents[1]
 CALLBACK_PLACES = ("filepath", "filename", "log_dir", "backup_dir")
 
 
-def run_key(config: "Config") -> str:
-    """32 hex digits of the configuration without tracking and places, of the data, and of this package's own source.
+def run_key(config: "Config", data_digest: str) -> str:
+    """32 hex digits of the configuration without tracking and paths, of the data, and of this package's own source.
 
-    Raises:
-        UserError: the data is not there.
+    Args:
+        data_digest: `ndsc.data.data_digest.data_digest`, or the digest of a manifest.
     """
-    return training_key(config, data_digest(config))
-
-
-def training_key(config: "Config", photos: str) -> str:
-    """As `run_key`, with another name for the photos: the digest of a manifest."""
     settings = asdict(config)
     del settings["tracking"], settings["cache"]["root"], settings["threads"], settings["rerun_finished"]
     # Whatever these name is in the data's digest, wherever it lies.
@@ -45,7 +39,7 @@ def training_key(config: "Config", photos: str) -> str:
     weights = Path(config.backbone.weights).expanduser()
     if weights.is_file():
         settings["backbone"]["weights"] = content_signature(weights)
-    parts = {"settings": settings, "photos": photos, "source": source_digest()}
+    parts = {"settings": settings, "photos": data_digest, "source": source_digest()}
     return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
 
 

@@ -18,6 +18,7 @@ from ndsc.errors import UserError
 
 Schema = TypeVar("Schema")
 
+TRACKING_KINDS = ("local", "server", "off")
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 
 # Keys that version 0.2 renamed, and their new names: for errors, and for runs that an earlier version stored.
@@ -146,6 +147,21 @@ class TrackingConfig:
 
 
 @dataclass
+class TrackingStoreConfig:
+    """The store that holds earlier runs."""
+
+    kind: str = MISSING
+    root: str = MISSING
+
+
+@dataclass
+class CacheRootConfig:
+    """The cache of a command that reads earlier runs."""
+
+    root: str = MISSING
+
+
+@dataclass
 class CacheConfig:
     """Where indexes, features and exported networks are kept, and the type that features are kept in."""
 
@@ -171,6 +187,16 @@ class Config:
     threads: int | None = None
     rerun_finished: bool = False
     seed: int = MISSING
+
+
+def check_tracking_kind(kind: str) -> None:
+    """Check the kind of a store.
+
+    Raises:
+        UserError: there is no such kind.
+    """
+    if kind not in TRACKING_KINDS:
+        raise UserError(f"tracking must be one of {', '.join(TRACKING_KINDS)}. Received: tracking.kind={kind}.")
 
 
 def register() -> None:

@@ -6,21 +6,19 @@ import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ndsc.caching.tables import load_or_make
+from ndsc.config.schema import DataConfig, SamplingConfig, SplitConfig
 from ndsc.data.folder_source import check_photo_table, class_folders, read_folder, read_photo_table
 from ndsc.data.ndsc_source import check_archives, files_of, listing_columns, read_listings
 from ndsc.data.user_tables import column_names, join_extra, names_beside, read_table, require_columns
 from ndsc.errors import UserError
 from ndsc.sample import render_sample
 from ndsc.storage.locations import Location, location_of, location_signature
-
-if TYPE_CHECKING:
-    from ndsc.config.schema import Config, DataConfig
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +45,7 @@ class Catalogue:
     classes: tuple[str, ...]
 
 
-def load_catalogue(data: "DataConfig", cache_root: Path) -> Catalogue:
+def load_catalogue(data: DataConfig, cache_root: Path) -> Catalogue:
     """The catalogue of the configured data. Archives are indexed at the first time, which can take minutes.
 
     Raises:
@@ -67,13 +65,13 @@ def load_catalogue(data: "DataConfig", cache_root: Path) -> Catalogue:
     return catalogue
 
 
-def check_data(config: "Config") -> None:
-    """Look whether the data that a configuration names is there, in a second and without indexing anything.
+def check_data(data: DataConfig, sampling: SamplingConfig, split: SplitConfig, cache_root: Path) -> None:
+    """Check that the configured data exists, in a second and without indexing anything.
 
     Raises:
         UserError: a file, a folder or a column is missing, or split.by names a column that is not the data's.
     """
-    data, extra = config.data, _extra(config.data)
+    extra = _extra(data)
     names: list[str] = [*COLUMNS]
     given: dict[str, str] = {}
     if data.source == "folder":
@@ -82,7 +80,7 @@ def check_data(config: "Config") -> None:
         further = check_photo_table(photo_table_of(data), data.image_column, data.label_column)
         given = names_beside(names, further, "table")
     elif data.source == "ndsc":
-        root, cache_root = _root(data), Path(config.cache.root)
+        root = _root(data)
         further = listing_columns(root, data.labels, cache_root)
         given = names_beside(names, further, "train")
         if not _kept(root, data.labels, extra, cache_root).exists():
@@ -94,17 +92,17 @@ def check_data(config: "Config") -> None:
         joined = names_beside(names, [name for name in further if name != "image_path"], "extra")
         names.extend(joined.values())
         given = joined | given
-    if config.sampling.test.list is not None:
-        further = column_names(Path(config.sampling.test.list), "sampling.test.list")
+    if sampling.test.list is not None:
+        further = column_names(Path(sampling.test.list), "sampling.test.list")
         require_columns(further, ["image_path", "difficulty"], "sampling.test.list")
-    if config.sampling.exclude is not None:
-        further = column_names(Path(config.sampling.exclude).expanduser(), "sampling.exclude")
+    if sampling.exclude is not None:
+        further = column_names(Path(sampling.exclude).expanduser(), "sampling.exclude")
         require_columns(further, ["image_path", "exclude"], "sampling.exclude")
-    if config.split.by is not None:
-        _validate_own_column(config.split.by, given)
+    if split.by is not None:
+        _validate_own_column(split.by, given)
         # The sample's columns are not known before it is rendered, which takes longer than a check may.
         if data.source != "sample":
-            require_columns(names, [config.split.by], "For split.by the data")
+            require_columns(names, [split.by], "For split.by the data")
 
 
 def _validate_own_column(by: str, given: dict[str, str]) -> None:
@@ -125,21 +123,21 @@ def _validate_own_column(by: str, given: dict[str, str]) -> None:
         )
 
 
-def _root(data: "DataConfig") -> Location:
+def _root(data: DataConfig) -> Location:
     return location_of(os.path.expanduser(data.root or "."))
 
 
-def _folder(data: "DataConfig") -> Path:
+def _folder(data: DataConfig) -> Path:
     """The root where it must be on a disk, as the configuration was checked for."""
     return Path(os.path.abspath(os.path.expanduser(data.root or ".")))
 
 
-def photo_table_of(data: "DataConfig") -> Path:
+def photo_table_of(data: DataConfig) -> Path:
     """Where the table of photos lies: `data.table`, seen from `data.root`."""
     return _folder(data) / Path(data.table or "").expanduser()
 
 
-def _extra(data: "DataConfig") -> Path | None:
+def _extra(data: DataConfig) -> Path | None:
     if data.metadata is None:
         return None
     path = Path(os.path.abspath(Path(data.metadata).expanduser()))

@@ -4,17 +4,14 @@ that a run can be recognized."""
 import hashlib
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ndsc.caching.tables import content_signature, file_digest
+from ndsc.config.schema import DataConfig, SamplingConfig
 from ndsc.data.catalogue import load_catalogue, photo_table_of
 from ndsc.data.ndsc_source import files_of
 from ndsc.sample.sample import RENDERER_VERSION
 from ndsc.storage.archive import is_archive
 from ndsc.storage.locations import Location, local_copy, location_content_signature, location_of
-
-if TYPE_CHECKING:
-    from ndsc.config.schema import Config
 
 
 def content_hash(data: bytes) -> str:
@@ -22,12 +19,12 @@ def content_hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-def naming_data(config: "Config") -> tuple[object, ...]:
-    """All settings that `data_digest` follows: where they are equal, it is."""
-    return config.data, config.sampling.test.list, config.sampling.exclude
+def digest_inputs(data: DataConfig, sampling: SamplingConfig) -> tuple[object, ...]:
+    """Return the settings that `data_digest` depends on."""
+    return data, sampling.test.list, sampling.exclude
 
 
-def data_digest(config: "Config") -> str:
+def data_digest(data: DataConfig, sampling: SamplingConfig, cache_root: Path) -> str:
     """32 hex digits that change with the data, but not with the folder that it lies in.
 
     Of tables every byte counts, as a label that a person mended is a letter or two; of archives, which are gigabytes,
@@ -37,16 +34,14 @@ def data_digest(config: "Config") -> str:
     Raises:
         UserError: the data is not there.
     """
-    data = config.data
     if data.source == "sample":
         parts = [f"rendered by version {RENDERER_VERSION}"]
     elif data.source == "ndsc":
-        cache_root = Path(config.cache.root)
         files = files_of(location_of(os.path.expanduser(data.root or ".")), cache_root)
         parts = [f"{path.name} {_file_state(path, cache_root)}" for path in files]
     else:
-        parts = _plain_files(config)
-    for table in (data.metadata, config.sampling.test.list, config.sampling.exclude):
+        parts = _plain_files(data, cache_root)
+    for table in (data.metadata, sampling.test.list, sampling.exclude):
         parts.append("none" if table is None else _table_state(Path(table).expanduser()))
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
 
@@ -60,11 +55,11 @@ def _table_state(path: Path) -> str:
     return f"{content_signature(path)} {file_digest(path)}"
 
 
-def _plain_files(config: "Config") -> list[str]:
-    rows = load_catalogue(config.data, Path(config.cache.root)).rows.select(["image_path", "label", "archive", "size"])
+def _plain_files(data: DataConfig, cache_root: Path) -> list[str]:
+    rows = load_catalogue(data, cache_root).rows.select(["image_path", "label", "archive", "size"])
     photos = [f"{row['image_path']} {row['label']} {_state(row['archive'], row['size'])}" for row in rows.to_pylist()]
     # A table may have further columns, by which a run is split.
-    tables = [_table_state(photo_table_of(config.data))] if config.data.source == "table" else []
+    tables = [_table_state(photo_table_of(data))] if data.source == "table" else []
     return [*tables, *photos]
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -62,16 +63,16 @@ class ComposingSweeper(Sweeper):
             UserError: the configuration is wrong, or its data is not there.
         """
         # Hydra imports this file at every start; what this needs takes a while.
-        from ndsc.config.run_key import training_key
-        from ndsc.data.data_digest import data_digest, naming_data
+        from ndsc.config.run_key import run_key
+        from ndsc.data.data_digest import data_digest, digest_inputs
 
         written = [f"{key}={value}" for key, value in chosen.items()]
         config = typed(self._composed(same, written))
         # Jobs of a sweep share their data, and to look through a folder of it takes a while.
-        data = repr(naming_data(config))
+        data = repr(digest_inputs(config.data, config.sampling))
         if data not in self._digests:
-            self._digests[data] = data_digest(config)
-        return Job([*same, *written], differs, config, training_key(config, self._digests[data]))
+            self._digests[data] = data_digest(config.data, config.sampling, Path(config.cache.root))
+        return Job([*same, *written], differs, config, run_key(config, self._digests[data]))
 
     def _composed(self, same: Sequence[str], chosen: Sequence[str]) -> DictConfig:
         """The configuration of these overrides. Hydra takes a quarter of a second to compose one; where jobs differ in

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ndsc.config.instantiate import build
-from ndsc.config.run_key import CALLBACK_PLACES, training_key
+from ndsc.config.run_key import CALLBACK_PLACES, run_key
 from ndsc.config.schema import Config, TrainingConfig
 from ndsc.data.manifest import Manifest
 from ndsc.errors import UserError
@@ -233,7 +233,7 @@ def _fit_phase(
 def _unfinished(study: Study, manifest: Manifest, phase: str) -> Path:
     """The file of a training's state. The weights' origin is in its name: random ones for want of ImageNet's are what
     the same configuration begins with elsewhere."""
-    key = training_key(study.config, f"{manifest.digest()} {study.backbone.origin}")
+    key = run_key(study.config, f"{manifest.digest()} {study.backbone.origin}")
     return Path(study.config.cache.root) / "unfinished" / f"{key}-{phase}.npz"
 
 

@@ -6,11 +6,16 @@ from pathlib import Path
 import pytest
 
 from ndsc.config import run_key as module
-from ndsc.config.run_key import run_key
 from ndsc.config.schema import Config
 from ndsc.data.catalogue import check_data
+from ndsc.data.data_digest import data_digest
 from ndsc.sample import render_sample
 from tests.storage.servers import web_server
+
+
+def run_key(config: Config) -> str:
+    """The key of a run on the configured data."""
+    return module.run_key(config, data_digest(config.data, config.sampling, Path(config.cache.root)))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,7 @@ def test_data_on_a_server_is_the_data_that_lies_on_the_disk(
 ):
     with web_server(data) as server:
         there = configured("data=ndsc", f"data.root={server.address}", f"cache.root={tmp_path}")
-        check_data(there)
+        check_data(there.data, there.sampling, there.split, Path(there.cache.root))
         assert run_key(there) == run_key(configured("data=ndsc", f"data.root={data}"))
 
 

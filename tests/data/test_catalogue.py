@@ -193,7 +193,11 @@ def test_a_manifest_alone_serves_a_reader_in_another_process(root: Path, cache: 
 
 @pytest.fixture
 def checked(configured: Callable) -> Callable[..., None]:
-    return lambda *overrides: check_data(configured(*overrides))
+    def check(*overrides: str) -> None:
+        config = configured(*overrides)
+        check_data(config.data, config.sampling, config.split, Path(config.cache.root))
+
+    return check
 
 
 def test_a_check_finds_what_is_missing_and_indexes_nothing(root: Path, tmp_path: Path, checked: Callable[..., None]):

@@ -8,10 +8,14 @@ import pytest
 
 from ndsc.caching.tables import SAMPLE_BYTES, sampled_offsets
 from ndsc.config.schema import Config
-from ndsc.data.data_digest import data_digest
+from ndsc.data import data_digest as module
 from tests.storage.servers import web_server
 
 ROWS = 8000
+
+
+def data_digest(config: Config) -> str:
+    return module.data_digest(config.data, config.sampling, Path(config.cache.root))
 
 
 def write_table(path: Path, header: str = "image_path,label") -> None:

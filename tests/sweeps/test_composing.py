@@ -15,6 +15,7 @@ from omegaconf import OmegaConf, open_dict
 
 from ndsc.config.run_key import run_key
 from ndsc.config.schema import CONFIG_FOLDER, register, typed
+from ndsc.data.data_digest import data_digest
 from ndsc.sweeps.composing import ComposingSweeper
 
 SAME = ("+experiment=baseline", "head=mlp", "tracking=off")
@@ -88,4 +89,6 @@ def test_a_callback_s_file_in_hydra_s_folder_leaves_sweep_and_job_with_one_key(s
     of_the_job = typed(config)
     assert of_the_job.callbacks["checkpoint"]["filepath"] == f"{tmp_path}/best.weights.h5"
     assert job.config.callbacks["checkpoint"]["filepath"] != f"{tmp_path}/best.weights.h5"
-    assert job.key == run_key(of_the_job)
+    assert job.key == run_key(
+        of_the_job, data_digest(of_the_job.data, of_the_job.sampling, Path(of_the_job.cache.root))
+    )
