@@ -208,10 +208,10 @@ def test_a_check_finds_what_is_missing_and_indexes_nothing(root: Path, tmp_path:
     with pytest.raises(UserError, match=r"must have the column shop\. Received: image_path, label, .*title.*source"):
         checked(*ndsc, "split=group", "split.by=shop")
     extra.write_text("path,source\n")
-    with pytest.raises(UserError, match=r"data\.extra must have the column image_path"):
+    with pytest.raises(UserError, match=r"data\.metadata must have the column image_path"):
         checked(*ndsc)
     extra.unlink()
-    with pytest.raises(UserError, match=r"data\.extra must be .* does not exist"):
+    with pytest.raises(UserError, match=r"data\.metadata must be .* does not exist"):
         checked(*ndsc)
     (root / "beauty_image.tar").unlink()
     with pytest.raises(UserError, match=r"beauty_image\.tar or"):

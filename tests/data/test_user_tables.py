@@ -52,7 +52,7 @@ def test_the_columns_are_known_without_reading_the_rest(csv: Path):
 
 @pytest.mark.parametrize("read", [read_table, column_names])
 def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read):
-    with pytest.raises(UserError, match=r"^data\.extra must be .* Received: .*missing\.csv, which does not exist"):
+    with pytest.raises(UserError, match=r"^data\.metadata must be .* Received: .*missing\.csv, which does not exist"):
         read(tmp_path / "missing.csv", "data.metadata")
 
 
@@ -106,7 +106,7 @@ def test_extra_columns_of_which_no_row_matches_are_an_error():
     rows = pa.table({"image_path": ["a.jpg"]})
     with pytest.raises(UserError, match=r"for instance a\.jpg\. Received: b\.jpg, and no row that matches"):
         join_extra(rows, pa.table({"image_path": ["b"], "source": ["p"]}))
-    with pytest.raises(UserError, match=r"data\.extra must have the column image_path\. Received: path\."):
+    with pytest.raises(UserError, match=r"data\.metadata must have the column image_path\. Received: path\."):
         join_extra(rows, pa.table({"path": ["b"]}))
 
 
