@@ -153,7 +153,8 @@ def test_params_are_keyed_like_their_overrides(twice: tuple[Workspace, str, list
     assert params["sampling.per_class"] == "12"
     assert params["training.epochs"] == "3"
     assert params["backbone.build.alpha"] == "0.25"
-    assert not any(key.startswith(("tracking", "cache", "hydra")) for key in params)
+    assert params["cache.dtype"] == "float16"
+    assert not any(key.startswith(("tracking", "cache.root", "hydra")) for key in params)
 
 
 def test_the_manifest_holds_every_photo_that_was_used(twice: tuple[Workspace, str, list[Run]]):

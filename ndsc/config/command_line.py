@@ -9,7 +9,8 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
-from ndsc.config.schema import CONFIG_FOLDER, RENAMED_KEYS
+from ndsc.config.keys import RENAMED_KEYS
+from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import UserError, shown_to_user
 
 

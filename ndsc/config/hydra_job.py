@@ -1,4 +1,4 @@
-"""How a run was asked for: what Hydra knows of the command line, in plain values."""
+"""The command line and composed configuration of a run, as Hydra knows them, in plain values."""
 
 import shlex
 import textwrap
@@ -10,53 +10,16 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-# Choices of these groups shape a run's numbers; `tracking` and Hydra's own do not.
-COMPARED_GROUPS = (
-    "data",
-    "sampling",
-    "split",
-    "augmentation",
-    "backbone",
-    "head",
-    "optimizer",
-    "training",
-    "callbacks",
-)
-# What a person compares, whether it was overridden or not.
-COMPARED_KEYS = (
-    "data.labels",
-    "sampling.per_class",
-    "augmentation.views",
-    "backbone.weights",
-    "backbone.freeze",
-    "backbone.image_size",
-    "head.units",
-    "head.dropout",
-    "optimizer.learning_rate",
-    "optimizer.weight_decay",
-    "training.epochs",
-    "training.batch_size",
-    "seed",
-)
-# Where things lie and how they are recorded: facts of the invocation, not of the run.
-PLACES = (
-    "threads",
-    "rerun_finished",
-    "data.root",
-    "data.metadata",
-    "data.table",
-    "sampling.test.list",
-    "tracking",
-    "cache",
-    "hydra",
-)
+from ndsc.config.keys import flatten, is_compared
+
 LONGEST_NAME = 120
+# Overrides that a sweep adds to those of its runs.
 SET_BY_SWEEPS = ("tracking.parent_run_id=", "tracking.resume_run_id=", "tracking.run_name='", "+callbacks.pruning=")
 
 
 @dataclass(frozen=True)
 class HydraJob:
-    """The overrides as typed, the choice made in each group, the composed configuration, and Hydra's folder."""
+    """The overrides as typed, the choice of each config group, the composed configuration and Hydra's output folder."""
 
     overrides: tuple[str, ...]
     choices: Mapping[str, str]
@@ -66,7 +29,7 @@ class HydraJob:
 
     @classmethod
     def of(cls, composed: DictConfig) -> "HydraJob":
-        """What Hydra knows of the job that is running now."""
+        """Return the job that Hydra is running now."""
         hydra = HydraConfig.get()
         choices = {group: choice for group, choice in hydra.runtime.choices.items() if isinstance(choice, str)}
         return cls(
@@ -79,37 +42,29 @@ class HydraJob:
 
     @property
     def command(self) -> str:
-        """The command line, to be typed again; of a run of a sweep, the one that does this run alone."""
+        """The command that repeats this run; for a run of a sweep, without the rest of the sweep."""
         typed = [override for override in self.overrides if not override.startswith(SET_BY_SWEEPS)]
         return shlex.join(["python", "-m", "ndsc.train", *typed])
 
     @property
     def yaml(self) -> str:
-        """The whole configuration, resolved."""
+        """The whole configuration as YAML, with interpolations resolved."""
         return OmegaConf.to_yaml(self.composed, resolve=True)
 
     def params(self) -> dict[str, object]:
-        """What was swept and what a person compares, keyed exactly like its override."""
-        params: dict[str, object] = {group: self.choices[group] for group in COMPARED_GROUPS if group in self.choices}
-        keys = [*COMPARED_KEYS, *(key for key, _ in self._compared_overrides() if key not in self.choices)]
-        for key in keys:
-            value = OmegaConf.select(self.composed, key)
-            if not OmegaConf.is_config(value):
-                params[key] = value
-        return params
+        """Return the choice of each config group and every value of the configuration, keyed like its override.
+
+        Values keep their types. Keys that shape no number are left out (`ndsc.config.keys`).
+        """
+        groups = {group: choice for group, choice in self.choices.items() if group in self.composed}
+        settings = OmegaConf.to_container(self.composed, resolve=True)
+        assert isinstance(settings, dict)
+        return {key: value for key, value in (groups | flatten(settings)).items() if is_compared(key)}
 
     def name(self) -> str:
-        """A run's name: the experiment, and what was overridden, the last part of each key."""
-        parts = [f"{key.split('.')[-1]}={value}" for key, value in self._compared_overrides() if key != "experiment"]
+        """Return the name of the run: the experiment, and the overrides by the last part of each key."""
+        pairs = [override.lstrip("+~").partition("=") for override in self.overrides]
+        parts = [f"{key.split('.')[-1]}={value}" for key, _, value in pairs if key != "experiment" and is_compared(key)]
         return textwrap.shorten(
             " ".join([self.choices.get("experiment", "run"), *parts]), LONGEST_NAME, placeholder=" …"
         )
-
-    def _compared_overrides(self) -> list[tuple[str, str]]:
-        """Overrides that shape the numbers, as (key, value)."""
-        pairs = [override.lstrip("+~").partition("=") for override in self.overrides]
-        return [
-            (key, value)
-            for key, _, value in pairs
-            if not any(key == place or key.startswith(place + ".") for place in PLACES)
-        ]

@@ -21,16 +21,6 @@ Schema = TypeVar("Schema")
 TRACKING_KINDS = ("local", "server", "off")
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 
-# Keys that version 0.2 renamed, and their new names: for errors, and for runs that an earlier version stored.
-RENAMED_KEYS = {
-    "backbone.float32": "backbone.float32_until",
-    "data.extra": "data.metadata",
-    "rerun": "rerun_finished",
-    "tracking.into": "tracking.resume_run_id",
-    "tracking.parent": "tracking.parent_run_id",
-    "tracking.sampling_seconds": "tracking.system_metrics_interval",
-}
-
 
 @dataclass
 class DataConfig:

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from ndsc.config.hydra_job import PLACES
-from ndsc.config.run_key import CALLBACK_PLACES
+from ndsc.config.keys import is_compared
 
 # Dictionaries of library objects: what one of them lacks is a difference. Elsewhere it is a setting that an older
 # version did not have yet.
 OPEN = ("augmentation.layers.", "backbone.build.", "optimizer.", "callbacks.")
-SHAPES_NOTHING = ("seed", "callbacks.pruning", *PLACES)
 
 
 def differing(configurations: Sequence[Mapping]) -> set[str]:
@@ -19,7 +17,8 @@ def differing(configurations: Sequence[Mapping]) -> set[str]:
         for key in set().union(*flat)
         if (key.startswith(OPEN) or all(key in one for one in flat))
         and len({repr(one.get(key, "absent")) for one in flat}) > 1
-        and not _is_place(key)
+        and key != "seed"
+        and is_compared(key)
     }
 
 
@@ -30,8 +29,3 @@ def _leaves(value: object, *key: str) -> Iterator[tuple[str, object]]:
             yield from _leaves(inner, *key, str(name))
     else:
         yield ".".join(key), value
-
-
-def _is_place(key: str) -> bool:
-    where_a_callback_writes = key.startswith("callbacks.") and key.endswith(CALLBACK_PLACES)
-    return where_a_callback_writes or any(key == place or key.startswith(f"{place}.") for place in SHAPES_NOTHING)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from ndsc.config.instantiate import build
-from ndsc.config.run_key import CALLBACK_PLACES, run_key
+from ndsc.config.keys import CALLBACK_PATHS
+from ndsc.config.run_key import run_key
 from ndsc.config.schema import Config, TrainingConfig
 from ndsc.data.manifest import Manifest
 from ndsc.errors import UserError
@@ -190,7 +191,7 @@ def _writing_elsewhere(callbacks: Mapping[str, Mapping[str, Any]], prefix: str) 
     what one has written would be lost to the next."""
 
     def elsewhere(key: str, value: Any) -> Any:
-        if key not in CALLBACK_PLACES or value is None:
+        if key not in CALLBACK_PATHS or value is None:
             return value
         place = Path(value)
         return str(place.with_name(f"{prefix}-{place.name}"))

@@ -2,7 +2,8 @@ import pytest
 from omegaconf import OmegaConf
 
 from ndsc.config.command_line import validate_keys
-from ndsc.config.schema import CONFIG_FOLDER, RENAMED_KEYS
+from ndsc.config.keys import RENAMED_KEYS
+from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import UserError
 from tests.conftest import refusal
 
