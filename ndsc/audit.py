@@ -61,10 +61,11 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     from ndsc.data.catalogue import check_data, load_catalogue
     from ndsc.model.weights import locate_weights
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.tracking.query import fetch_classifier
 
     folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
     check_data(config.data, config.sampling, config.split, cache)
+    from ndsc.tracking.downloads import fetch_classifier  # it imports MLflow
+
     weights = locate_weights(
         config.backbone,
         config.data.source == "sample",

@@ -23,7 +23,6 @@ from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema, 
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import side_by_side
-from ndsc.tracking.rerun_config import RerunConfig, read_rerun_config
 from ndsc.train import train_and_evaluate
 
 if TYPE_CHECKING:
@@ -33,8 +32,8 @@ if TYPE_CHECKING:
     from ndsc.data.manifest import Manifest
     from ndsc.model.weights import Weights
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.tracking.history import History
-    from ndsc.tracking.recorded_run import RecordedRun
+    from ndsc.tracking.history import History, RecordedRun
+    from ndsc.tracking.rerun_config import RerunConfig
     from ndsc.training.finetuning import Study
 
 log = logging.getLogger(__name__)
@@ -75,15 +74,16 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
     Raises:
         UserError: something only the user can mend.
     """
+    check(config)
     from ndsc.comparison.run_diff import first_difference
     from ndsc.data.relocate import check_contents, find_again, find_measured
     from ndsc.model.weights import locate_weights
     from ndsc.storage.locations import location_of
     from ndsc.storage.photo_reader import PhotoReader
+    from ndsc.tracking.downloads import fetch_classifier
     from ndsc.tracking.history import History
-    from ndsc.tracking.query import fetch_classifier
+    from ndsc.tracking.rerun_config import read_rerun_config
 
-    check(config)
     history, cache = History(config.tracking), Path(config.cache.root)
     old = history.run(str(config.run))
     check_repeatable(old)
@@ -115,7 +115,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
 
 
 def _repeat(
-    recipe: RerunConfig,
+    recipe: "RerunConfig",
     manifest: "Manifest",
     calibrate: "Callable[[Study], None]",
     weights: "Weights",

@@ -30,9 +30,9 @@ from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
 from ndsc.terminal import closing_table
 from ndsc.tracking.environment import log_environment
-from ndsc.tracking.model import log_classifier, log_head
-from ndsc.tracking.run import Run
-from ndsc.tracking.store import store_uri
+from ndsc.tracking.logged_model import log_classifier, log_head
+from ndsc.tracking.store_address import store_uri
+from ndsc.tracking.tracked_run import Run
 from ndsc.training.finetuning import Study, Trained
 
 log = logging.getLogger(__name__)

@@ -32,15 +32,20 @@ def main(config: Config, invocation: HydraJob) -> dict[str, float]:
     from ndsc.data.data_digest import data_digest
     from ndsc.model.weights import locate_weights
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.tracking.query import fetch_classifier
 
     cache = Path(config.cache.root)
     check_data(config.data, config.sampling, config.split, cache)
+
+    def fetch_weights(run_id: str) -> Path:
+        from ndsc.tracking.downloads import fetch_classifier  # it imports MLflow, which most runs do not need here
+
+        return fetch_classifier(run_id, config.tracking, cache)
+
     find_weights = partial(
         locate_weights,
         config.backbone,
         config.data.source == "sample",
-        lambda run: fetch_classifier(run, config.tracking, cache),
+        fetch_weights,
         config.threads,
     )
     # What is wrong is told before anything heavy is imported; a sweep goes on, and wants a run that says what failed.

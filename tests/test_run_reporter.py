@@ -11,7 +11,7 @@ from ndsc.config.schema import typed
 from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
 from ndsc.run_reporter import Story
-from ndsc.tracking.run import NoRun
+from ndsc.tracking.tracked_run import UntrackedRun
 
 
 def test_the_seconds_of_a_step_are_its_own(
@@ -21,7 +21,7 @@ def test_the_seconds_of_a_step_are_its_own(
     monkeypatch.setattr("ndsc.run_reporter.time", SimpleNamespace(perf_counter=lambda: clock.now))
     config = composed()
     invocation = HydraJob((), {}, config, tmp_path, in_sweep=False)
-    story = Story(NoRun(), typed(config), invocation, Weights("random", "random"))
+    story = Story(UntrackedRun(), typed(config), invocation, Weights("random", "random"))
     clock.now = 100.0  # the backbone is built
     story.chose(EngineSpec("tensorflow", "float32", "asked for"))
     clock.now = 101.0

@@ -11,8 +11,7 @@ from ndsc.tracking.environment import MAIN_PACKAGES, environment_report, git_sta
 
 if TYPE_CHECKING:
     from ndsc.data.manifest import Manifest
-    from ndsc.tracking.history import History
-    from ndsc.tracking.recorded_run import RecordedRun
+    from ndsc.tracking.history import History, RecordedRun
     from ndsc.training.finetuning import Study, Trained
 
 CURVES = ("train/", "val/")
