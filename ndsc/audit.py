@@ -1,24 +1,26 @@
-"""What is wrong with the data, before anything is trained on it: `python -m ndsc.audit data=ndsc data.root=…`.
+"""Audit of the data, before anything is trained on it: `python -m ndsc.audit data=ndsc data.root=…`.
 
-Takes the same settings as `ndsc.train`; `main` reads straight down, in the order in which the data goes.
+It takes the same settings as `ndsc.train`.
 """
 
 import logging
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
+from ndsc import preflight
 from ndsc.config import schema
 from ndsc.config.checks import check as check_training
 from ndsc.config.command_line import hydra_command
 from ndsc.config.schema import Config, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.packages import installing, missing
+from ndsc.process import Timer
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import closing_table
 
@@ -45,83 +47,69 @@ class AuditConfig(Config):
 
 
 def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
-    """Examine all photos that a training with this configuration would draw, and write a page and tables.
+    """Examine all photos that a training with this configuration would draw; write a page and tables.
 
     Args:
-        folder: where they go unless `audit.output` says otherwise.
-        overrides: as typed, for the command that trains without what was found.
+        folder: where they go unless `audit.output` names another folder.
+        overrides: as typed, for the command that trains without the photos to exclude.
 
     Returns:
-        The page.
+        The path of the page.
 
     Raises:
-        UserError: something only the user can mend.
+        UserError: something that only the user can fix.
     """
     check(config)
-    from ndsc.data.catalogue import check_data, load_catalogue
-    from ndsc.model.weights import locate_weights
+    preflight.check(config)
+    start_tensorflow(config.threads)
+    # TensorFlow, MLflow and cleanlab take seconds to import: after everything that can be checked without them.
+    from ndsc import experiment
+    from ndsc.auditing import issues, report
+    from ndsc.auditing.findings import examine
+    from ndsc.auditing.page import Page
+    from ndsc.run_reporter import data_source
     from ndsc.storage.photo_reader import PhotoReader
+    from ndsc.tracking.run import NoRun
 
-    folder, cache = Path(config.audit.output or folder).expanduser(), Path(config.cache.root)
-    check_data(config.data, config.sampling, config.split, cache)
-    from ndsc.tracking.downloads import fetch_classifier  # it imports MLflow
-
-    weights = locate_weights(
-        config.backbone,
-        config.data.source == "sample",
-        lambda run: fetch_classifier(run, config.tracking, cache),
-        config.threads,
-    )
+    folder = Path(config.audit.output or folder).expanduser()
+    report.check_folder(folder)
+    weights = experiment.find_weights(config)
     if weights.warning:
         log.warning(weights.warning)
-    # From here on it takes seconds: whatever needs TensorFlow or cleanlab is imported here, and nowhere above.
-    start_tensorflow(config.threads)
-    from ndsc.auditing.findings import examine
-    from ndsc.auditing.issues import verdict_table, with_excluded
-    from ndsc.auditing.page import Page
-    from ndsc.auditing.report import PAGE, VERDICTS, check_folder, tables, thumbnails, write_report
-    from ndsc.data.photo_validation import validate_photos
-    from ndsc.data.sampling import draw
-    from ndsc.duplicates.duplicate_groups import find_duplicates
-    from ndsc.features.views import Policy
-    from ndsc.model.backbone_cache import obtain_backbone
-    from ndsc.model.engines import choose_engine
-    from ndsc.training.finetuning import Study
-
-    check_folder(folder)
-    with PhotoReader(cache) as reader:
-        backbone = obtain_backbone(config, weights)
-        choice = choose_engine(config.backbone.engine, config.backbone.precision, config.threads)
-        study = Study(config, backbone, choice, Policy(config.augmentation), reader)
-        catalogue = load_catalogue(config.data, cache)
-        drawn = draw(catalogue, config.sampling, config.split, config.seed)
-        # However many cannot be used: to say which is what an audit is for.
-        usable = validate_photos(catalogue, drawn, reader, cache, max_rejected=1.0)
-        vectors = study.frozen_part("all").features(usable.photos, [0]).rows[0][:]
-        # A training may look away from copies; an audit does not.
-        kind = "exact" if config.split.duplicates == "off" else config.split.duplicates
-        groups = find_duplicates(usable.photos, vectors, kind, reader, cache, config.threads).groups
-        findings = examine(usable, vectors, groups, reader, config.audit.folds, config.seed)
-        verdicts = verdict_table(findings)
+    with PhotoReader(Path(config.cache.root)) as reader:
+        components = experiment.build_components(config, weights, reader, Timer())
+        drawn = experiment.draw_photos(_without_limits(config), components, NoRun())
+        photos, groups = drawn.validated, drawn.duplicates.groups
+        findings = examine(photos, drawn.vectors, groups, reader, config.audit.folds, config.seed)
+        found = issues.verdict_table(findings)
+        listed = found if drawn.plan.excluded is None else issues.with_excluded(found, drawn.plan.excluded.listings)
+        excluded_before = len(listed) - len(found)
+        page = Page(findings, found, report.thumbnails(findings.photos, reader), config.audit.shown)
         made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
-        written, before = verdicts, 0
-        if drawn.excluded is not None:
-            written, before = with_excluded(verdicts, drawn.excluded.listings), len(drawn.excluded.listings)
-            made += f" Not looked at, as sampling.exclude leaves them out: {before:,}; {VERDICTS} keeps them out."
-        page = Page(findings, verdicts, thumbnails(findings.photos, reader), config.audit.shown)
-        html = page.html(_source(config), made, training_command(overrides, folder / VERDICTS))
-        write_report(folder, html, {**tables(findings), VERDICTS: written})
-    proposed = (verdicts["exclude"] == "yes").sum()
+        if excluded_before:
+            made += f" Not examined, because sampling.exclude excludes them: {excluded_before:,}; {report.VERDICTS} "
+            made += "excludes them too."
+        html = page.html(data_source(config.data), made, training_command(overrides, folder / report.VERDICTS))
+        report.write_report(folder, html, {**report.tables(findings), report.VERDICTS: listed})
+    proposed = (found["exclude"] == "yes").sum()
     closing_table(
         {
             "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
-            "doubtful": f"{len(verdicts):,}, of which leaving out is proposed for {proposed:,}",
-            **({"left out before": f"{before:,}, which the verdicts keep out"} if before else {}),
-            "the page": str(folder / PAGE),
-            "the verdicts": str(folder / VERDICTS),
+            "doubtful": f"{len(found):,} (proposed to exclude: {proposed:,})",
+            **({"excluded before": f"{excluded_before:,} (not examined)"} if excluded_before else {}),
+            "page": str(folder / report.PAGE),
+            "issues": str(folder / report.VERDICTS),
         }
     )
-    return folder / PAGE
+    return folder / report.PAGE
+
+
+def _without_limits(config: AuditConfig) -> AuditConfig:
+    """The same configuration, however many photos cannot be used and whatever a training ignores: an audit looks for
+    broken photos, and always for duplicates."""
+    duplicates = "exact" if config.split.duplicates == "off" else config.split.duplicates
+    sampling, split = replace(config.sampling, max_rejected=1.0), replace(config.split, duplicates=duplicates)
+    return replace(config, sampling=sampling, split=split)
 
 
 def check(config: AuditConfig) -> None:
@@ -150,12 +138,6 @@ def training_command(overrides: tuple[str, ...], verdicts: Path) -> str:
     own = ("audit.", "hydra.", "sampling=", "sampling.exclude=", "~", "tracking")
     kept = [one for one in overrides if not one.startswith(own)]
     return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={verdicts}"])
-
-
-def _source(config: AuditConfig) -> str:
-    if config.data.source == "sample":
-        return "the rendered sample"
-    return " ".join(place for place in (config.data.root, config.data.table) if place)
 
 
 @hydra_command("audit")

@@ -144,7 +144,7 @@ def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
     table.to_csv(verdicts, index=False)
     with composing(tmp_path) as composed:
         settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={verdicts}")
-        metrics = train(typed(settings), HydraJob.of(settings))
+        metrics = train(typed(settings), HydraJob.of(settings)).metrics
     excluded = table.loc[table["exclude"] == "yes", "image_path"]
     assert metrics["data/excluded"] == len(excluded)
     tracking = TrackingConfig(kind="local", root=str(place.folder / "mlruns"))

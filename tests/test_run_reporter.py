@@ -1,33 +1,62 @@
-from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from omegaconf import DictConfig
 
-from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import typed
-from ndsc.model.engines import EngineSpec
-from ndsc.model.weights import Weights
-from ndsc.run_reporter import Story
-from ndsc.tracking.tracked_run import UntrackedRun
+from ndsc.caching.openvino_cache import Network
+from ndsc.config.schema import TrackingConfig
+from ndsc.data.manifest import Manifest
+from ndsc.run_reporter import EpochLog, closing_rows, log_quantized
+from ndsc.tracking.run import NoRun
+
+METRICS = {
+    **dict.fromkeys(("best/val_accuracy", "best/val_accuracy_low", "best/val_accuracy_high"), 0.5),
+    "best/train_accuracy": 1.0,
+    "best/epoch": 3.0,
+    "cache/hits": 10,
+    "cache/misses": 2000,
+    "time/total_seconds": 12.34,
+    "time/fit_seconds": 1.0,
+}
 
 
-def test_the_seconds_of_a_step_are_its_own(
-    composed: Callable[..., DictConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr("ndsc.run_reporter.time", SimpleNamespace(perf_counter=lambda: clock.now))
-    config = composed()
-    invocation = HydraJob((), {}, config, tmp_path, in_sweep=False)
-    story = Story(UntrackedRun(), typed(config), invocation, Weights("random", "random"))
-    clock.now = 100.0  # the backbone is built
-    story.chose(EngineSpec("tensorflow", "float32", "asked for"))
-    clock.now = 101.0
-    story.indexed(SimpleNamespace(facts={}))
-    clock.now = 150.0  # photos are drawn
-    story.drawn(SimpleNamespace(excluded=None))
-    clock.now = 153.0
-    story.read(SimpleNamespace(rejected=pd.DataFrame(), photos=pd.DataFrame({"role": [], "label": []})))
-    assert {name: story._metrics[f"time/{name}_seconds"] for name in ("index", "read")} == {"index": 1.0, "read": 3.0}
+class Curves(NoRun):
+    """Remembers the curves that are logged, and the step of the first value."""
+
+    def __init__(self) -> None:
+        self.logged: list[tuple[int, dict[str, list[float]]]] = []
+
+    def log_history(self, history, first_step: int = 1) -> None:
+        self.logged.append((first_step, dict(history)))
+
+
+def test_epochs_are_logged_in_one_call_with_consecutive_steps(monkeypatch: pytest.MonkeyPatch):
+    run = Curves()
+    epochs = EpochLog(run)
+    for epoch in range(3):
+        epochs(epoch, {"val/loss": float(epoch)})
+    monkeypatch.setattr("ndsc.run_reporter.FLUSH_SECONDS", -1.0)  # a long time has passed
+    epochs(3, {"val/loss": 3.0})
+    epochs.flush()
+    epochs(4, {"val/loss": 4.0})
+    epochs.flush()
+    assert run.logged == [(1, {"val/loss": [0.0, 1.0, 2.0, 3.0]}), (5, {"val/loss": [4.0]})]
+
+
+def test_the_closing_table_shows_what_there_is_and_how_to_view_the_run():
+    tracking = TrackingConfig(kind="local", root="mlruns")
+    rows = closing_rows(METRICS, "random", None, tracking)
+    assert list(rows) == ["validation accuracy", "training accuracy", "best epoch", "features", "seconds", "weights"]
+    assert rows["features"] == "10 from the cache, 2,000 computed"
+    assert rows["seconds"] == "12.3: fit 1.0"
+    grouped = METRICS | {"data/duplicate_groups": 12, "data/leaks_prevented": 1}
+    rows = closing_rows(grouped, "random", "a" * 32, tracking)
+    assert rows["duplicate groups"] == "12 (1 would have leaked into validation)"
+    assert rows["view with"] == "make ui"
+
+
+def test_test_photos_that_calibrated_the_int8_network_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    rows = pd.DataFrame({"content": ["a", "b", "c"], "split": ["train", "test", "test"]})
+    network = Network(tmp_path, "0" * 32, {"contents": ["a", "c"]})
+    log_quantized(NoRun(), "all", network, Manifest(rows, ("x", "y")))
+    assert "1 of the 2 test photos" in caplog.text

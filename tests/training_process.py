@@ -38,5 +38,5 @@ def _train(overrides: list[str], folder: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with composing(folder) as composed, shown_to_user():
         configured = composed(*overrides)
-        metrics = main(typed(configured), HydraJob.of(configured))
-    (folder / METRICS).write_text(json.dumps(metrics))
+        metrics = main(typed(configured), HydraJob.of(configured)).metrics
+    (folder / METRICS).write_text(json.dumps(dict(metrics)))

@@ -26,12 +26,10 @@ from ndsc.data.catalogue import load_catalogue
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
-from ndsc.features.views import Policy
-from ndsc.model.backbone import build_backbone
-from ndsc.model.engines import choose_engine
+from ndsc.experiment import build_components, extractor_at
 from ndsc.model.weights import locate_weights
+from ndsc.process import Timer
 from ndsc.storage.photo_reader import PhotoReader
-from ndsc.training.finetuning import Study
 
 SHARE = 0.3
 RECALL = 0.93
@@ -94,13 +92,11 @@ def features(config: Config, photos: pd.DataFrame, reader: PhotoReader, alone: d
     """(n, d) features of the plain views; with `alone`, the originals by repost, reposts have their original's and some
     noise. What the cache of `cache.root` holds is not computed."""
     weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
-    backbone = build_backbone(config.backbone, weights, config.seed)
-    choice = choose_engine(config.backbone.engine, config.backbone.precision)
-    part = Study(config, backbone, choice, Policy(config.augmentation), reader).frozen_part("all")
+    extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
     if alone is None:
-        return part.features(photos, [0]).rows[0][:]
+        return extractor.extract(photos, [0]).rows[0][:]
     own = photos[~photos["image_path"].isin(alone)]
-    known = part.features(own, [0]).rows[0][:].astype(np.float32)
+    known = extractor.extract(own, [0]).rows[0][:].astype(np.float32)
     place = dict(zip(own["image_path"], range(len(own)), strict=True))
     vectors = known[[place[alone.get(path, path)] for path in photos["image_path"]]]
     changed = photos["image_path"].isin(alone).to_numpy()

@@ -18,19 +18,18 @@ import pandas as pd
 
 from experiments.benchmarks.command_line import baseline, configured, data_name, training_parser
 from experiments.benchmarks.report import Report, Row, at_least, at_most
-from experiments.benchmarks.uncached import UncachedStudy
+from experiments.benchmarks.uncached import UncachedExtractor
 from ndsc.config.schema import Config
 from ndsc.data.catalogue import Catalogue, load_catalogue
 from ndsc.data.manifest import Manifest, build_manifest
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
 from ndsc.duplicates.duplicate_groups import find_duplicates
-from ndsc.features.views import Policy
-from ndsc.model.backbone import build_backbone
-from ndsc.model.engines import choose_engine
+from ndsc.experiment import Components, build_components, extractor_at, plan_phases, train
+from ndsc.features.feature_extractor import CacheStats, FeatureExtractor
 from ndsc.model.weights import locate_weights
+from ndsc.process import Timer
 from ndsc.storage.photo_reader import PhotoReader
-from ndsc.training.finetuning import Study, train_phases
 
 DRAWN_FROM = 1.25  # times the photos that one seed uses
 PHOTOS = 1000
@@ -68,35 +67,35 @@ def main() -> None:
 
 
 def run(config: Config, seeds: int, data: str) -> Report:
-    """All seeds, one after the other, out of one cache. The backbone is that of the configuration's own seed: random
+    """Run all seeds, one after the other, from one cache. The backbone is that of the configuration's own seed: random
     weights would change with it."""
     cache, per_class = Path(config.cache.root), config.sampling.per_class
     assert per_class is not None
     catalogue = some_of(load_catalogue(config.data, cache), round(DRAWN_FROM * per_class))
     weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
-    backbone = build_backbone(config.backbone, weights, config.seed)
-    choice = choose_engine(config.backbone.engine, config.backbone.precision)
-    found, seen, known = Found(), set(), {}
+    found, seen, computed = Found(), set(), {}
     with PhotoReader(cache) as reader:
+        shared = build_components(config, weights, reader, Timer())
         for seed in range(seeds):
             seeded = replace(config, seed=seed)
-            shared = (seeded, backbone, choice, Policy(config.augmentation), reader)
-            study, uncached = Study(*shared), UncachedStudy(*shared, known=known)
-            photos = validate_photos(
-                catalogue, draw(catalogue, config.sampling, config.split, seed), reader, cache, 1.0
-            )
-            vectors = study.frozen_part("all").features(photos.photos, [0]).rows[0][:]
+            components = replace(shared, phases=plan_phases(seeded), stats=CacheStats())
+            plan = draw(catalogue, config.sampling, config.split, seed)
+            photos = validate_photos(catalogue, plan, reader, cache, 1.0)
+            ours = extractor_at(seeded, components, "all", photos.learnable)
+            keras = UncachedExtractor.like(ours, computed)
+            vectors = ours.extract(photos.photos, [0]).rows[0][:]
             groups = find_duplicates(photos.photos, vectors, config.split.duplicates, reader, cache).groups
             manifest = build_manifest(photos.photos, vectors, groups, config.split, config.sampling.test, seed).manifest
-            found.ours.append(accuracy(study, manifest))
-            found.keras.append(accuracy(uncached, manifest))
-            compare_features(study, uncached, manifest, found)
+            found.ours.append(accuracy(seeded, components, ours, manifest))
+            found.keras.append(accuracy(seeded, components, keras, manifest))
+            compare_features(ours, keras, manifest, config.augmentation.views, found)
             needed = views_of(photos.photos, manifest, config.augmentation.views)
-            found.computed.append(study.cost.misses)
+            found.computed.append(components.stats.misses)
             found.unseen.append(len(needed - seen))
             seen |= needed
     setting = f"{config.backbone.name} ({weights.origin}), {per_class} a class of {data}, {seeds} seeds"
-    return reported(Report("fidelity", f"{setting}, {choice.engine}"), found, choice.precision)
+    spec = shared.engine_spec
+    return reported(Report("fidelity", f"{setting}, {spec.engine}"), found, spec.precision)
 
 
 def some_of(catalogue: Catalogue, per_class: int) -> Catalogue:
@@ -107,21 +106,22 @@ def some_of(catalogue: Catalogue, per_class: int) -> Catalogue:
     return replace(catalogue, rows=catalogue.rows.take(np.sort(np.concatenate(kept))))
 
 
-def accuracy(study: Study, manifest: Manifest) -> float:
+def accuracy(config: Config, components: Components, extractor: FeatureExtractor, manifest: Manifest) -> float:
     """Validation accuracy of the recipe's head, of its best epoch."""
-    trained = train_phases(study, manifest, lambda epoch, metrics: None)
+    trained = train(config, components, {"all": extractor}, manifest, lambda epoch, metrics: None)
     predicted = trained.probabilities["validation"].argmax(axis=1)
     return float((predicted == manifest.labels(manifest.of("validation"))).mean())
 
 
-def compare_features(study: Study, uncached: UncachedStudy, manifest: Manifest, found: Found) -> None:
-    """The cosine between ours, as they are cached, and Keras', over all views that are trained and judged on."""
-    line, every = study.config.backbone.freeze, range(study.config.augmentation.views)
-    for split, views in (("train", every), ("validation", [0])):
+def compare_features(
+    ours: FeatureExtractor, keras: FeatureExtractor, manifest: Manifest, views_trained: int, found: Found
+) -> None:
+    """Update the worst cosine between our cached features and Keras', over all views of training and validation."""
+    for split, views in (("train", range(views_trained)), ("validation", [0])):
         rows = manifest.of(split)
-        ours, keras = (part.features(rows, views) for part in (study.frozen_part(line), uncached.frozen_part(line)))
+        features = [extractor.extract(rows, views) for extractor in (ours, keras)]
         for view in views:
-            one, other = (np.asarray(part.rows[view][:], np.float64).reshape(len(rows), -1) for part in (ours, keras))
+            one, other = (np.asarray(part.rows[view][:], np.float64).reshape(len(rows), -1) for part in features)
             norms = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
             found.cosine = min(found.cosine, float(((one * other).sum(axis=1) / norms).min()))
         found.photos |= set(rows["content"])

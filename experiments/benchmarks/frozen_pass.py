@@ -24,13 +24,12 @@ from ndsc.config.schema import Config
 from ndsc.data.catalogue import load_catalogue
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
+from ndsc.experiment import build_components, extractor_at
 from ndsc.features.feature_extractor import FeatureExtractor
-from ndsc.features.views import Policy
-from ndsc.model.backbone import build_backbone
-from ndsc.model.engines import BATCH, choose_engine
+from ndsc.model.engines import BATCH
 from ndsc.model.weights import locate_weights
+from ndsc.process import Timer
 from ndsc.storage.photo_reader import PhotoReader
-from ndsc.training.finetuning import Study
 
 CLASSES = 3
 GIGAFLOP = {"resnet50": 7.75, "xception": 8.4}  # a photo at 224 x 224
@@ -64,39 +63,40 @@ def run(config: Config, data: str, rounds: int) -> Report:
     with PhotoReader(cache) as reader:
         photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
         weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
-        backbone = build_backbone(config.backbone, weights, config.seed)
-        choice = choose_engine(config.backbone.engine, config.backbone.precision)
-        part = Study(config, backbone, choice, Policy(config.augmentation), reader).frozen_part("all")
-        found = rates(part, photos, rounds)
-    name, precision = config.backbone.name, choice.precision
-    report = Report("frozen pass", f"{name}, {len(photos)} of {data}, {choice.engine} at {precision}")
+        # At int8 this quantizes the network, which is not timed.
+        extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
+        found = rates(extractor, photos, rounds)
+    name, spec = config.backbone.name, extractor.engine_spec
+    precision = spec.precision
+    report = Report("frozen pass", f"{name}, {len(photos)} of {data}, {spec.engine} at {precision}")
     return reported(report, found, name, precision)
 
 
-def rates(part: FeatureExtractor, photos: pd.DataFrame, rounds: int) -> dict[str, float]:
+def rates(extractor: FeatureExtractor, photos: pd.DataFrame, rounds: int) -> dict[str, float]:
     """Photos a second of each contender, and GFLOP a second of the matrix multiplication."""
-    # Warms up; at the precision int8 it also measures the photos by which the network is quantized.
-    part.features(photos, [0])
+    extractor.extract(photos, [0])  # warms up
     plain, every = np.array([0]), np.ones((len(photos), 1), bool)
-    batch = next(part.batches(photos, plain, every))
-    encoded = [part.reader.read(row.archive, int(row.offset), int(row.size)) for row in photos.itertuples()]
+    batch = next(extractor.batches(photos, plain, every))
+    encoded = [
+        extractor.pipeline.reader.read(row.archive, int(row.offset), int(row.size)) for row in photos.itertuples()
+    ]
 
     def ours() -> float:
         started = time.perf_counter()
-        list(part.engine.run(part.batches(photos, plain, every)))
+        list(extractor.engine.run(extractor.batches(photos, plain, every)))
         return len(photos) / (time.perf_counter() - started)
 
     def bare() -> float:
         batches = max(len(photos) // BATCH, 2)
         started = time.perf_counter()
-        list(part.engine.run(repeat(batch, batches)))
+        list(extractor.engine.run(repeat(batch, batches)))
         return batches * BATCH / (time.perf_counter() - started)
 
     contenders = {
         "ours": ours,
-        "model.predict": lambda: predict_rate(part.cut.frozen, encoded, part.backbone.size),
+        "model.predict": lambda: predict_rate(extractor.cut.frozen, encoded, extractor.pipeline.size),
         "bare loop": bare,
-        "matrix multiplication": lambda: matmul_rate(HALF.get(part.choice.precision, "float32")),
+        "matrix multiplication": lambda: matmul_rate(HALF.get(extractor.engine_spec.precision, "float32")),
     }
     contenders["model.predict"]()
     return in_turn(rounds, contenders)

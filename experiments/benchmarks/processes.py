@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ndsc.tracking.mlflow_settings import quiet_mlflow
+
 BETWEEN_SAMPLES = 0.02  # seconds
 SHOWN_ERRORS = 3000  # characters
 MANIFEST = "data/manifest.parquet"
@@ -80,9 +82,8 @@ class Trainings:
 
 def logged_runs(store: Path) -> list[Logged]:
     """What the runs in a local store logged, the oldest first; those that stand for a whole sweep are left out."""
+    quiet_mlflow()
     import mlflow
-
-    import ndsc.tracking  # noqa: F401  it sets MLflow's defaults
 
     uri = f"sqlite:///{(store / 'mlflow.db').absolute()}"
     client = mlflow.MlflowClient(uri)

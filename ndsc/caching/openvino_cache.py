@@ -16,13 +16,15 @@ from typing import Any
 import keras
 
 from ndsc.errors import UserError
-from ndsc.model.backbone import Identity
 from ndsc.process import environment
 
 log = logging.getLogger(__name__)
 
 # OpenVINO and NNCF tell their makers each time that they convert a network, unless they believe to be tested.
 NO_TELEMETRY = {"CI": "true", "NNCF_CI": "true"}
+
+# What tells a network from others with the same weights.
+Identity = Mapping[str, str | int]
 
 FILE_NAMES = ("network.xml", "network.bin")
 
@@ -57,7 +59,7 @@ def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Pa
         model.export(str(path), format="openvino", verbose=False)
         log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
 
-    return kept(describe(identity, digest), cache_root, export)
+    return cached_network(describe(identity, digest), cache_root, export)
 
 
 @cache
@@ -84,7 +86,9 @@ def read(network: Network) -> Any:
     return openvino.Model([model.output(0)], model.get_parameters()) if len(model.outputs) > 1 else model
 
 
-def kept(description: Identity, cache_root: Path, make: Callable[[Path], Mapping[str, Any] | None]) -> Network:
+def cached_network(
+    description: Identity, cache_root: Path, make: Callable[[Path], Mapping[str, Any] | None]
+) -> Network:
     """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
 
     Of several processes that make the same one at once the first puts it there, and all use that one.

@@ -1,7 +1,7 @@
 """What a run was made of and what came of it: an earlier run by what it logged, the one of now by what is here."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +10,8 @@ from ndsc.config.run_key import source_digest
 from ndsc.tracking.environment import MAIN_PACKAGES, environment_report, git_state, package_list
 
 if TYPE_CHECKING:
-    from ndsc.data.manifest import Manifest
-    from ndsc.tracking.history import History, RecordedRun
-    from ndsc.training.finetuning import Study, Trained
+    from ndsc.tracking.history import History
+    from ndsc.tracking.recorded_run import RecordedRun
 
 CURVES = ("train/", "val/")
 # What a repetition need not have in common with the run: what it cost, and what was counted while photos were drawn.
@@ -46,19 +45,20 @@ def summarize_recorded_run(history: "History", run: "RecordedRun") -> RunSummary
 
 
 def summarize_current_run(
-    study: "Study",
-    manifest: "Manifest",
-    trained: "Trained",
+    features: Mapping[str, object],
+    manifest_digest: str,
+    history: Mapping[str, Sequence[float]],
     metrics: Mapping[str, float],
     added: Mapping[str, object],
 ) -> RunSummary:
-    """Of the run that was just done.
+    """Summarize the run that has just finished.
 
     Args:
-        added: settings that the earlier run did not have.
+        features: the fingerprint of its features.
+        history: the curves, by epoch.
+        added: settings that the recorded run did not have.
     """
     machine = environment_report()
-    features = study.frozen_part(study.config.backbone.freeze).fingerprint(augmented=False)
     state = git_state(Path(__file__).parents[2])
     return RunSummary(
         {
@@ -67,10 +67,10 @@ def summarize_current_run(
             "packages": _packages(package_list(), machine),
             "machine": _chosen(machine, MACHINE),
             "features": _features(features),
-            "manifest": {"": manifest.digest()},
+            "manifest": {"": manifest_digest},
         },
         {"commit": _commit(state.commit or state.reason, state.dirty)},
-        dict(sorted(trained.history.items())),
+        dict(sorted(history.items())),
         _compared(metrics),
     )
 

@@ -1,47 +1,47 @@
-"""The frozen part over views of photos: what the cache does not hold is computed, once, and put there."""
+"""The feature extractor: the frozen part over views of photos. What the cache lacks is computed once and stored."""
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
 import pandas as pd
-import tensorflow as tf
 
 from ndsc.caching.openvino_cache import Network
-from ndsc.config.schema import Config
-from ndsc.data.decoding import DECODER, resizer
+from ndsc.config.schema import CacheConfig
+from ndsc.data.decoding import DECODER
 from ndsc.errors import UserError
-from ndsc.features.image_pipeline import ViewPipeline
+from ndsc.features.image_pipeline import ImagePipeline
 from ndsc.features.store import FeatureRows, FeatureStore
-from ndsc.features.views import Policy
-from ndsc.model.backbone import Backbone, Cut
-from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine
+from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine, engine_version
+from ndsc.model.freeze_line import Cut
 from ndsc.model.quantization import CALIBRATION_BATCH, choose_calibration_photos, quantized
-from ndsc.storage.photo_reader import PhotoReader
+from ndsc.process import Timer
 from ndsc.terminal import progress
 
-# Of a photo: what is needed to find it again and to read it.
-PLACES = ["image_path", "content", "archive", "offset", "size", "format", "orientation", "alpha", "animated"]
 
-
-@dataclass
 class CacheStats:
-    """What the cache gave and what had to be computed in a run. Counts are views of photos, each counted once however
-    often it is asked for."""
+    """Hits and misses of the cache in a run, and the seconds that the misses took (decoding and the backbone).
 
-    hits: int = 0
-    misses: int = 0
-    seconds: float = 0.0  # of making features, looking them up included
-    backbone_seconds: float = 0.0  # of these, decoding and running the backbone
-    _counted: dict[tuple[str, int], np.ndarray] = field(default_factory=dict)  # contents by line and view
+    Counts are views of photos, each counted once however often a run asks for it.
+    """
+
+    def __init__(self) -> None:
+        self.hits = 0
+        self.misses = 0
+        self.timer = Timer()
+        self._counted: dict[tuple[str, int], np.ndarray] = {}  # content hashes by line and view
 
     def count(self, line: str, view: int, contents: np.ndarray, missing: np.ndarray) -> None:
-        """Count the photos of one view, (n, 16) bytes, and which of them are missing, (n,) booleans."""
+        """Count the photos of one view.
+
+        Args:
+            contents: (n, 16) bytes, their content hashes.
+            missing: (n,) booleans.
+        """
         names = np.ascontiguousarray(contents).view("V16").ravel()
         before = self._counted.get((line, view), names[:0])
         new = ~np.isin(names, before)
@@ -50,13 +50,22 @@ class CacheStats:
         self.hits += len(np.unique(names[new])) - computed
         self._counted[line, view] = np.union1d(before, names)
 
+    def metrics(self) -> dict[str, float]:
+        """Return the counts and the throughput by the names under which they are logged."""
+        metrics: dict[str, float] = {"cache/hits": self.hits, "cache/misses": self.misses}
+        if self.misses:
+            metrics["throughput/backbone_images_per_second"] = self.misses / self.timer.seconds["backbone"]
+        return metrics
+
 
 @dataclass(frozen=True)
 class MultiViewFeatures:
-    """Features of photos in several views, read when asked for: `features[photos, views]` is (n, *shape), in the type
-    that the cache keeps."""
+    """Features of photos in several views, read on access.
 
-    rows: dict[int, FeatureRows | np.ndarray]  # by view
+    `features[photos, views]` is (n, *shape), in the type of the cache.
+    """
+
+    rows: Mapping[int, FeatureRows | np.ndarray]  # by view
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,12 +74,12 @@ class MultiViewFeatures:
 
     @property
     def views(self) -> tuple[int, ...]:
-        """The views that there are."""
+        """The numbers of the views."""
         return tuple(self.rows)
 
     @property
     def nbytes(self) -> int:
-        """Size in memory if everything were loaded."""
+        """Bytes in memory if everything were loaded."""
         return sum(int(np.prod(rows.shape)) * rows.dtype.itemsize for rows in self.rows.values())
 
     def __getitem__(self, at: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
@@ -82,144 +91,105 @@ class MultiViewFeatures:
             gathered[here] = self.rows[int(view)][photos[here]]
         return gathered
 
-    def in_memory(self) -> np.ndarray:
-        """All of them, loaded: (views, photos, *shape of one feature), the views in the order of `views`."""
+    def load(self) -> np.ndarray:
+        """Return all features in memory: (views, photos, *shape of one feature), in the order of `views`."""
         first = next(iter(self.rows.values()))
         loaded = np.empty((len(self.rows), *first.shape), first.dtype)
-        for place, rows in enumerate(self.rows.values()):
-            loaded[place] = rows[:]
+        for position, rows in enumerate(self.rows.values()):
+            loaded[position] = rows[:]
         return loaded
 
 
-@dataclass
+@dataclass(frozen=True)
 class FeatureExtractor:
-    """Everything below the freeze line, ready to make features: line, engine, augmentation policy and cache."""
+    """The frozen part of a backbone with its engine, image pipeline and cache.
 
-    backbone: Backbone
+    Attributes:
+        cut: the backbone, cut at the freeze line.
+        digest: of the weights below the line.
+        quantized: the network that runs at int8, None at other precisions (see `build_extractor`).
+    """
+
     cut: Cut
-    choice: EngineSpec
-    policy: Policy
-    config: Config
-    reader: PhotoReader
-    cost: CacheStats
-    _quantized: Network | None = None
-
-    @property
-    def digest(self) -> str:
-        """The digest of the weights below the line."""
-        return self.backbone.frozen_digest(self.cut)
+    digest: str
+    engine_spec: EngineSpec
+    pipeline: ImagePipeline
+    cache: CacheConfig
+    stats: CacheStats
+    quantized: Network | None = None
 
     @cached_property
     def engine(self) -> Engine:
-        """Built when something has to be computed: a run out of a full cache needs none."""
-        return build_engine(self.cut, self.digest, self.choice, Path(self.config.cache.root), self._quantized)
+        """The engine, built when something has to be computed: a run from a full cache needs none."""
+        return build_engine(self.cut, self.digest, self.engine_spec, Path(self.cache.root), self.quantized)
 
-    def features(self, photos: pd.DataFrame, views: Sequence[int]) -> MultiViewFeatures:
-        """Features of every photo in each of these views.
+    def extract(self, photos: pd.DataFrame, views: Sequence[int]) -> MultiViewFeatures:
+        """Return the features of photos in several views.
 
         Args:
             photos: rows with content, archive, offset, size and header, as in a manifest.
             views: view numbers; 0 is the plain photo.
 
         Raises:
-            UserError: features do not fit the type that the cache keeps.
+            UserError: features do not fit the type of the cache.
         """
-        started = time.perf_counter()
-        contents = _contents(photos)
-        self.calibrate(photos)
+        contents = content_bytes(photos)
         with ExitStack() as stack:
             plain, augmented = self._open(stack, False), self._open(stack, True)
             stores = {view: plain if view == 0 else augmented for view in views}
             missing = self._missing(contents, stores)
             if missing.any():
-                # Whoever else computes the same rows is waited for; what it made is then found.
+                # Wait for other processes that compute the same rows, then look for what they stored.
                 for store in {id(store): store for store in stores.values()}.values():
                     stack.enter_context(store.exclusive())
                 missing = self._missing(contents, stores)
             for column, view in enumerate(views):
-                self.cost.count(self.cut.line, view, contents, missing[:, column])
+                self.stats.count(self.cut.line, view, contents, missing[:, column])
             if missing.any():
-                self._compute(photos, contents, stores, missing)
+                with self.stats.timer("backbone"):
+                    self._compute(photos, contents, stores, missing)
             found = {view: store.rows(contents, np.full(len(contents), view)) for view, store in stores.items()}
-        self.cost.seconds += time.perf_counter() - started
         return MultiViewFeatures(found)
 
-    def calibrate(self, photos: pd.DataFrame, locate: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> None:
-        """At the precision int8, settle the quantized network: the kept one, or one measured now on plain views of the
-        photos with the lowest content hashes. Later calls, and those at other precisions, change nothing.
-
-        Args:
-            locate: given for a repetition, which takes no network that was measured on others. Finds out where these
-                photos lie now; asked only if they have to be read.
-
-        Raises:
-            UserError: they have to be read and `locate` does not find them.
-        """
-        if self.choice.precision != "int8" or self._quantized is not None:
-            return
-        chosen = photos.iloc[choose_calibration_photos(_contents(photos))][PLACES]
-
-        def measure() -> tuple[list[dict[str, object]], Iterator[np.ndarray]]:
-            found, every = locate(chosen) if locate else chosen, np.ones((len(chosen), 1), bool)
-            return found.to_dict("records"), self._pipeline.batches(found, np.array([0]), every, CALIBRATION_BATCH)
-
-        cache, contents = Path(self.config.cache.root), chosen["content"].tolist()
-        self._quantized = quantized(self.cut, self.digest, cache, contents, measure, exactly=locate is not None)
-
-    @property
-    def calibration(self) -> pd.DataFrame | None:
-        """The photos that the quantized network was measured on, by this run or by the one that made it: PLACES. None
-        at other precisions, before one is settled, and of a network that an earlier version kept."""
-        noted = None if self._quantized is None else self._quantized.notes.get("photos")
-        return None if noted is None else pd.DataFrame(noted, columns=PLACES)
-
     def fingerprint(self, augmented: bool) -> dict[str, object]:
-        """Everything that shapes the numbers, besides the photo and the number of the view. Plain views are shared by
-        all policies. At the precision int8 it is known once `calibrate` or `features` was called."""
-        rounded = self.choice.precision == "bfloat16"
+        """Return everything that shapes the numbers, besides the photo and the view number.
+
+        Plain views are shared by all augmentation policies.
+        """
+        rounded = self.engine_spec.precision == "bfloat16"
         stem = {"float32": self.cut.stem.line} if rounded and self.cut.stem is not None else {}
-        calibration = {"calibration": self._quantized.digest} if self._quantized is not None else {}
+        calibration = {"calibration": self.quantized.digest} if self.quantized is not None else {}
+        engine = self.engine_spec.engine
+        policy = self.pipeline.policy.description
         return {
             **self.cut.identity,
             "weights": self.digest,
-            "resize": self.config.backbone.resize,
+            "resize": self.pipeline.resize,
             "decoder": DECODER,
-            "augmentation": f"keras-{keras.__version__} {self.policy.described}" if augmented else "none",
-            "engine": f"{self.choice.engine} {_engine_version(self.choice.engine)}",
-            "precision": self.choice.precision,
+            "augmentation": f"keras-{keras.__version__} {policy}" if augmented else "none",
+            "engine": f"{engine} {engine_version(engine)}",
+            "precision": self.engine_spec.precision,
             **stem,
             **calibration,
             "batch": BATCH,
         }
 
     def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[np.ndarray]:
-        """Batches of BATCH views as the backbone is shown them, the last one filled up with black.
+        """Yield batches of BATCH views as the engine takes them, the last one padded with black.
 
-        See `ndsc.features.image_pipeline.ViewPipeline.batches`.
+        See `ImagePipeline.batches`.
         """
-        for batch in self._pipeline.batches(photos, views, wanted, BATCH):
-            missing = BATCH - len(batch)
-            yield np.pad(batch, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else batch
-
-    def pixels(self, photos: pd.DataFrame) -> np.ndarray:
-        """(photos, views, size, size, 3) grey levels 0 to 255 of all views, as the backbone is shown them."""
-        views = np.arange(self.policy.views)
-        every = np.ones((len(photos), len(views)), bool)
-        shown = np.concatenate(list(self.batches(photos, views, every)))[: every.size]
-        return shown.reshape(len(photos), len(views), *shown.shape[1:])
-
-    @cached_property
-    def _pipeline(self) -> ViewPipeline:
-        return ViewPipeline(self.policy, resizer(self.backbone.size, self.config.backbone.resize), self.reader)
+        for batch in self.pipeline.batches(photos, views, wanted, BATCH):
+            padding = BATCH - len(batch)
+            yield np.pad(batch, [(0, padding), (0, 0), (0, 0), (0, 0)]) if padding else batch
 
     def _open(self, stack: ExitStack, augmented: bool) -> FeatureStore:
-        cache = self.config.cache
         shape = self.cut.frozen.output_shape[1:]
-        store = FeatureStore.open(Path(cache.root), self.fingerprint(augmented), shape, cache.dtype)
+        store = FeatureStore.open(Path(self.cache.root), self.fingerprint(augmented), shape, self.cache.dtype)
         return stack.enter_context(store)
 
     @staticmethod
-    def _missing(contents: np.ndarray, stores: dict[int, FeatureStore]) -> np.ndarray:
+    def _missing(contents: np.ndarray, stores: Mapping[int, FeatureStore]) -> np.ndarray:
         """(photos, views) booleans. A photo that is listed twice is missing once."""
         first = np.zeros(len(contents), bool)
         first[np.unique(contents, axis=0, return_index=True)[1]] = True
@@ -227,47 +197,65 @@ class FeatureExtractor:
         return np.stack(columns, axis=1)
 
     def _compute(
-        self, photos: pd.DataFrame, contents: np.ndarray, stores: dict[int, FeatureStore], missing: np.ndarray
+        self, photos: pd.DataFrame, contents: np.ndarray, stores: Mapping[int, FeatureStore], missing: np.ndarray
     ) -> None:
-        started = time.perf_counter()
         views = np.array(list(stores))
         at_photo, at_view = np.nonzero(missing)
         done = 0
         with progress("backbone", total=len(at_photo), unit="views") as advance:
             for features in self.engine.run(self.batches(photos, views, missing)):
-                mine = slice(done, min(done + BATCH, len(at_photo)))
-                count = mine.stop - mine.start
-                rows = _rounded(features[:count], self.config.cache.dtype)
+                part = slice(done, min(done + BATCH, len(at_photo)))
+                count = part.stop - part.start
+                rows = _rounded(features[:count], self.cache.dtype)
                 for store in set(stores.values()):
-                    here = np.array([stores[int(view)] is store for view in views[at_view[mine]]])
+                    here = np.array([stores[int(view)] is store for view in views[at_view[part]]])
                     if here.any():
-                        store.append(contents[at_photo[mine]][here], views[at_view[mine]][here], rows[here])
+                        store.append(contents[at_photo[part]][here], views[at_view[part]][here], rows[here])
                 done += count
                 advance(count)
-        self.cost.backbone_seconds += time.perf_counter() - started
 
 
-def _contents(photos: pd.DataFrame) -> np.ndarray:
-    """(n, 16) bytes of the photos' content hashes."""
+def build_extractor(
+    cut: Cut,
+    digest: str,
+    engine_spec: EngineSpec,
+    pipeline: ImagePipeline,
+    cache: CacheConfig,
+    stats: CacheStats,
+    calibration: pd.DataFrame,
+    quantized_network: Network | None = None,
+) -> FeatureExtractor:
+    """Build the feature extractor of one freeze line, complete: at int8 with its quantized network.
+
+    Args:
+        digest: of the weights below the line.
+        calibration: photos, as in a manifest, of which some calibrate the quantized network if it has to be made.
+        quantized_network: the network to use instead, for the repetition of a run.
+    """
+    if engine_spec.precision == "int8" and quantized_network is None:
+        contents = content_bytes(calibration)
+        chosen = calibration.iloc[choose_calibration_photos(contents)]
+
+        def batches() -> Iterator[np.ndarray]:
+            return pipeline.batches(chosen, np.array([0]), np.ones((len(chosen), 1), bool), CALIBRATION_BATCH)
+
+        quantized_network = quantized(cut, digest, Path(cache.root), chosen["content"].tolist(), batches)
+    return FeatureExtractor(cut, digest, engine_spec, pipeline, cache, stats, quantized_network)
+
+
+def content_bytes(photos: pd.DataFrame) -> np.ndarray:
+    """Return (n, 16) bytes: the content hashes of photos."""
     return np.frombuffer(bytes.fromhex("".join(photos["content"])), np.uint8).reshape(-1, 16)
 
 
 def _rounded(features: np.ndarray, dtype: str) -> np.ndarray:
-    """Features in the cache's type."""
-    with np.errstate(over="ignore"):  # what overflows is refused below, in words
+    """Features in the type of the cache."""
+    with np.errstate(over="ignore"):  # an overflow is refused below, in words
         rows = features.astype(dtype)
     if not np.isfinite(rows).all():
         raise UserError(
             f"Features were expected to fit {dtype}, but some are not finite (largest before rounding: "
-            f"{np.abs(features).max():.3g}). Say cache.dtype=float32, or use other weights. Received: "
+            f"{np.abs(features).max():.3g}). Set cache.dtype=float32, or use other weights. Received: "
             f"cache.dtype={dtype}."
         )
     return rows
-
-
-def _engine_version(engine: str) -> str:
-    if engine == "openvino":
-        import openvino
-
-        return openvino.__version__.split("-")[0]
-    return tf.__version__

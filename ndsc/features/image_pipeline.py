@@ -1,21 +1,20 @@
-"""From photos to batches of views, in parallel and in order: read, decode, resize, augment."""
+"""The image pipeline: from photos to batches of views, in parallel and in order. Read, decode, resize, augment."""
 
 from collections.abc import Iterator
 from itertools import islice
 
-import keras
 import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ndsc.data.decoding import decodable, decode
+from ndsc.data.decoding import decodable, decode, resizer
 from ndsc.errors import UserError
 from ndsc.features.views import Policy
 from ndsc.process import usable_cores
 from ndsc.storage.photo_reader import PhotoReader, read_ahead
 
-# What of a photo goes into the graph: data, format, orientation, alpha, view numbers, seeds (views, layers, 2). A view
-# that is not wanted has the number UNWANTED, so that all photos have as many.
+# One photo as the graph takes it: data, format, orientation, alpha, view numbers, seeds (views, layers, 2). A view that
+# is not wanted has the number UNWANTED, so that all photos have the same number of views.
 PHOTO = (
     tf.TensorSpec([], tf.string),
     tf.TensorSpec([], tf.string),
@@ -25,20 +24,32 @@ PHOTO = (
     tf.TensorSpec([None, None, 2], tf.int32),
 )
 UNWANTED = -1
-# To hand photos over from Python takes half a millisecond each time, as long as to decode one.
-HANDED_OVER = 16
+# Each call from TensorFlow into Python takes half a millisecond, as long as decoding a photo: photos go in chunks.
+PHOTOS_PER_CALL = 16
 
 
-class ViewPipeline:
-    """Makes views of photos by one policy at one size. Tracing it takes a second, so it is made once and used often."""
+class ImagePipeline:
+    """Makes views of photos by one augmentation policy at one size.
 
-    def __init__(self, policy: Policy, resize: keras.layers.Resizing, reader: PhotoReader) -> None:
-        self._policy, self._resize, self._reader = policy, resize, reader
+    Tracing the graph takes a second, so a run builds one pipeline and uses it for everything.
+
+    Args:
+        policy: the augmentation policy.
+        size: height and width of the views in pixels.
+        resize: stretch, crop or pad.
+        reader: reads the photos.
+    """
+
+    def __init__(self, policy: Policy, size: int, resize: str, reader: PhotoReader) -> None:
+        self.policy, self.size, self.resize, self.reader = policy, size, resize, reader
+        self._resizer = resizer(size, resize)
         # Nothing in it is Python that AutoGraph would have to translate.
-        self._views = tf.function(self._views_of, input_signature=PHOTO, autograph=False)
+        self._views = tf.function(self._views_of_photo, input_signature=PHOTO, autograph=False)
 
     def batches(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray, batch: int) -> Iterator[np.ndarray]:
-        """Batches of up to `batch` views (n, size, size, 3) float32, 0 to 255: photo by photo, each decoded once.
+        """Yield batches of up to `batch` views (n, size, size, 3) float32, 0 to 255, photo by photo.
+
+        Each photo is decoded once.
 
         Args:
             photos: rows with content, archive, offset, size and header, as in a manifest.
@@ -46,49 +57,56 @@ class ViewPipeline:
             wanted: (photos, views) booleans.
 
         Raises:
-            UserError: a server that photos lie on does not answer any more.
+            UserError: a server that holds photos stopped answering.
         """
         failures: list[UserError] = []
 
         def read() -> Iterator[tuple]:
-            # What is meant for the user is kept: TensorFlow makes a traceback of whatever is raised inside it.
+            # TensorFlow turns every exception inside it into a traceback; the one for the user is stored.
             try:
                 yield from self._read(photos, views, wanted)
             except UserError as error:
                 failures.append(error)
                 raise
 
-        several = tuple(tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in PHOTO)
-        dataset = tf.data.Dataset.from_generator(read, output_signature=several)
-        # Not `unbatch()`: where a policy has no layers there are no seeds, and of nothing it makes a SIGSEGV.
+        chunk = tuple(tf.TensorSpec([None, *spec.shape], spec.dtype) for spec in PHOTO)
+        dataset = tf.data.Dataset.from_generator(read, output_signature=chunk)
+        # Not `unbatch()`: it crashes (SIGSEGV) on an empty component, as the seeds of a policy without layers are.
         dataset = dataset.flat_map(lambda *photos: tf.data.Dataset.from_tensor_slices(photos))
         dataset = dataset.map(self._views, num_parallel_calls=usable_cores(), deterministic=True)
         try:
             # Two batches ahead: enough for an engine never to wait, and 40 MB.
-            yield from untuned(dataset.rebatch(batch).prefetch(2)).as_numpy_iterator()
+            yield from without_autotune(dataset.rebatch(batch).prefetch(2)).as_numpy_iterator()
         except tf.errors.OpError:
             if failures:
                 raise failures[0] from None
             raise
 
+    def all_views(self, photos: pd.DataFrame) -> np.ndarray:
+        """Return (photos, views, size, size, 3) float32, 0 to 255: every view of some photos."""
+        views = np.arange(self.policy.views)
+        wanted = np.ones((len(photos), len(views)), bool)
+        shown = np.concatenate(list(self.batches(photos, views, wanted, len(views))))
+        return shown.reshape(len(photos), len(views), *shown.shape[1:])
+
     def _read(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple[np.ndarray, ...]]:
-        """What the graph is given, of some photos at a time of which a view is wanted."""
-        one_by_one = self._read_each(photos, views, wanted)
-        while several := list(islice(one_by_one, HANDED_OVER)):
-            data, format, *others = zip(*several, strict=True)
+        """Chunks of photos of which a view is wanted, as the graph takes them."""
+        each = self._read_each(photos, views, wanted)
+        while chunk := list(islice(each, PHOTOS_PER_CALL)):
+            data, format, *others = zip(*chunk, strict=True)
             yield np.array(data, object), np.array(format, object), *map(np.array, others)
 
     def _read_each(self, photos: pd.DataFrame, views: np.ndarray, wanted: np.ndarray) -> Iterator[tuple]:
         shown = wanted.any(axis=1)
         photos, wanted = photos[shown], wanted[shown]
-        places = zip(*(photos[name].tolist() for name in ("archive", "offset", "size")), strict=True)
-        for photo, mine, data in zip(photos.itertuples(), wanted, read_ahead(self._reader, places), strict=True):
+        locations = zip(*(photos[name].tolist() for name in ("archive", "offset", "size")), strict=True)
+        for photo, mine, data in zip(photos.itertuples(), wanted, read_ahead(self.reader, locations), strict=True):
             data, format = decodable(data, photo.format, bool(photo.animated))
             content = bytes.fromhex(photo.content)
-            seeds = np.stack([self._policy.seeds(content, int(view)) for view in views])
+            seeds = np.stack([self.policy.seeds(content, int(view)) for view in views])
             yield data, format, int(photo.orientation), bool(photo.alpha), np.where(mine, views, UNWANTED), seeds
 
-    def _views_of(
+    def _views_of_photo(
         self,
         data: tf.Tensor,
         format: tf.Tensor,
@@ -100,18 +118,21 @@ class ViewPipeline:
         """(views, size, size, 3) of one photo."""
         wanted = numbers != UNWANTED
         numbers, seeds = tf.boolean_mask(numbers, wanted), tf.boolean_mask(seeds, wanted)
-        plain = self._resize(decode(data, format, orientation, alpha))
+        plain = self._resizer(decode(data, format, orientation, alpha))
 
         def one(view: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:
             number, layer_seeds = view
-            return tf.cond(number == 0, lambda: plain, lambda: self._policy.apply(plain, layer_seeds))
+            return tf.cond(number == 0, lambda: plain, lambda: self.policy.apply(plain, layer_seeds))
 
         return tf.map_fn(one, (numbers, seeds), fn_output_signature=tf.float32)
 
 
-def untuned(dataset: tf.data.Dataset) -> tf.data.Dataset:
-    """Without the thread that tries to speed a pipeline up. There is nothing for it to choose in ours, and at a
-    pipeline's end one may wait until it wakes up: it sleeps 10 ms, then twice as long each time, up to a minute."""
+def without_autotune(dataset: tf.data.Dataset) -> tf.data.Dataset:
+    """Return the pipeline without the thread that tunes it.
+
+    There is nothing to tune in ours, and the end of a pipeline may wait for that thread to wake up: it sleeps 10 ms,
+    then twice as long each time, up to a minute.
+    """
     options = tf.data.Options()
     options.autotune.enabled = False
     return dataset.with_options(options)

@@ -1,8 +1,8 @@
-"""Views: what an augmentation policy makes of a photo, as a pure function of (content, view number, policy).
+"""Views: an augmented photo as a pure function of (content, view number, policy).
 
-View 0 is the plain photo; views 1 and up are augmented, the same ones in every run, in any order, on any number of
+View 0 is the plain photo. Views 1 and up are augmented, the same ones in every run, in any order, on any number of
 threads. Keras' random layers draw from a generator with a state, which is neither repeatable in a parallel pipeline nor
-a function of the photo; here each is asked for a transformation with a seed of our own instead.
+a function of the photo; here each layer gets a seed of our own instead.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from ndsc.config.schema import AugmentationConfig
 from ndsc.errors import UserError
 
 
-class _Seeds(keras.random.SeedGenerator):
+class _ViewSeeds(keras.random.SeedGenerator):
     """Gives a layer the seeds of one view: the first is the view's own, each further one counts up."""
 
     def __init__(self) -> None:
@@ -38,61 +38,64 @@ class _Seeds(keras.random.SeedGenerator):
 
 
 class Policy:
-    """The layers of an augmentation policy, applied one after the other with seeds of (content, view, layer)."""
+    """An augmentation policy: its layers, applied one after the other with seeds of (content, view, layer).
+
+    Attributes:
+        views: how many views a photo has, the plain one included.
+        description: as JSON, everything that shapes an augmented view besides the photo and the view's number.
+
+    Raises:
+        UserError: a layer cannot be built, changes the size of a photo, or is not repeatable.
+    """
 
     def __init__(self, config: AugmentationConfig) -> None:
         self.views = config.views
-        # In the order in which they are applied; only a layer's own arguments have none.
-        self._described = json.dumps(list(config.layers.items()), sort_keys=True)
-        self._seeds = _Seeds()
+        # A list: the order in which the layers are applied counts; the order of a layer's arguments does not.
+        self.description = json.dumps(list(config.layers.items()), sort_keys=True)
+        self._view_seeds = _ViewSeeds()
         self._layers = [(name, self._layer(name, described)) for name, described in config.layers.items()]
         for number, (name, _) in enumerate(self._layers):
-            self._validate_if_not_repeatable(number, name, config.layers[name]["_target_"])
+            self._validate_repeatable(number, name, config.layers[name]["_target_"])
+
+    def seeds(self, content: bytes, view: int) -> np.ndarray:
+        """Return (layers, 2) int32: the seed of each layer for this view of the photo with this content."""
+        return np.array([_seed(content, view, name) for name, _ in self._layers], dtype=np.int32).reshape(-1, 2)
+
+    def apply(self, photo: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
+        """Return one augmented view of a resized photo (size, size, 3), values 0 to 255; to be traced into a graph."""
+        images = photo[tf.newaxis]
+        for number in range(len(self._layers)):
+            images = self._apply_layer(number, images, seeds[number])
+        return tf.clip_by_value(tf.ensure_shape(images, [1, *photo.shape])[0], 0.0, 255.0)
 
     def _layer(self, name: str, described: Mapping[str, Any]) -> Any:
         layer = build(described, f"augmentation.layers.{name}")
-        # Some layers (RandAugment) pass the seed they are given on to nobody and ask their own generator.
-        layer._get_seed_generator = lambda backend=None: self._seeds
+        # Some layers (RandAugment) ignore the seed that they are given and ask their own generator.
+        layer._get_seed_generator = lambda backend=None: self._view_seeds
         return layer
 
-    def _validate_if_not_repeatable(self, number: int, name: str, target: str) -> None:
-        """Try a layer twice on the same photo: whatever draws from elsewhere would poison the cache."""
+    def _validate_repeatable(self, number: int, name: str, target: str) -> None:
+        """Apply a layer twice to the same photo: one that draws from elsewhere would poison the cache."""
         photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
         seeds = np.array([[number, 1]] * len(self._layers), dtype=np.int32)
         try:
-            first, second = (self._one(number, tf.constant(photo), seeds[number]).numpy() for _ in range(2))
+            first, second = (self._apply_layer(number, tf.constant(photo), seeds[number]).numpy() for _ in range(2))
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(
-                f"augmentation.layers.{name} must be a Keras image augmentation layer that keeps a photo's size. "
+                f"augmentation.layers.{name} must be a Keras image augmentation layer that preserves a photo's size. "
                 f"Received: {target}, which fails on a photo: {str(error).splitlines()[0]}."
             ) from error
         if first.shape != photo.shape or not np.array_equal(first, second):
             raise UserError(
-                f"augmentation.layers.{name} must keep a photo's size and make the same view of it from the same "
+                f"augmentation.layers.{name} must preserve a photo's size and make the same view of it from the same "
                 f"seed, so that features can be cached and runs repeated. Received: {target}, which does not."
             )
 
-    @property
-    def described(self) -> str:
-        """The policy as JSON: all that shapes an augmented view besides the photo and the view's number."""
-        return self._described
-
-    def seeds(self, content: bytes, view: int) -> np.ndarray:
-        """(layers, 2) int32: for each layer the seed of this view of the photo with this content."""
-        return np.array([_seed(content, view, name) for name, _ in self._layers], dtype=np.int32).reshape(-1, 2)
-
-    def apply(self, photo: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
-        """One augmented view of a resized photo (size, size, 3), values 0 to 255; to be traced into a graph."""
-        images = photo[tf.newaxis]
-        for number in range(len(self._layers)):
-            images = self._one(number, images, seeds[number])
-        return tf.clip_by_value(tf.ensure_shape(images, [1, *photo.shape])[0], 0.0, 255.0)
-
-    def _one(self, number: int, images: tf.Tensor, seed: tf.Tensor | np.ndarray) -> tf.Tensor:
-        """A layer's effect on a batch of one photo."""
+    def _apply_layer(self, number: int, images: tf.Tensor, seed: tf.Tensor | np.ndarray) -> tf.Tensor:
+        """A batch of one photo after this layer."""
         layer = self._layers[number][1]
-        self._seeds.start(seed)
-        transformation = layer.get_random_transformation(images, training=True, seed=self._seeds)
+        self._view_seeds.start(seed)
+        transformation = layer.get_random_transformation(images, training=True, seed=self._view_seeds)
         return layer.transform_images(images, transformation, training=True)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from ndsc.caching.tables import file_digest
-from ndsc.model.backbone import Cut
 from ndsc.model.engines import BATCH, Engine, build_engine, choose_engine
+from ndsc.model.freeze_line import Cut
 from ndsc.model.photo_classifier import PhotoClassifier
 from ndsc.process import usable_cores
 from ndsc.storage.archive import ShortRead

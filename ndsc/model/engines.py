@@ -1,15 +1,15 @@
-"""What runs the frozen part: OpenVINO on CPUs, TensorFlow with XLA on GPUs.
+"""Engines that run the frozen part: OpenVINO on CPUs, TensorFlow with XLA on GPUs.
 
 An engine runs batches of one size only; the last one is padded. With OpenVINO a feature then depends neither on its
-neighbours nor on its place, and a run out of a half-filled cache equals a run out of none to the bit. TensorFlow on a
-CPU keeps that to the last digits only: how it shares a batch out among threads shows in them (measured: 7 of 41,000
-float16 values differ).
+neighbours nor on its position, and a run from a half-filled cache equals a run from an empty one to the bit. On a CPU,
+TensorFlow's last digits depend on how it divides a batch among threads (measured: 7 of 41,000 float16 values differ).
 """
 
 import importlib.util
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from ndsc.caching.openvino_cache import Network, core, exported, read
 from ndsc.errors import UserError
-from ndsc.model.backbone import Cut, Stem
+from ndsc.model.freeze_line import Cut, Stem
 from ndsc.process import usable_cores
 
 BATCH = 32
@@ -28,7 +28,7 @@ STREAMS = 2
 
 @dataclass(frozen=True)
 class EngineSpec:
-    """Which engine, at which precision, and why, in words for the log; with how many threads (None: all cores)."""
+    """An engine and its precision, the reason for the log, and the number of threads (None: all cores)."""
 
     engine: str
     precision: str
@@ -37,16 +37,16 @@ class EngineSpec:
 
 
 class Engine(Protocol):
-    """Runs a frozen part over batches of `BATCH` photos, in order."""
+    """An engine that runs a frozen part over batches of `BATCH` photos, in order."""
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """(BATCH, size, size, 3) float32 photos in, (BATCH, …) float32 features out, one for one, in order. The next
-        batch is fetched while the engine works on the one before."""
+        """Yield (BATCH, …) float32 features for each batch (BATCH, size, size, 3) float32 of photos, in order. The next
+        batch is fetched while the engine works on the previous one."""
         ...
 
 
 def choose_engine(engine: str, precision: str, threads: int | None = None) -> EngineSpec:
-    """Say which engine `auto` stands for on this machine, and why. `threads` is passed on.
+    """Choose the engine and the precision that `auto` stands for on this machine.
 
     Raises:
         UserError: the engine that was asked for cannot run here.
@@ -56,7 +56,7 @@ def choose_engine(engine: str, precision: str, threads: int | None = None) -> En
     if engine != "auto":
         reason = "as configured"
     elif precision == "int8":
-        engine, reason = "openvino", "int8 is made for it"
+        engine, reason = "openvino", "int8 runs there only"
     elif gpus:
         engine, reason = "tensorflow", f"{len(gpus)} GPU(s) found"
     elif has_openvino:
@@ -66,15 +66,20 @@ def choose_engine(engine: str, precision: str, threads: int | None = None) -> En
     if engine == "openvino" and not has_openvino:
         raise UserError(
             "The engine openvino, and with it the precision int8, needs the package openvino, which is not installed "
-            "(there are no wheels for some machines). Install it, or say backbone.engine=auto backbone.precision=auto. "
+            "(there are no wheels for some machines). Install it, or set backbone.engine=auto backbone.precision=auto. "
             f"Received: the engine {engine} and backbone.precision={precision}."
         )
     return EngineSpec(engine, _precision(engine, precision, bool(gpus)), reason, threads)
 
 
+def engine_version(engine: str) -> str:
+    """Return the version of the library behind an engine, as it stands in the fingerprint of features."""
+    return version("openvino").split("-")[0] if engine == "openvino" else tf.__version__
+
+
 def _precision(engine: str, asked: str, gpu: bool) -> str:
-    """`auto` is the fastest that keeps the accuracies: bfloat16 on CPUs that have it, mixed_float16 on GPUs. What
-    bfloat16 does to the features themselves is in experiments/LOG.md."""
+    """`auto` is the fastest precision that preserves the accuracies: bfloat16 on CPUs that have it, mixed_float16 on
+    GPUs. What bfloat16 does to the features themselves is in experiments/LOG.md."""
     if asked != "auto":
         return asked
     if engine == "tensorflow":
@@ -83,38 +88,36 @@ def _precision(engine: str, asked: str, gpu: bool) -> str:
     return "bfloat16" if capable else "float32"
 
 
-def build_engine(
-    cut: Cut, digest: str, choice: EngineSpec, cache_root: Path, quantized: Network | None = None
-) -> Engine:
-    """Make the chosen engine ready for the frozen part of a cut backbone, whose weights have this digest.
+def build_engine(cut: Cut, digest: str, spec: EngineSpec, cache_root: Path, quantized: Network | None = None) -> Engine:
+    """Build the chosen engine for the frozen part of a cut backbone, whose weights have this digest.
 
     Args:
-        quantized: at the precision int8, the network that `ndsc.model.quantization` made of the frozen part.
+        quantized: at int8, the network that `ndsc.model.quantization` made of the frozen part.
     """
-    if choice.engine == "tensorflow":
-        return TensorFlowEngine(cut, choice.precision)
+    if spec.engine == "tensorflow":
+        return TensorFlowEngine(cut, spec.precision)
     photo = cut.frozen.input_shape[1:]
-    if choice.precision == "int8":
+    if spec.precision == "int8":
         assert quantized is not None, "int8 needs a network that was quantized"
-        return OpenVINOEngine(quantized, photo, choice)
-    if choice.precision == "bfloat16" and cut.stem is not None:
-        return _after_stem(cut, cut.stem, digest, choice, cache_root)
-    return OpenVINOEngine(exported(cut.frozen, cut.identity, digest, cache_root), photo, choice)
+        return OpenVINOEngine(quantized, photo, spec)
+    if spec.precision == "bfloat16" and cut.stem is not None:
+        return _after_stem(cut, cut.stem, digest, spec, cache_root)
+    return OpenVINOEngine(exported(cut.frozen, cut.identity, digest, cache_root), photo, spec)
 
 
-def _after_stem(cut: Cut, stem: Stem, digest: str, choice: EngineSpec, cache_root: Path) -> Engine:
-    """The first layers at float32, what follows at the precision that was chosen."""
+def _after_stem(cut: Cut, stem: Stem, digest: str, spec: EngineSpec, cache_root: Path) -> Engine:
+    """Run the first layers at float32 and the rest at the chosen precision."""
     network = exported(stem.first, stem.identity, digest, cache_root)
-    first = OpenVINOEngine(network, stem.first.input_shape[1:], replace(choice, precision="float32"))
+    first = OpenVINOEngine(network, stem.first.input_shape[1:], replace(spec, precision="float32"))
     if stem.rest is None:
         return first
     rest = exported(stem.rest, {**cut.identity, "from": stem.line}, digest, cache_root)
-    return Chain(first, OpenVINOEngine(rest, stem.rest.input_shape[1:], choice))
+    return EngineSequence(first, OpenVINOEngine(rest, stem.rest.input_shape[1:], spec))
 
 
 @dataclass(frozen=True)
-class Chain:
-    """Two engines, the second fed by the first while both work."""
+class EngineSequence:
+    """Two engines in a row; the second runs on one batch while the first runs on the next."""
 
     first: Engine
     second: Engine
@@ -138,7 +141,7 @@ class TensorFlowEngine:
         )
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """See `Engine.run`. A GPU works on one batch while the one before is fetched from it."""
+        """See `Engine.run`. A GPU works on one batch while the previous one is fetched from it."""
         waiting: deque[tf.Tensor] = deque()
         for batch in batches:
             waiting.append(self._call(tf.convert_to_tensor(batch)))
@@ -149,7 +152,7 @@ class TensorFlowEngine:
 
 
 def _with_policy(model: keras.Model, policy: str) -> keras.Model:
-    """The same model computing at another precision, its weights kept in float32."""
+    """The same model computing at another precision, its weights in float32."""
 
     def at_precision(layer: keras.layers.Layer) -> keras.layers.Layer:
         config = layer.get_config()
@@ -162,28 +165,28 @@ def _with_policy(model: keras.Model, policy: str) -> keras.Model:
 
 
 class OpenVINOEngine:
-    """OpenVINO's compilation of a network that is kept in the cache."""
+    """A network from the cache, compiled by OpenVINO."""
 
-    def __init__(self, kept: Network, photo: tuple[int, int, int], choice: EngineSpec) -> None:
-        network = read(kept)
+    def __init__(self, cached: Network, photo: tuple[int, int, int], spec: EngineSpec) -> None:
+        network = read(cached)
         network.reshape([BATCH, *photo])
-        # Said explicitly, since OpenVINO would otherwise take all cores of the host, not those this process may use.
-        threads = choice.threads or usable_cores()
-        # Two batches at a time, each on its share of the threads: threads that work on one batch wait for each other,
-        # and photos are decoded on the same cores.
+        # Set explicitly: otherwise OpenVINO uses all cores of the host, not only those that this process may use.
+        threads = spec.threads or usable_cores()
+        # Two batches at a time, each on its share of the threads: threads that share a batch wait for each other, and
+        # photos are decoded on the same cores.
         self._streams = min(STREAMS, threads)
         hints: dict[str, Any] = {"NUM_STREAMS": str(self._streams), "INFERENCE_NUM_THREADS": threads}
-        # Of a quantized network the few operations that stay floats: in float32, as when their signals were measured.
-        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[choice.precision]
+        # In a quantized network the few operations that stay floats run in float32, as during calibration.
+        hints["INFERENCE_PRECISION_HINT"] = {"bfloat16": "bf16", "float32": "f32", "int8": "f32"}[spec.precision]
         self._compiled = core().compile_model(network, "CPU", hints)
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """See `Engine.run`. One request more than work at a time, so that no stream waits for its next photos."""
+        """See `Engine.run`. One more request than streams, so that no stream waits for its next photos."""
         free = [self._compiled.create_infer_request() for _ in range(self._streams + 1)]
         busy: deque[Any] = deque()
         for batch in batches:
             request = free.pop()
-            # Into the request's own memory: to get new memory for each batch costs more than to copy.
+            # Into the request's own memory: allocating memory for each batch costs more than the copy.
             np.copyto(request.get_input_tensor().data, batch)
             request.start_async()
             busy.append(request)

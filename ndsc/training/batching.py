@@ -1,4 +1,4 @@
-"""What training is fed with: which photo is shown when and in which view, and how its features are come by."""
+"""Batches for training: which photo is shown when and in which view, and how its features are gathered."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -9,42 +9,44 @@ import tensorflow as tf
 
 from ndsc.config.schema import TrainingConfig
 from ndsc.features.feature_extractor import MultiViewFeatures
-from ndsc.features.image_pipeline import untuned
+from ndsc.features.image_pipeline import without_autotune
 
-# Pooled features are a few kB each and are held in memory. Feature maps are read from the cache batch by batch: what is
-# trained on them takes so long that reading does not count, and two copies of half a gigabyte would.
+# Pooled features are a few kB each and fit in memory. Feature maps are read from the cache batch by batch: training on
+# them takes so long that reading does not count, but two copies of half a gigabyte would.
 IN_MEMORY_BYTES = 512 * 2**20
 
-JUDGED_AT_ONCE = 512
+INFERENCE_BATCH = 512
 
 Features = Callable[[Mapping[str, tf.Tensor], tf.Tensor, tf.Tensor], tf.Tensor]
 
 
 @dataclass(frozen=True)
 class SplitData:
-    """Photos of one side of the split: their features and (n,) int32 class numbers."""
+    """The photos of one split: their features, and (n,) int32 class numbers."""
 
     features: MultiViewFeatures
     labels: np.ndarray
 
     @property
-    def in_memory(self) -> bool:
-        """Whether the features are held there: vectors, unless there are very many."""
+    def fits_in_memory(self) -> bool:
+        """Whether the features are loaded into memory: vectors, unless there are very many."""
         return len(self.features.shape) == 2 and self.features.nbytes <= IN_MEMORY_BYTES
 
 
-def judged_at_once(features: MultiViewFeatures, batch_size: int) -> int:
-    """How many photos are judged in one step: no weights move, so it is a question of time only, and of memory where
-    features are maps."""
-    return max(batch_size, JUDGED_AT_ONCE) if len(features.shape) == 2 else batch_size
+def inference_batch(features: MultiViewFeatures, batch_size: int) -> int:
+    """Return the number of photos in one step of inference. No weights change, so a large step only saves time;
+    feature maps need small ones for their memory."""
+    return max(batch_size, INFERENCE_BATCH) if len(features.shape) == 2 else batch_size
 
 
-def schedule(side: SplitData, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Photos and their views as training shows them, (epochs, photos) int32 each: every photo once an epoch, in another
-    order each time, and in a view that changes from epoch to epoch."""
+def schedule(split: SplitData, epochs: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the photos and their views as training shows them, (epochs, photos) int32 each.
+
+    Every photo is shown once an epoch, in a new order each time, in a view that changes from epoch to epoch.
+    """
     random = np.random.default_rng(seed)
-    views = np.array(side.features.views)
-    count = len(side.labels)
+    views = np.array(split.features.views)
+    count = len(split.labels)
     first = random.integers(len(views), size=count)  # so that an epoch holds all views in equal parts
     order = np.stack([random.permutation(count) for _ in range(epochs)]).astype(np.int32)
     turn = np.arange(epochs)[:, None]
@@ -53,44 +55,43 @@ def schedule(side: SplitData, epochs: int, seed: int) -> tuple[np.ndarray, np.nd
 
 @dataclass(frozen=True)
 class Gather:
-    """How batches are put together, out of the tensors in `held`.
+    """Gathers batches from the tensors in `held`.
 
-    They are handed to `batch` and not found there: TensorFlow never lets go of a tensor that a traced function found
-    outside of its arguments, and in a sweep that is all features of every run.
+    They are arguments of `batch`: TensorFlow never frees a tensor that a traced function captures, and in a sweep these
+    would be all features of every run.
     """
 
     held: Mapping[str, tf.Tensor]
     _features: Features
 
     def batch(self, held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        """From (n,) numbers of photos and of views to what Keras takes: features, labels, and weights if there are
-        any."""
+        """Return what Keras takes for (n,) numbers of photos and of views: features, labels, and weights if any."""
         batch = self._features(held, photos, views), tf.gather(held["labels"], photos)
         return (*batch, tf.gather(held["weights"], photos)) if "weights" in held else batch
 
 
-def make_gather(side: SplitData, training: TrainingConfig, classes: int, weighted: bool) -> Gather:
-    """How batches of a side are put together.
+def make_gather(split: SplitData, training: TrainingConfig, classes: int, weighted: bool) -> Gather:
+    """Build the gathering of batches of one split.
 
     Args:
-        weighted: as `training.class_weights` says; a validation is not.
+        weighted: whether `training.class_weights` applies; it does not to validation.
     """
-    labels = np.eye(classes, dtype=np.float32)[side.labels] if training.label_smoothing else side.labels
+    labels = np.eye(classes, dtype=np.float32)[split.labels] if training.label_smoothing else split.labels
     held = {"labels": tf.constant(labels)}
     if weighted and training.class_weights != "none":
-        held["weights"] = tf.constant(_balancing(side.labels))
-    if not side.in_memory:
-        return Gather(held, _from_cache(side.features))
-    # TensorFlow gathers a batch in a fraction of the time that a call to Python takes.
-    held["features"] = tf.constant(side.features.in_memory())
-    place = np.zeros(max(side.features.views) + 1, np.int32)
-    place[list(side.features.views)] = np.arange(len(side.features.views))
-    held["places"] = tf.constant(place)
+        held["weights"] = tf.constant(_balanced_weights(split.labels))
+    if not split.fits_in_memory:
+        return Gather(held, _from_cache(split.features))
+    # TensorFlow gathers a batch in a fraction of the time of a call into Python.
+    held["features"] = tf.constant(split.features.load())
+    position = np.zeros(max(split.features.views) + 1, np.int32)
+    position[list(split.features.views)] = np.arange(len(split.features.views))
+    held["positions"] = tf.constant(position)
     return Gather(held, _from_memory)
 
 
 def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size: int) -> tf.data.Dataset:
-    """Batches of all epochs, one after the other; an epoch's last one may be smaller."""
+    """Return a pipeline of the batches of all epochs; an epoch's last batch may be smaller."""
     numbers = tf.data.Dataset.from_tensor_slices((photos, views)).flat_map(
         lambda photos, views: tf.data.Dataset.from_tensor_slices((photos, views)).batch(batch_size)
     )
@@ -101,16 +102,16 @@ def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size
     def batch(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
         return gather.batch(gather.held, photos, views)
 
-    return untuned(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
+    return without_autotune(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
 
 
 def by_epoch(photos: np.ndarray, views: np.ndarray) -> tf.data.Dataset:
-    """The same, where an epoch is one step: its photos and their views, (n,) each."""
-    return untuned(tf.data.Dataset.from_tensor_slices((photos, views)))
+    """Return a pipeline in which an epoch is one step: its photos and their views, (n,) each."""
+    return without_autotune(tf.data.Dataset.from_tensor_slices((photos, views)))
 
 
 def _from_memory(held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
-    at = tf.stack([tf.gather(held["places"], views), photos], axis=1)
+    at = tf.stack([tf.gather(held["positions"], views), photos], axis=1)
     return tf.cast(tf.gather_nd(held["features"], at), tf.float32)
 
 
@@ -126,7 +127,7 @@ def _from_cache(features: MultiViewFeatures) -> Features:
     return gather
 
 
-def _balancing(labels: np.ndarray) -> np.ndarray:
-    """(n,) float32 weights, inversely to the number of photos of a class, one on average over the photos."""
+def _balanced_weights(labels: np.ndarray) -> np.ndarray:
+    """(n,) float32 weights, inverse to the number of photos of a class, with a mean of one."""
     counts = np.bincount(labels)
     return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Keras callbacks of our own."""
+"""Keras callbacks: the best weights, the pruning of a search, and a report of each epoch."""
 
 import math
 from collections.abc import Callable
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class KeepBest(keras.callbacks.Callback):
-    """Remembers the weights of the epoch with the lowest `val_loss`.
+    """Stores the weights of the epoch with the lowest `val_loss`.
 
-    Keras' own EarlyStopping gives the best weights back only if it is the one that stops the training.
+    Keras' own EarlyStopping restores the best weights only if it stops the training itself.
     """
 
     def __init__(self) -> None:
@@ -33,18 +33,18 @@ class KeepBest(keras.callbacks.Callback):
         return self.model
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Take the weights if this epoch is the best so far."""
+        """Store the weights if this epoch is the best so far."""
         loss = float((logs or {})["val_loss"])
         if loss < self.loss:
             self.epoch, self.loss, self._weights = epoch, loss, self._trained.get_weights()
 
     @property
     def weights(self) -> list[np.ndarray]:
-        """The weights of the best epoch; none before there was one."""
+        """The weights of the best epoch; an empty list before the first one."""
         return self._weights or []
 
     def restore(self) -> None:
-        """Give the model the weights of the best epoch.
+        """Set the model to the weights of the best epoch.
 
         Raises:
             ValueError: no epoch had a finite validation loss.
@@ -55,9 +55,9 @@ class KeepBest(keras.callbacks.Callback):
 
 
 class PruneTrial(keras.callbacks.Callback):
-    """Gives a run of a search up when others were further at the same epoch. Added by the search itself.
+    """Prunes a run of a search when others were better at the same epoch. Added by the search itself.
 
-    It asks after 1, 2, 4, 8, … epochs only: each question costs more than an epoch of a linear head.
+    It asks after 1, 2, 4, 8, … epochs only: each question takes longer than an epoch of a linear head.
 
     Args:
         storage: the address of Optuna's database.
@@ -66,14 +66,14 @@ class PruneTrial(keras.callbacks.Callback):
 
     def __init__(self, storage: str, study: str, trial: int) -> None:
         super().__init__()
-        self._place = storage, study, trial
+        self._trial = storage, study, trial
         self._best = -math.inf
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the best validation accuracy so far.
 
         Raises:
-            JobPruned: it is hopeless.
+            JobPruned: Optuna prunes the trial.
         """
         done = epoch + 1
         self._best = max(self._best, float((logs or {})["val_accuracy"]))
@@ -83,7 +83,7 @@ class PruneTrial(keras.callbacks.Callback):
     def _report(self, epochs: int) -> None:
         import optuna
 
-        storage, name, number = self._place
+        storage, name, number = self._trial
         study = _study(storage, name)
         trial = optuna.Trial(study, study.get_trials(deepcopy=False)[number]._trial_id)
         trial.report(self._best, epochs)
@@ -91,14 +91,14 @@ class PruneTrial(keras.callbacks.Callback):
             raise JobPruned(f"validation accuracy {self._best:.2%} after {epochs} epochs")
 
 
-@lru_cache(maxsize=1)  # to open a database takes longer than some trials do
+@lru_cache(maxsize=1)  # opening the database takes longer than some trials
 def _study(storage: str, name: str) -> "optuna.Study":
     import optuna
 
     return optuna.load_study(study_name=name, storage=storage)
 
 
-class Report(keras.callbacks.Callback):
+class EpochReport(keras.callbacks.Callback):
     """Calls a function with the number of each epoch that ends, and its metrics."""
 
     def __init__(self, report: Callable[[int, dict[str, float]], None]) -> None:

@@ -1,9 +1,9 @@
-"""An epoch in one call into TensorFlow.
+"""Graph epochs: an epoch in one call into TensorFlow.
 
-Keras lets a `tf.data` pipeline make batches, and asks it for one after the other: for vectors of a few kB that costs
-several times what the training does. Where all features are in memory, a whole epoch is one step to Keras, and the loop
-over its batches is part of TensorFlow's graph. Everything else is Keras' own: what it does with a batch, callbacks,
-metrics; and the numbers are the same to the last digit.
+Keras asks a `tf.data` pipeline for one batch after the other: for vectors of a few kB that costs several times what the
+training does. Where all features are in memory, a whole epoch is one step to Keras, and the loop over its batches is
+part of TensorFlow's graph. Everything else stays Keras' own (training step, callbacks, metrics), and the numbers are
+the same to the last digit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -17,14 +17,14 @@ Logs = dict[str, tf.Tensor]
 
 
 def use_graph_epochs(
-    model: keras.Model, train: Gather, validation: Gather, batch_size: int, judged_at_once: int
+    model: keras.Model, train: Gather, validation: Gather, batch_size: int, inference_batch: int
 ) -> None:
-    """Make `model.fit` and its validation expect a whole epoch's (photos, views) where they expect a batch.
+    """Make `model.fit` and its validation take a whole epoch's (photos, views) in place of a batch.
 
     Args:
         model: compiled; compiling it again undoes this.
     """
-    # What is built at the first batch would make TensorFlow trace the epoch twice.
+    # What Keras builds at the first batch would make TensorFlow trace the epoch twice.
     model.optimizer.build(model.trainable_variables)
     features, *targets = train.batch(train.held, tf.zeros(1, tf.int32), tf.zeros(1, tf.int32))
     model.compute_metrics(features, targets[0], model(features))
@@ -32,7 +32,7 @@ def use_graph_epochs(
     model.steps_per_execution = 1
     # Keras makes these two where they are missing.
     model.train_function = _epoch(model, model.train_step, train, batch_size)
-    model.test_function = _epoch(model, model.test_step, validation, judged_at_once)
+    model.test_function = _epoch(model, model.test_step, validation, inference_batch)
 
 
 def _epoch(

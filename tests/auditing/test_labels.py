@@ -157,26 +157,13 @@ def test_the_first_photos_hold_nearly_all_flipped_labels_of_real_photos(
 
 def features_of(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Features, class numbers and contents of all photos that can be used."""
-    from ndsc.data.catalogue import load_catalogue
-    from ndsc.data.photo_validation import validate_photos
-    from ndsc.data.sampling import draw
-    from ndsc.features.views import Policy
-    from ndsc.model.backbone_cache import obtain_backbone
-    from ndsc.model.engines import choose_engine
-    from ndsc.model.weights import Weights, locate_weights
+    from ndsc import experiment
+    from ndsc.process import Timer
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.training.finetuning import Study
+    from ndsc.tracking.run import NoRun
 
-    def no_run(run: str) -> Path:
-        raise AssertionError(run)
-
-    cache = Path(config.cache.root)
-    weights: Weights = locate_weights(config.backbone, False, no_run)
-    with PhotoReader(cache) as reader:
-        choice = choose_engine(config.backbone.engine, config.backbone.precision)
-        study = Study(config, obtain_backbone(config, weights), choice, Policy(config.augmentation), reader)
-        catalogue = load_catalogue(config.data, cache)
-        drawn = draw(catalogue, config.sampling, config.split, config.seed)
-        photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
-        vectors = study.frozen_part("all").features(photos, [0]).rows[0][:]
+    with PhotoReader(Path(config.cache.root)) as reader:
+        components = experiment.build_components(config, experiment.find_weights(config), reader, Timer())
+        drawn = experiment.draw_photos(config, components, NoRun())
+    vectors, photos = drawn.vectors, drawn.validated.photos
     return vectors, pd.Categorical(photos["label"]).codes.astype(np.int64), photos["content"].to_numpy(dtype=object)

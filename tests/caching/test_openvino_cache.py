@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.caching.openvino_cache import kept
+from ndsc.caching.openvino_cache import cached_network
 from ndsc.errors import UserError
 
 
@@ -20,7 +20,7 @@ def test_making_a_network_tells_nobody(tmp_path: Path, monkeypatch: pytest.Monke
         path.write_text("network")
         path.with_suffix(".bin").write_bytes(b"weights")
 
-    kept({"name": "a"}, tmp_path, make)
+    cached_network({"name": "a"}, tmp_path, make)
     assert consents == [False]
     assert "CI" not in os.environ
     assert os.environ["NNCF_CI"] == "mine"
@@ -29,4 +29,4 @@ def test_making_a_network_tells_nobody(tmp_path: Path, monkeypatch: pytest.Monke
 def test_a_network_that_cannot_be_put_anywhere_is_told_in_words(tmp_path: Path):
     (tmp_path / "cache").write_text("a file, where a folder should be")
     with pytest.raises(UserError, match=r"The cache must be writable.* Received: Not a directory at .*networks"):
-        kept({"name": "a"}, tmp_path / "cache", lambda path: None)
+        cached_network({"name": "a"}, tmp_path / "cache", lambda path: None)

@@ -29,10 +29,8 @@ def test_ours_equals_keras_and_a_further_seed_computes_only_what_is_unseen(tiny)
 
 
 def giving(features: dict[int, np.ndarray]) -> Any:
-    """What stands for a study whose frozen part gives these features by view."""
-    part = SimpleNamespace(features=lambda rows, views: MultiViewFeatures({view: features[view] for view in views}))
-    config = SimpleNamespace(backbone=SimpleNamespace(freeze="all"), augmentation=SimpleNamespace(views=2))
-    return SimpleNamespace(config=config, frozen_part=lambda line: part)
+    """A stand-in for a feature extractor that returns these features by view."""
+    return SimpleNamespace(extract=lambda rows, views: MultiViewFeatures({view: features[view] for view in views}))
 
 
 def test_the_worst_photo_in_the_worst_view_counts():
@@ -40,7 +38,7 @@ def test_the_worst_photo_in_the_worst_view_counts():
     alike, apart = np.array([[1.0, 0.0]]), np.array([[0.6, 0.8]])
     found = Found()
     manifest = Manifest(rows, ("x", "y"))
-    compare_features(giving({0: alike, 1: alike}), giving({0: alike, 1: apart}), manifest, found)
+    compare_features(giving({0: alike, 1: alike}), giving({0: alike, 1: apart}), manifest, 2, found)
     assert found.cosine == pytest.approx(0.6)
     assert found.photos == {"a", "b"}
 

@@ -1,4 +1,4 @@
-"""Where the photos of a run come from while its features are made."""
+"""The pipeline that decodes, resizes and augments photos."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from ndsc.errors import UserError
-from ndsc.training.finetuning import Study
+from tests.components import Setup
 from tests.storage.archives import add, tarfile
 from tests.storage.servers import web_server
 
@@ -25,25 +25,25 @@ def on_a_server(photos: pd.DataFrame, folder: Path, address: str) -> pd.DataFram
     return photos.assign(archive=f"{address}/photos.tar", offset=offsets)
 
 
-def test_views_are_the_same_out_of_an_archive_on_a_server_and_its_silence_is_told_in_words(
+def test_views_are_the_same_from_a_server_and_its_failure_is_a_user_error(
     photos: Callable[[int], pd.DataFrame],
-    study: Callable[..., Study],
+    setup: Callable[..., Setup],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("ndsc.storage.remote.FIRST_PAUSE", 0.01)
-    part = study("backbone.engine=tensorflow", "augmentation=none").frozen_part("all")
+    pipeline = setup("backbone.engine=tensorflow", "augmentation=none").components.pipeline
     here = photos(8)
     with web_server(tmp_path) as server:
         there = on_a_server(here, tmp_path, server.address)
-        np.testing.assert_array_equal(part.pixels(there), part.pixels(here))
+        np.testing.assert_array_equal(pipeline.all_views(there), pipeline.all_views(here))
         server.failing = 10_000
         with pytest.raises(UserError, match=r"server of http.*photos\.tar was expected to answer"):
-            part.pixels(there)
+            pipeline.all_views(there)
 
 
-def test_nothing_tunes_the_pipeline_for_whose_thread_its_end_would_wait(
-    photos: Callable[[int], pd.DataFrame], study: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+def test_the_pipeline_runs_without_the_tuning_thread(
+    photos: Callable[[int], pd.DataFrame], setup: Callable[..., Setup], monkeypatch: pytest.MonkeyPatch
 ):
     tuned = []
     iterator = tf.data.Dataset.as_numpy_iterator
@@ -54,5 +54,5 @@ def test_nothing_tunes_the_pipeline_for_whose_thread_its_end_would_wait(
 
     # The wait itself is a race that TensorFlow loses once in four times, for seconds: the benchmarks see it.
     monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", noting)
-    study("backbone.engine=tensorflow", "augmentation=none").frozen_part("all").pixels(photos(2))
+    setup("backbone.engine=tensorflow", "augmentation=none").components.pipeline.all_views(photos(2))
     assert tuned == [False]

@@ -75,13 +75,13 @@ def test_a_layer_that_draws_twice_gets_two_different_numbers():
 
 def test_another_factor_is_another_policy():
     mild, wild = policy("baseline"), policy("strong")
-    assert mild.described != wild.described
+    assert mild.description != wild.description
 
 
 def test_the_same_layers_in_another_order_are_another_policy():
     baseline = described("baseline")
     other = AugmentationConfig(baseline.views, dict(reversed(baseline.layers.items())))
-    assert Policy(other).described != Policy(baseline).described
+    assert Policy(other).description != Policy(baseline).description
 
 
 def test_no_layers_leave_the_photo_as_it_is():
@@ -94,7 +94,7 @@ def test_no_layers_leave_the_photo_as_it_is():
     ("layer", "complaint"),
     [
         ({"_target_": "keras.layers.GaussianNoise", "stddev": 0.1}, "image augmentation layer"),
-        ({"_target_": "keras.layers.RandomCrop", "height": 8, "width": 8}, "keep a photo's size"),
+        ({"_target_": "keras.layers.RandomCrop", "height": 8, "width": 8}, "preserve a photo's size"),
         ({"_target_": "keras.layers.RandomRotation", "factor": 7}, "cannot be built: The `factor` argument"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 
 from ndsc.config.schema import Config
 from ndsc.errors import UserError
-from ndsc.model.backbone import Backbone, build_backbone, cut, digest_of, find_lines
+from ndsc.model.backbone import Backbone, build_backbone, obtain_backbone, weights_digest
+from ndsc.model.freeze_line import cut, find_lines
 from ndsc.model.weights import Weights
 from tests.conftest import TINY
 
@@ -59,7 +60,7 @@ def test_the_last_stage_of_resnet50_starts_from_its_14_by_14_maps(resnet50: Back
 
 
 def test_the_first_layers_of_a_frozen_part_and_the_rest_give_the_same_bits_as_the_whole(resnet50: Backbone):
-    parts = cut(resnet50, "before:conv5_block1", float32="before:conv2_block2")
+    parts = cut(resnet50, "before:conv5_block1", float32_until="before:conv2_block2")
     assert parts.stem is not None
     assert parts.stem.rest is not None
     assert (parts.stem.line, parts.line) == ("conv2_block1_out", "conv4_block6_out")
@@ -109,7 +110,7 @@ def test_a_line_that_cannot_be_cut_at_is_refused_with_the_nearest_ones(resnet50:
 
 
 def test_random_weights_come_from_the_seed(tiny: Callable[..., Backbone]):
-    first, again, other = (digest_of(tiny(seed).network) for seed in (0, 0, 1))
+    first, again, other = (weights_digest(tiny(seed).network) for seed in (0, 0, 1))
     assert first == again
     assert first != other
 
@@ -117,20 +118,20 @@ def test_random_weights_come_from_the_seed(tiny: Callable[..., Backbone]):
 def test_weights_come_from_a_weights_file(tiny: Callable[..., Backbone], tmp_path: Path):
     other = tiny(seed=1)
     other.network.save_weights(tmp_path / "other.weights.h5")
-    expected = digest_of(other.network)
+    expected = weights_digest(other.network)
     loaded = tiny(seed=0, weights=Weights("file", "other", tmp_path / "other.weights.h5"))
-    assert digest_of(loaded.network) == expected
+    assert weights_digest(loaded.network) == expected
 
 
 def test_weights_come_from_the_layer_of_a_keras_file_that_was_built_at_another_size(
     tiny: Callable[..., Backbone], tmp_path: Path
 ):
     other = tiny(seed=1, size=64)
-    expected = digest_of(other.network)
+    expected = weights_digest(other.network)
     whole = keras.Sequential([keras.Input((64, 64, 3)), other.network, keras.layers.Dense(2)])
     whole.save(tmp_path / "whole.keras")
     loaded = tiny(seed=0, weights=Weights("file", "whole", tmp_path / "whole.keras"))
-    assert digest_of(loaded.network) == expected
+    assert weights_digest(loaded.network) == expected
 
 
 @pytest.mark.parametrize("name", ["other.keras", "broken.keras", "broken.weights.h5"])
@@ -158,3 +159,39 @@ def test_a_network_that_keras_does_not_build_is_told_in_a_paragraph(
 ):
     with pytest.raises(UserError, match=told):
         build_backbone(configured(*TINY, override).backbone, RANDOM, 0)
+
+
+RANDOM = Weights("random", "random")
+
+
+def obtained(config: Config) -> Backbone:
+    trainable = config.backbone.freeze != "all" or config.training.finetune is not None
+    return obtain_backbone(config.backbone, RANDOM, config.seed, trainable)
+
+
+def test_a_frozen_backbone_is_built_once_for_runs_that_need_the_same(configured: Callable[..., Config]):
+    first = obtained(configured(*TINY))
+    assert obtained(configured(*TINY, "optimizer.learning_rate=0.1", "backbone.resize=pad")) is first
+    assert obtained(configured(*TINY, "seed=1")) is not first
+
+
+def test_a_backbone_that_is_trained_is_never_shared(configured: Callable[..., Config]):
+    tuned = configured(*TINY, "training=finetune", "training.finetune.freeze=before:conv_pw_13")
+    before = obtained(configured(*TINY))
+    own = obtained(tuned)
+    assert own is not before
+    own.network.set_weights([weight + 1 for weight in own.network.get_weights()])
+    assert weights_digest(obtained(configured(*TINY)).network) == weights_digest(before.network)
+    assert weights_digest(obtained(tuned).network) == weights_digest(before.network)
+    assert obtained(configured(*TINY, "backbone.freeze=before:conv_pw_13")) is not before
+
+
+def test_a_cached_backbone_gives_the_same_bits_and_leaves_the_same_random_state(configured: Callable[..., Config]):
+    photos = np.random.default_rng(0).uniform(0, 255, (2, 32, 32, 3)).astype(np.float32)
+    outputs, drawn = [], []
+    for _ in range(2):
+        backbone = obtained(configured(*TINY))
+        drawn.append(keras.random.normal((3,)))
+        outputs.append(keras.ops.convert_to_numpy(cut(backbone, "all").frozen(photos, training=False)))
+    np.testing.assert_array_equal(*outputs)
+    np.testing.assert_array_equal(*drawn)

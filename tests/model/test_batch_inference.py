@@ -12,7 +12,7 @@ from PIL import Image
 from ndsc.config.schema import HeadConfig
 from ndsc.data.prediction_inputs import find_prediction_inputs
 from ndsc.model.batch_inference import BATCHES_AHEAD, classifier_engine, classify_photos, result_schema
-from ndsc.model.classifier import assemble, build_head
+from ndsc.model.classifier import assemble_classifier, build_head
 from ndsc.model.engines import BATCH, Engine
 from ndsc.model.photo_classifier import PhotoClassifier
 from ndsc.storage.image_header import MAX_BYTES
@@ -27,7 +27,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved")
     backbone = tiny_backbone()
     head = build_head(HeadConfig(None, 0.0), backbone.network.output_shape[-1], len(CLASSES), seed=0)
-    assemble(backbone, head, "stretch").save(folder / "classifier.keras")
+    assemble_classifier(backbone, head, "stretch").save(folder / "classifier.keras")
     (folder / "classes.json").write_text(json.dumps(CLASSES))
     return folder / "classifier.keras"
 

@@ -9,8 +9,9 @@ import pytest
 
 from ndsc.config.schema import HeadConfig
 from ndsc.data.decoding import resizer
-from ndsc.model.backbone import Backbone, cut, digest_of
-from ndsc.model.classifier import assemble, build_head, build_trainable
+from ndsc.model.backbone import Backbone, weights_digest
+from ndsc.model.classifier import assemble_classifier, build_head, build_trainable
+from ndsc.model.freeze_line import cut
 from tests.model.networks import tiny_backbone
 
 
@@ -39,18 +40,20 @@ def test_the_classifier_is_resizing_preprocessing_network_and_head_in_turn(
     resized = np.asarray(resizer(32, resize)(given))
     preprocessed = keras.applications.mobilenet.preprocess_input(resized.copy())
     expected = head(backbone.network(preprocessed, training=False), training=False)
-    found = assemble(backbone, head, resize)(given)
+    found = assemble_classifier(backbone, head, resize)(given)
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_the_three_ways_to_resize_differ_where_a_photo_is_no_square(backbone: Backbone):
     head = head_of(backbone)
-    found = [np.asarray(assemble(backbone, head, resize)(photo(50, 200))) for resize in ("stretch", "crop", "pad")]
+    found = [
+        np.asarray(assemble_classifier(backbone, head, resize)(photo(50, 200))) for resize in ("stretch", "crop", "pad")
+    ]
     assert len({probabilities.tobytes() for probabilities in found}) == 3
 
 
 def test_a_saved_classifier_gives_the_same_bits_in_a_process_without_this_package(backbone: Backbone, tmp_path: Path):
-    classifier = assemble(backbone, head_of(backbone, units=8, dropout=0.5), "pad")
+    classifier = assemble_classifier(backbone, head_of(backbone, units=8, dropout=0.5), "pad")
     classifier.save(tmp_path / "classifier.keras")
     np.save(tmp_path / "photo.npy", photo(60, 90))
     script = (
@@ -123,9 +126,9 @@ def test_a_step_of_training_changes_what_lies_above_the_line_and_no_bit_below_it
     parts = cut(backbone, "before:conv_pw_12")
     assert parts.trainable is not None
     assert statistics(parts.frozen)
-    below, above, normalized = digest_of(parts.frozen), parts.trainable.get_weights(), statistics(parts.trainable)
+    below, above, normalized = weights_digest(parts.frozen), parts.trainable.get_weights(), statistics(parts.trainable)
     train_one_step(build_trainable(parts, head_of(backbone), batch_norm, "float32"))
-    assert digest_of(parts.frozen) == below
+    assert weights_digest(parts.frozen) == below
     for weight, before in zip(parts.trainable.trainable_weights, _trainable(parts.trainable, above), strict=True):
         assert not np.array_equal(weight.numpy(), before), weight.path
     same = [np.array_equal(*pair) for pair in zip(statistics(parts.trainable), normalized, strict=True)]
@@ -139,12 +142,12 @@ def _trainable(model: keras.Model, values: list[np.ndarray]) -> list[np.ndarray]
 
 
 def test_at_the_last_line_only_the_head_is_trained(backbone: Backbone):
-    head, before = head_of(backbone), digest_of(backbone.network)
-    untrained = digest_of(head)
+    head, before = head_of(backbone), weights_digest(backbone.network)
+    untrained = weights_digest(head)
     trainable = build_trainable(cut(backbone, "all"), head, "training", "float32")
     train_one_step(trainable)
-    assert digest_of(backbone.network) == before
-    assert digest_of(head) != untrained
+    assert weights_digest(backbone.network) == before
+    assert weights_digest(head) != untrained
     assert trainable.count_params() == head.count_params()
 
 
@@ -156,7 +159,7 @@ def test_what_was_trained_above_the_line_is_in_the_assembled_classifier():
     train_one_step(trainable)
     given = photo(32, 32)
     expected = trainable(parts.frozen(given, training=False), training=False)
-    np.testing.assert_allclose(assemble(backbone, head, "stretch")(given), expected, atol=1e-6)
+    np.testing.assert_allclose(assemble_classifier(backbone, head, "stretch")(given), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
@@ -169,7 +172,7 @@ def test_a_classifier_trained_at_a_mixed_precision_computes_in_float32_and_says_
     given = photo(32, 32)
     trained = trainable(parts.frozen(given, training=False), training=False)
     assert {weight.dtype for weight in trainable.weights} == {"float32"}
-    classifier = assemble(backbone, head, "stretch")
+    classifier = assemble_classifier(backbone, head, "stretch")
     np.testing.assert_allclose(classifier(given), trained, atol=0.03)
     assert not np.array_equal(classifier(given), trained)
     classifier.save(tmp_path / "classifier.keras")

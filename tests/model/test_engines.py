@@ -10,8 +10,9 @@ import pytest
 
 from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.errors import UserError
-from ndsc.model.backbone import Cut, build_backbone, cut, digest_of
+from ndsc.model.backbone import build_backbone, weights_digest
 from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine, choose_engine
+from ndsc.model.freeze_line import Cut, cut
 from ndsc.model.weights import Weights
 from tests.conftest import TINY
 
@@ -25,7 +26,7 @@ def parts(configured: Callable[..., Config]) -> Callable[..., Cut]:
 
 
 def engine(name: str, parts: Cut, cache: Path, precision: str = "float32") -> Engine:
-    return build_engine(parts, digest_of(parts.frozen), EngineSpec(name, precision, "for the test"), cache)
+    return build_engine(parts, weights_digest(parts.frozen), EngineSpec(name, precision, "for the test"), cache)
 
 
 def batch(seed: int = 0) -> np.ndarray:
@@ -69,7 +70,7 @@ def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_p
     parts = cut(build_backbone(config, None, seed=0), "all", config.float32_until)
     photos = np.random.default_rng(0).uniform(0, 255, (BATCH, 72, 72, 3)).astype(np.float32)
     choice = choose_engine("auto", "float32")
-    (features,) = build_engine(parts, digest_of(parts.frozen), choice, tmp_path).run([photos])
+    (features,) = build_engine(parts, weights_digest(parts.frozen), choice, tmp_path).run([photos])
     expected = np.asarray(parts.frozen(photos, training=False))
     np.testing.assert_allclose(features, expected, rtol=1e-3, atol=1e-3 * np.abs(expected).max())
 
@@ -128,10 +129,10 @@ def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_th
 
 CTRL_C_AFTER_TWO_ENGINES = """
 import gc, pathlib, signal, sys
-from ndsc.model.engines import Choice, OpenVINOEngine
+from ndsc.model.engines import EngineSpec, OpenVINOEngine
 from ndsc.caching.openvino_cache import Network
 network = Network(pathlib.Path(sys.argv[1]), "", {})
-first, second = (OpenVINOEngine(network, (32, 32, 3), Choice("openvino", "float32", "")) for _ in range(2))
+first, second = (OpenVINOEngine(network, (32, 32, 3), EngineSpec("openvino", "float32", "")) for _ in range(2))
 del first
 gc.collect()
 del second
@@ -164,7 +165,7 @@ def test_other_lines_and_weights_are_other_digests(configured: Callable[..., Con
     for seed in (0, 1):
         backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed)
         for freeze in ("all", "before:conv_pw_6"):
-            digests.add(digest_of(cut(backbone, freeze).frozen))
+            digests.add(weights_digest(cut(backbone, freeze).frozen))
     assert len(digests) == 4
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from ndsc.config.schema import HeadConfig
 from ndsc.data.decoding import Unusable, read_pixels
 from ndsc.errors import UserError
-from ndsc.model.classifier import assemble, build_head
+from ndsc.model.classifier import assemble_classifier, build_head
 from ndsc.model.photo_classifier import PhotoClassifier
 from tests.model.networks import tiny_backbone
 
@@ -37,7 +37,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     @functools.cache
     def save(resize: str) -> Path:
         folder = tmp_path_factory.mktemp(resize)
-        assemble(backbone, head, resize).save(folder / "classifier.keras")
+        assemble_classifier(backbone, head, resize).save(folder / "classifier.keras")
         (folder / "classes.json").write_text(json.dumps(CLASSES))
         return folder / "classifier.keras"
 

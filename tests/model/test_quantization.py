@@ -1,4 +1,3 @@
-import json
 import multiprocessing
 import shutil
 import sys
@@ -12,18 +11,16 @@ import keras
 import numpy as np
 import pytest
 
-from ndsc.caching.openvino_cache import Network, kept
+from ndsc.caching.openvino_cache import Network, cached_network
 from ndsc.config.schema import Config
 from ndsc.errors import UserError
-from ndsc.model.backbone import Cut, digest_of
+from ndsc.model.backbone import weights_digest
 from ndsc.model.engines import BATCH, EngineSpec, build_engine, choose_engine
+from ndsc.model.freeze_line import Cut
 from ndsc.model.quantization import CALIBRATION_PHOTOS, choose_calibration_photos, quantized
 
 PHOTOS = 40
-LISTED, OTHERS = (
-    [{"image_path": f"{number}.jpg", "content": f"{who}{number:031x}"} for number in range(PHOTOS)] for who in "ab"
-)
-CONTENTS, OTHER_CONTENTS = ([str(photo["content"]) for photo in photos] for photos in (LISTED, OTHERS))
+CONTENTS, OTHER_CONTENTS = ([f"{who}{number:031x}" for number in range(PHOTOS)] for who in "ab")
 
 
 def small_cut(seed: int = 0, line: str = "pooled") -> Cut:
@@ -45,11 +42,13 @@ def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
 
 def quantize(part: Cut, cache: Path, seed: int = 0) -> Network:
     batches = np.array_split(pixels(seed), 5)
-    return quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, batches))
+    return quantized(part, weights_digest(part.frozen), cache, CONTENTS, lambda: batches)
 
 
 def features(part: Cut, cache: Path, network: Network, photos: np.ndarray) -> np.ndarray:
-    engine = build_engine(part, digest_of(part.frozen), EngineSpec("openvino", "int8", "for the test"), cache, network)
+    engine = build_engine(
+        part, weights_digest(part.frozen), EngineSpec("openvino", "int8", "for the test"), cache, network
+    )
     return np.concatenate(list(engine.run([photos])))
 
 
@@ -92,7 +91,7 @@ def test_a_quantized_feature_does_not_depend_on_its_neighbours_or_its_place(part
     np.testing.assert_array_equal(single[7], crowd[3])
 
 
-def test_the_photos_to_measure_on_are_those_of_the_lowest_hashes_in_any_order():
+def test_calibration_photos_are_those_of_the_lowest_hashes_in_any_order():
     contents = np.random.default_rng(0).integers(0, 256, (1000, 16), dtype=np.uint8)
     expected = sorted(content.tobytes() for content in contents)[:CALIBRATION_PHOTOS]
     for order in (np.arange(1000), np.arange(1000)[::-1], np.repeat(np.arange(1000), 2)):
@@ -108,43 +107,21 @@ def test_the_same_photos_give_the_same_digest_and_others_another(part: Cut, cach
     assert quantize(part, cache, seed=1).digest != first.digest
 
 
-def test_a_kept_network_is_not_made_again_whatever_photos_are_seen_later(part: Cut, cache: Path):
-    def refuse() -> NoReturn:
-        pytest.fail("photos were asked for though the network is kept")
-
-    assert quantized(part, digest_of(part.frozen), cache, CONTENTS, refuse) == quantize(part, cache)
+def refuse() -> NoReturn:
+    pytest.fail("photos were read though the network is cached")
 
 
-def test_the_photos_of_the_one_who_made_it_are_kept_with_a_network(part: Cut, cache: Path):
-    found = quantized(part, digest_of(part.frozen), cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]))
-    assert found.notes["photos"] == LISTED
-
-
-def test_who_needs_the_network_of_just_these_photos_gets_it_beside_that_of_others(part: Cut, cache: Path):
-    def refuse() -> NoReturn:
-        pytest.fail("photos were asked for though their network is kept")
-
-    digest, first = digest_of(part.frozen), quantize(part, cache)
-    assert quantized(part, digest, cache, CONTENTS, refuse, exactly=True) == first
-    theirs = quantized(part, digest, cache, OTHER_CONTENTS, lambda: (OTHERS, [pixels(seed=1)]), exactly=True)
-    assert theirs.digest != first.digest
-    assert theirs.notes["photos"] == OTHERS
-    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse, exactly=True) == theirs
-    assert quantized(part, digest, cache, OTHER_CONTENTS, refuse) == first
-
-
-def test_a_network_that_an_earlier_version_kept_without_them_is_used_as_it_is(part: Cut, cache: Path):
+def test_a_cached_network_is_not_made_again_and_names_the_photos_that_calibrated_it(part: Cut, cache: Path):
     first = quantize(part, cache)
-    record = json.loads((first.folder / "network.json").read_bytes())
-    del record["notes"]
-    (first.folder / "network.json").write_text(json.dumps(record))
-    again = quantize(part, cache, seed=1)
-    assert (again.digest, dict(again.notes)) == (first.digest, {})
+    for contents in (CONTENTS, OTHER_CONTENTS):
+        found = quantized(part, weights_digest(part.frozen), cache, contents, refuse)
+        assert found == first
+        assert found.notes["contents"] == CONTENTS
 
 
 def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
     first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
-    fewer = quantized(part, digest_of(part.frozen), cache, CONTENTS[:8], lambda: (LISTED[:8], [pixels(0, count=8)]))
+    fewer = quantized(part, weights_digest(part.frozen), cache, CONTENTS[:8], lambda: [pixels(0, count=8)])
     assert len({first.folder, lower.folder, fewer.folder}) == 3
 
 
@@ -167,7 +144,7 @@ def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
         raise OSError("the disk of the photos is gone")
 
     with pytest.raises(OSError, match="photos is gone"):
-        quantized(part, digest_of(part.frozen), cache, CONTENTS, lambda: (LISTED, broken()))
+        quantized(part, weights_digest(part.frozen), cache, CONTENTS, broken)
     assert list((cache / "networks").iterdir()) == before
 
 
@@ -179,7 +156,7 @@ def make_one_of_its_own(number: int, cache: Path, together: Barrier) -> Network:
         path.with_suffix(".bin").write_bytes(bytes([number]))
         together.wait(timeout=100)
 
-    return kept({"backbone": "small"}, cache, make)
+    return cached_network({"backbone": "small"}, cache, make)
 
 
 def report_one_of_its_own(cache: Path, together: Barrier, found: Connection) -> None:

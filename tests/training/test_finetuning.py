@@ -1,16 +1,20 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from ndsc.data.manifest import IDENTITY, Manifest
 from ndsc.errors import UserError
-from ndsc.training.finetuning import Study, _unfinished, check_phases
+from ndsc.experiment import state_files
+from tests.components import Setup
+
+FINETUNE = ("training=finetune", "training.finetune.freeze=before:conv_pw_13")
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("backbone.freeze=before:nonsense", "begins with 'nonsense'.*Received: backbone.freeze=before:nonsense"),
         (
@@ -22,17 +26,26 @@ from ndsc.training.finetuning import Study, _unfinished, check_phases
         ("callbacks.early_stopping.monitor=val/loss", "loss, accuracy, val_loss, val_accuracy. Received: .*val/loss"),
     ],
 )
-def test_mistakes_are_found_before_any_photo_is_read(study: Callable[..., Study], override: str, told: str):
-    with pytest.raises(UserError, match=told):
-        check_phases(study(*override.split()))
+def test_mistakes_are_found_before_any_photo_is_read(setup: Callable[..., Setup], override: str, message: str):
+    with pytest.raises(UserError, match=message):
+        setup(*override.split())
 
 
-def test_what_can_be_trained_passes(study: Callable[..., Study]):
-    check_phases(study("training=finetune", "training.finetune.freeze=before:conv_pw_13", "callbacks=plateau"))
+def test_fine_tuning_has_a_second_phase_with_its_own_line_rate_and_files(setup: Callable[..., Setup], tmp_path: Path):
+    checkpoint = "+callbacks.checkpoint={_target_:keras.callbacks.ModelCheckpoint,filepath:'out/best.weights.h5',"
+    checkpoint += "save_weights_only:true}"
+    first, second = setup(*FINETUNE, "callbacks=plateau", checkpoint).components.phases
+    assert (first.freeze, second.freeze) == ("all", "before:conv_pw_13")
+    assert first.optimizer["learning_rate"] > second.optimizer["learning_rate"]
+    assert first.seed != second.seed
+    files = [Path(phase.callbacks["checkpoint"]["filepath"]) for phase in (first, second)]
+    assert files == [Path("out/best.weights.h5"), Path("out/finetune-best.weights.h5")]
 
 
-def test_a_training_on_random_weights_for_want_of_others_is_not_gone_on_with_on_those(study: Callable[..., Study]):
-    makeshift, manifest = study(), Manifest(pd.DataFrame(columns=pd.Index(IDENTITY)), ())
-    genuine = replace(makeshift, backbone=replace(makeshift.backbone, origin="imagenet"))
-    assert _unfinished(genuine, manifest, "first") != _unfinished(makeshift, manifest, "first")
-    assert _unfinished(makeshift, manifest, "first") == _unfinished(makeshift, manifest, "first")
+def test_a_training_on_random_weights_is_not_resumed_on_imagenet_weights(setup: Callable[..., Setup]):
+    one, manifest = setup(*FINETUNE), Manifest(pd.DataFrame(columns=pd.Index(IDENTITY)), ())
+    random = one.components
+    imagenet = replace(random, backbone=replace(random.backbone, origin="imagenet"))
+    files = [state_files(one.config, components, manifest)("first") for components in (random, imagenet, random)]
+    assert files[0] != files[1]
+    assert files[0] == files[2]

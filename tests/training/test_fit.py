@@ -10,7 +10,7 @@ from ndsc.config.schema import Config, TrainingConfig
 from ndsc.errors import UserError
 from ndsc.features.feature_extractor import MultiViewFeatures
 from ndsc.training.batching import SplitData
-from ndsc.training.fit import Fitted, fit, predict
+from ndsc.training.fit import FitResult, fit, predict
 from tests.training.sides import side
 
 ADAM = {"_target_": "keras.optimizers.Adam", "learning_rate": 0.01}
@@ -33,7 +33,7 @@ def fitted(
     callbacks: Mapping[str, Any] | None = None,
     noise: float = 1.0,
     report: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
-) -> tuple[keras.Model, Fitted]:
+) -> tuple[keras.Model, FitResult]:
     model = head()
     train, validation = side(40, 3, noise=noise), side(20, 1, seed=1, noise=noise)
     return model, fit(model, train, validation, training, optimizer, callbacks or {}, 0, report)

@@ -11,13 +11,12 @@ import pandas as pd
 import pytest
 
 from ndsc.data.manifest import Manifest
-from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.report import evaluate
+from ndsc.experiment import build_extractors, predictions_by_split, train
 from ndsc.features.feature_extractor import FeatureExtractor
-from ndsc.training import finetuning as phases
+from ndsc.training import finetuning
 from ndsc.training.batching import SplitData
-from ndsc.training.finetuning import Study, train_phases
-from tests.training.conftest import LABELS
+from tests.components import LABELS, Setup
 
 SPLITS = {"train": range(24), "validation": range(24, 36), "test": range(36, 44)}
 # Learns fast and stops soon, so that an epoch too many or too few would show.
@@ -56,14 +55,11 @@ def with_other_photos(manifest: Manifest) -> Manifest:
     return replace(manifest, rows=rows)
 
 
-def outcome(study: Study, manifest: Manifest) -> dict[str, Any]:
-    """All that training, early stopping and scaling decide, and what is said of validation; and, by a name of its own,
-    what is said of the test."""
-    trained = train_phases(study, manifest, lambda *_: None)
-    predictions = {
-        split: Predictions(found, manifest.labels(manifest.of(split)), manifest.classes, manifest.of(split))
-        for split, found in trained.probabilities.items()
-    }
+def outcome(setup: Setup, manifest: Manifest) -> dict[str, Any]:
+    """What training, early stopping and scaling decide, the metrics of validation, and those of the test."""
+    config, components = setup.config, setup.components
+    trained = train(config, components, build_extractors(config, components, manifest), manifest, lambda *_: None)
+    predictions = predictions_by_split(trained, manifest)
     metrics = dict(evaluate(predictions, 0).metrics)
     return {
         "head": [weight.tobytes() for weight in trained.head.get_weights()],
@@ -81,9 +77,9 @@ def moved(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
 
 
 def test_nothing_but_the_verdict_on_the_test_depends_on_it_nor_what_is_learned_on_validation(
-    study: Callable[..., Study], manifest: Manifest
+    setup: Callable[..., Setup], manifest: Manifest
 ):
-    made = study(*SETTINGS)
+    made = setup(*SETTINGS)
     before = outcome(made, manifest)
     assert len(before["curves"]["val/loss"]) < 12  # it was stopped early
     for turned_over in (with_other_labels(manifest, "test"), with_other_photos(manifest)):
@@ -97,8 +93,8 @@ def test_nothing_but_the_verdict_on_the_test_depends_on_it_nor_what_is_learned_o
 
 
 def handing_out_the_test(as_split: str) -> Callable[[FeatureExtractor, Manifest, str], SplitData]:
-    """A step like that of `phases`, but with a leak: test photos stand in for the last ones of this split."""
-    honest = phases._side
+    """A step like that of `finetuning`, but with a leak: test photos stand in for the last ones of this split."""
+    honest = finetuning._split_data
 
     def leaking(part: FeatureExtractor, manifest: Manifest, split: str) -> SplitData:
         if split == as_split:
@@ -111,9 +107,9 @@ def handing_out_the_test(as_split: str) -> Callable[[FeatureExtractor, Manifest,
 
 @pytest.mark.parametrize(("into", "caught"), [("train", {"head", "curves"}), ("validation", {"curves"})])
 def test_a_step_that_is_handed_test_photos_is_caught(
-    study: Callable[..., Study], manifest: Manifest, monkeypatch: pytest.MonkeyPatch, into: str, caught: set[str]
+    setup: Callable[..., Setup], manifest: Manifest, monkeypatch: pytest.MonkeyPatch, into: str, caught: set[str]
 ):
-    monkeypatch.setattr(phases, "_side", handing_out_the_test(into))
-    made = study(*SETTINGS)
+    monkeypatch.setattr(finetuning, "_split_data", handing_out_the_test(into))
+    made = setup(*SETTINGS)
     one, other = (outcome(made, each) for each in (manifest, with_other_labels(manifest, "test")))
     assert caught <= moved(one, other)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ndsc.config.schema import Config, TrainingConfig
-from ndsc.training.fit import Fitted, fit
+from ndsc.training.fit import FitResult, fit
 from tests.training.test_fit import ADAM, STOPPING, side
 
 PLATEAU = {
@@ -28,7 +28,7 @@ def training(configured: Callable[..., Config]) -> TrainingConfig:
 
 def trained(
     training: TrainingConfig, callbacks: dict, file: Path | None, killed_after: int | None = None
-) -> tuple[list[np.ndarray], Fitted, list[int]]:
+) -> tuple[list[np.ndarray], FitResult, list[int]]:
     keras.utils.set_random_seed(0)
     # Dropout draws random numbers in every step: they, too, must go on where they were.
     layers = [keras.Input((8,)), keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(2, activation="softmax")]

@@ -1,0 +1,356 @@
+"""The run, read top to bottom: from listings to a logged classifier.
+
+    config → catalogue → draw → validate → extract features → build manifest → fit → assemble → evaluate → report
+
+`ndsc.train` does all of it, `ndsc.reproduce` enters with the manifest of an earlier run, and `ndsc.audit` leaves before
+the split.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from ndsc import run_reporter as reporter
+from ndsc.caching.openvino_cache import Network
+from ndsc.config.hydra_job import HydraJob
+from ndsc.config.run_key import run_key
+from ndsc.config.schema import Config
+from ndsc.data.catalogue import load_catalogue
+from ndsc.data.decoding import read_pixels
+from ndsc.data.manifest import Manifest, build_manifest
+from ndsc.data.photo_validation import ValidatedPhotos, validate_photos
+from ndsc.data.sampling import SamplePlan, draw
+from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
+from ndsc.evaluation.figures import run_figures
+from ndsc.evaluation.figures.duplicate_sheet import duplicate_sheet
+from ndsc.evaluation.figures.photo_sheets import view_sheet
+from ndsc.evaluation.predictions import Predictions
+from ndsc.evaluation.report import evaluate
+from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, build_extractor
+from ndsc.features.image_pipeline import ImagePipeline
+from ndsc.features.views import Policy
+from ndsc.model.backbone import Backbone, build_backbone, obtain_backbone
+from ndsc.model.classifier import assemble_classifier, build_head
+from ndsc.model.engines import EngineSpec, choose_engine
+from ndsc.model.freeze_line import cut
+from ndsc.model.weights import Weights, locate_weights
+from ndsc.process import Timer
+from ndsc.seeds import derive
+from ndsc.storage.photo_reader import PhotoReader
+from ndsc.tracking.query import fetch_classifier
+from ndsc.tracking.run import Run, start_run
+from ndsc.training import finetuning
+from ndsc.training.finetuning import Phase, TrainingResult
+
+VIEW_SHEET_PHOTOS = 2  # of each class
+VIEW_SHEET_ROWS = 12
+
+
+@dataclass(frozen=True)
+class Components:
+    """What the steps of a run share.
+
+    Attributes:
+        quantized: int8 networks by freeze line, given for the repetition of a run; others are cached or made.
+        stats: counts what the cache gave and what was computed.
+        timer: measures the steps.
+    """
+
+    weights: Weights
+    backbone: Backbone
+    engine_spec: EngineSpec
+    pipeline: ImagePipeline
+    phases: tuple[Phase, ...]
+    quantized: Mapping[str, Network]
+    stats: CacheStats
+    timer: Timer
+
+
+@dataclass(frozen=True)
+class DrawnPhotos:
+    """The photos of a run before they are split.
+
+    Attributes:
+        extractor: of the features of the whole backbone.
+        vectors: (n, d) features of the plain photos.
+        metrics: counts by the names under which they are logged.
+    """
+
+    plan: SamplePlan
+    validated: ValidatedPhotos
+    extractor: FeatureExtractor
+    vectors: np.ndarray
+    duplicates: Duplicates
+    metrics: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The result of a run.
+
+    Attributes:
+        metrics: by the names under which they are logged.
+        history: the curves, by epoch.
+        fingerprint: everything that shaped the features at `backbone.freeze`.
+        summary: the rows of the closing table.
+    """
+
+    metrics: Mapping[str, float]
+    history: Mapping[str, list[float]]
+    fingerprint: Mapping[str, object]
+    summary: Mapping[str, str]
+
+
+def run_experiment(config: Config, job: HydraJob, key: str, weights: Weights | None = None) -> RunResult:
+    """Do one run and log it.
+
+    Args:
+        job: the Hydra job that asked for it.
+        key: the identity of the run (`ndsc.config.run_key`).
+        weights: as `check` returns them; None: they are located now, so that a failure is recorded with the run.
+
+    Raises:
+        UserError: something that only the user can fix.
+    """
+    with start_run(config.tracking, job.name(), {"ndsc.key": key}) as run, PhotoReader(_cache(config)) as reader:
+        components = start(config, job, run, reader, weights or find_weights(config))
+        drawn = draw_photos(config, components, run)
+        photos, groups = drawn.validated.photos, drawn.duplicates.groups
+        split = build_manifest(photos, drawn.vectors, groups, config.split, config.sampling.test, config.seed)
+        counts = {**drawn.metrics, **reporter.log_split(run, split)}
+        return train_and_evaluate(config, components, split.manifest, run, drawn, counts)
+
+
+def check(config: Config) -> Weights:
+    """Check what needs TensorFlow or MLflow, but no data: the weights and the freeze lines.
+
+    Raises:
+        UserError: the weights cannot be found, or there is no such line.
+    """
+    weights, phases = find_weights(config), plan_phases(config)
+    if any(phase.freeze != "all" for phase in phases):
+        without_weights = build_backbone(config.backbone, None, config.seed)
+        finetuning.check_freeze_lines(without_weights, phases, config.backbone.float32_until)
+    return weights
+
+
+def find_weights(config: Config) -> Weights:
+    """Locate the backbone's weights. Only the sample data may go on with random ones where ImageNet's are missing.
+
+    Raises:
+        UserError: they cannot be found.
+    """
+    fetch = partial(fetch_classifier, tracking=config.tracking, cache_root=_cache(config))
+    return locate_weights(config.backbone, config.data.source == "sample", fetch, config.threads)
+
+
+def plan_phases(config: Config) -> tuple[Phase, ...]:
+    """Return the phases of training: one, or two with `training=finetune`."""
+    return finetuning.plan_phases(config.backbone, config.training, config.optimizer, config.callbacks, config.seed)
+
+
+def start(
+    config: Config,
+    job: HydraJob,
+    run: Run,
+    reader: PhotoReader,
+    weights: Weights,
+    quantized: Mapping[str, Network] | None = None,
+) -> Components:
+    """Log the start of a run and build its components.
+
+    Raises:
+        UserError: as `build_components`.
+    """
+    timer = Timer()
+    reporter.log_start(run, job, config.data, _cache(config), weights, config.tracking.resume_run_id is not None)
+    components = build_components(config, weights, reader, timer, quantized)
+    reporter.log_engine(run, components.engine_spec)
+    return components
+
+
+def build_components(
+    config: Config,
+    weights: Weights,
+    reader: PhotoReader,
+    timer: Timer,
+    quantized: Mapping[str, Network] | None = None,
+) -> Components:
+    """Build what the steps of a run share, in a second or two: a mistake in it shows before any photo is read.
+
+    Raises:
+        UserError: weights that do not fit, an engine that is not installed, no such freeze line, or a library object
+            that refuses its arguments.
+    """
+    phases = plan_phases(config)
+    trainable = any(phase.freeze != "all" for phase in phases)
+    backbone = obtain_backbone(config.backbone, weights, config.seed, trainable)
+    engine_spec = choose_engine(config.backbone.engine, config.backbone.precision, config.threads)
+    pipeline = ImagePipeline(Policy(config.augmentation), backbone.size, config.backbone.resize, reader)
+    finetuning.check_freeze_lines(backbone, phases, config.backbone.float32_until)
+    finetuning.check_phases(phases)
+    return Components(weights, backbone, engine_spec, pipeline, phases, quantized or {}, CacheStats(), timer)
+
+
+def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos:
+    """Draw photos, validate them, extract the features of the plain ones, and group the duplicates.
+
+    Raises:
+        UserError: the data is not as it should be.
+    """
+    timer, reader, cache = components.timer, components.pipeline.reader, _cache(config)
+    with timer("index"):
+        catalogue = load_catalogue(config.data, cache)
+    reporter.log_catalogue(run, catalogue)
+    plan = draw(catalogue, config.sampling, config.split, config.seed)
+    metrics = reporter.log_plan(run, plan, config.sampling.exclude)
+    with timer("read"):
+        validated = validate_photos(catalogue, plan, reader, cache, config.sampling.max_rejected)
+    metrics |= reporter.log_validated(run, validated, config.sampling.per_class)
+    photos = validated.photos
+    with timer("features"):
+        extractor = extractor_at(config, components, "all", validated.learnable)
+        vectors = extractor.extract(photos, [0]).rows[0][:]
+    duplicates = find_duplicates(photos, vectors, config.split.duplicates, reader, cache, config.threads)
+    reporter.log_duplicates(run, duplicates)
+    return DrawnPhotos(plan, validated, extractor, vectors, duplicates, metrics)
+
+
+def extractor_at(config: Config, components: Components, freeze: str, calibration: pd.DataFrame) -> FeatureExtractor:
+    """Build the feature extractor at a freeze line; `calibration` are the photos to calibrate an int8 network on."""
+    at_line = cut(components.backbone, freeze, config.backbone.float32_until)
+    return build_extractor(
+        at_line,
+        components.backbone.frozen_digest(at_line.line, at_line.frozen),
+        components.engine_spec,
+        components.pipeline,
+        config.cache,
+        components.stats,
+        calibration,
+        components.quantized.get(freeze),
+    )
+
+
+def train_and_evaluate(
+    config: Config,
+    components: Components,
+    manifest: Manifest,
+    run: Run,
+    drawn: DrawnPhotos | None = None,
+    counts: Mapping[str, float] | None = None,
+) -> RunResult:
+    """Train on a manifest, evaluate, and log the result: what a run and its repetition share.
+
+    Args:
+        drawn: the photos that the manifest was built from; None: it is an earlier run's.
+        counts: metrics to log with the others.
+
+    Raises:
+        UserError: the training diverged.
+    """
+    reporter.log_manifest(run, manifest, reporter.data_source(config.data))
+    extractors = build_extractors(config, components, manifest, drawn)
+    epochs = reporter.EpochLog(run)
+    training = train(config, components, extractors, manifest, epochs)
+    epochs.flush()
+    for freeze, extractor in extractors.items():
+        reporter.log_quantized(run, freeze, extractor.quantized, manifest)
+    fingerprint = extractors[config.backbone.freeze].fingerprint(augmented=False)
+    run.log_json(fingerprint, "environment/features.json")
+    classifier = assemble_classifier(components.backbone, training.head, config.backbone.resize)
+    predictions = predictions_by_split(training, manifest)
+    evaluation = evaluate(predictions, config.seed)
+    figures = _figures(components, training, predictions, manifest, drawn) if config.tracking.figures else ()
+    reporter.log_evaluation(run, evaluation.tables, figures)
+    reporter.log_model(run, config.tracking.model, classifier, training.head, manifest.classes)
+    metrics = {
+        **(counts or {}),
+        **evaluation.metrics,
+        **components.stats.metrics(),
+        "best/epoch": float(training.best_epoch + 1),
+        **{f"time/{step}_seconds": seconds for step, seconds in components.timer.seconds.items()},
+        "time/total_seconds": components.timer.elapsed,
+    }
+    run.log_metrics(metrics)
+    summary = reporter.closing_rows(metrics, components.weights.origin, run.id, config.tracking)
+    return RunResult(metrics, training.history, fingerprint, summary)
+
+
+def build_extractors(
+    config: Config, components: Components, manifest: Manifest, drawn: DrawnPhotos | None = None
+) -> dict[str, FeatureExtractor]:
+    """Build the feature extractors that the phases of training need, by freeze line."""
+    extractors = {} if drawn is None else {"all": drawn.extractor}
+    for phase in components.phases:
+        if phase.freeze not in extractors:
+            extractors[phase.freeze] = extractor_at(config, components, phase.freeze, manifest.of("train"))
+    return extractors
+
+
+def train(
+    config: Config,
+    components: Components,
+    extractors: Mapping[str, FeatureExtractor],
+    manifest: Manifest,
+    report: Callable[[int, dict[str, float]], None],
+) -> TrainingResult:
+    """Build the head and train it on the features of a manifest, in all phases.
+
+    Args:
+        report: called with the number of each epoch and its metrics.
+    """
+    features = components.backbone.network.output_shape[-1]
+    head = build_head(config.head, features, len(manifest.classes), derive(config.seed, "head"))
+    files = state_files(config, components, manifest)
+    return finetuning.train_phases(components.phases, extractors, manifest, head, report, files, components.timer)
+
+
+def state_files(config: Config, components: Components, manifest: Manifest) -> Callable[[str], Path]:
+    """Return the file that holds the state of each phase, by name.
+
+    The origin of the weights is part of it: elsewhere the same configuration may find ImageNet's weights where this
+    machine has random ones.
+    """
+    key = run_key(config, f"{manifest.digest()} {components.backbone.origin}")
+    return lambda phase: _cache(config) / "unfinished" / f"{key}-{phase}.npz"
+
+
+def predictions_by_split(training: TrainingResult, manifest: Manifest) -> dict[str, Predictions]:
+    """Return the predictions of each split that has photos."""
+    rows = {split: manifest.of(split) for split in training.probabilities}
+    return {
+        split: Predictions(probabilities, manifest.labels(rows[split]), manifest.classes, rows[split])
+        for split, probabilities in training.probabilities.items()
+        if len(rows[split])
+    }
+
+
+def _figures(
+    components: Components,
+    training: TrainingResult,
+    predictions: Mapping[str, Predictions],
+    manifest: Manifest,
+    drawn: DrawnPhotos | None,
+) -> Iterator[tuple[str, Figure]]:
+    """The figures of a run with their artifact paths, one at a time."""
+
+    def photo(row: pd.Series) -> np.ndarray:
+        return read_pixels(components.pipeline.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
+
+    best, second = training.best_epoch, training.second_phase
+    yield from run_figures.figures(predictions, training.history, best, second, photo)
+    shown = manifest.of("train").groupby("label", sort=True).head(VIEW_SHEET_PHOTOS)
+    shown = shown.sort_values("label", kind="stable").head(VIEW_SHEET_ROWS)
+    yield "figures/augmented_views.png", view_sheet(components.pipeline.all_views(shown), shown["label"].tolist())
+    if drawn is not None and len(drawn.duplicates.members):
+        sheet = duplicate_sheet(drawn.duplicates.members, drawn.duplicates.pairs, photo)
+        yield "figures/duplicates.png", sheet
+
+
+def _cache(config: Config) -> Path:
+    return Path(config.cache.root)
