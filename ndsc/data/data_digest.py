@@ -1,17 +1,19 @@
-"""What data is, wherever it lies: a photo by its bytes; all that a configuration names without indexing anything, so
-that a run can be recognized."""
+"""The digest of the configured data, by which a run is recognized without indexing any archive."""
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
+
+import pyarrow as pa
 
 from ndsc.caching.tables import content_signature, file_digest
 from ndsc.config.schema import DataConfig, SamplingConfig
-from ndsc.data.catalogue import load_catalogue, photo_table_of
-from ndsc.data.ndsc_source import files_of
-from ndsc.sample.sample import RENDERER_VERSION
+from ndsc.data.sources import SAMPLE, SAMPLE_VERSION, find_source
 from ndsc.storage.archive import is_archive
-from ndsc.storage.locations import Location, local_copy, location_content_signature, location_of
+from ndsc.storage.locations import Location, local_copy, location_content_signature
+
+ROWS_AT_ONCE = 4096
 
 
 def content_hash(data: bytes) -> str:
@@ -25,29 +27,37 @@ def digest_inputs(data: DataConfig, sampling: SamplingConfig) -> tuple[object, .
 
 
 def data_digest(data: DataConfig, sampling: SamplingConfig, cache_root: Path) -> str:
-    """32 hex digits that change with the data, but not with the folder that it lies in.
+    """Return 32 hex digits that change with the data, but not with the folder that holds it.
 
-    Of tables every byte counts, as a label that a person mended is a letter or two; of archives, which are gigabytes,
-    size and sampled blocks; of photos in plain files name, label, size and time of the last change; of the sample the
-    renderer's version. A table on a server is fetched into the cache, where the run looks for it anyway.
+    Of tables every byte counts, as a corrected label is a letter or two; of archives, which are gigabytes, size and
+    sampled blocks; of photos in plain files name, label, size and time of the last change; of the sample the renderer's
+    version. A table on a server is fetched into the cache, where the run needs it anyway.
 
     Raises:
-        UserError: the data is not there.
+        UserError: the data is missing.
     """
-    if data.source == "sample":
-        parts = [f"rendered by version {RENDERER_VERSION}"]
-    elif data.source == "ndsc":
-        files = files_of(location_of(os.path.expanduser(data.root or ".")), cache_root)
-        parts = [f"{path.name} {_file_state(path, cache_root)}" for path in files]
-    else:
-        parts = _plain_files(data, cache_root)
+    digest = hashlib.blake2b(digest_size=16)
+    for part in _source_parts(data, cache_root):
+        digest.update(f"{part}\n".encode())
     for table in (data.metadata, sampling.test.list, sampling.exclude):
-        parts.append("none" if table is None else _table_state(Path(table).expanduser()))
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=16).hexdigest()
+        part = "none" if table is None else _table_state(Path(table).expanduser())
+        digest.update(f"{part}\n".encode())
+    return digest.hexdigest()
 
 
-def _file_state(place: Location, cache_root: Path) -> str:
-    return location_content_signature(place) if is_archive(place) else _table_state(local_copy(place, cache_root))
+def _source_parts(data: DataConfig, cache_root: Path) -> Iterator[str]:
+    if data.source == SAMPLE:
+        yield SAMPLE_VERSION
+        return
+    source = find_source(data, cache_root)
+    for path in source.files():
+        yield f"{path.name} {_file_state(path, cache_root)}"
+    if not source.in_archives:
+        yield from _photo_states(source.read()[0])
+
+
+def _file_state(path: Location, cache_root: Path) -> str:
+    return location_content_signature(path) if is_archive(path) else _table_state(local_copy(path, cache_root))
 
 
 def _table_state(path: Path) -> str:
@@ -55,13 +65,9 @@ def _table_state(path: Path) -> str:
     return f"{content_signature(path)} {file_digest(path)}"
 
 
-def _plain_files(data: DataConfig, cache_root: Path) -> list[str]:
-    rows = load_catalogue(data, cache_root).rows.select(["image_path", "label", "archive", "size"])
-    photos = [f"{row['image_path']} {row['label']} {_state(row['archive'], row['size'])}" for row in rows.to_pylist()]
-    # A table may have further columns, by which a run is split.
-    tables = [_table_state(photo_table_of(data))] if data.source == "table" else []
-    return [*tables, *photos]
-
-
-def _state(path: str, size: int | None) -> str:
-    return "absent" if size is None else f"{size} {Path(path).stat().st_mtime_ns}"
+def _photo_states(rows: pa.Table) -> Iterator[str]:
+    """The states of photos in plain files, a few thousand at a time."""
+    for batch in rows.select(["image_path", "label", "archive", "size"]).to_batches(max_chunksize=ROWS_AT_ONCE):
+        for image_path, label, path, size in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+            state = "absent" if size is None else f"{size} {os.stat(path).st_mtime_ns}"
+            yield f"{image_path} {label} {state}"

@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 
 from ndsc.config.schema import SplitConfig, TestConfig
-from ndsc.data.missing_test_photos import warn_missing_test_photos
+from ndsc.data.photo_lists import warn_missing_test_photos
 from ndsc.data.splitting import choose_groups
 from ndsc.errors import UserError
+from ndsc.evaluation.predictions import DIFFICULTIES
 from ndsc.seeds import derive
 
-DIFFICULTIES = ("easy", "medium", "hard")
 # What decides the numbers of a run; where the bytes happen to lie does not.
 IDENTITY = ["content", "label", "split", "difficulty"]
 MOST_CLASSES_SHOWN = 5

@@ -1,5 +1,9 @@
-"""NDSC's layout: train.csv names photos like `beauty_image/<id>.jpg`, which lie in `beauty_image.tar` beside it."""
+"""Data in NDSC's layout: train.csv names photos like `beauty_image/<id>.jpg`, which are in `beauty_image.tar` beside
+it, and categories.json names the categories."""
 
+import json
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,15 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.category_names import name_categories, read_category_names
-from ndsc.data.user_tables import (
-    add_columns,
-    column_names,
-    last_position,
-    read_table,
-    repair_paths,
-    require_columns,
-)
+from ndsc.data.user_tables import UserTable, last_position, repair_paths
 from ndsc.errors import UserError
 from ndsc.storage.archive import SUFFIXES, Archive, is_archive, open_archive
 from ndsc.storage.locations import Location, local_copy
@@ -24,135 +20,135 @@ LISTINGS = "train.csv"
 CATEGORIES = "categories.json"
 
 
-def files_of(root: Location, cache_root: Path) -> list[Location]:
-    """All files that the listings of this folder can depend on, sorted.
+@dataclass(frozen=True)
+class NdscSource:
+    """Photos in tar archives beside a train.csv (see `ndsc.data.sources.Source`)."""
 
-    Raises:
-        UserError: the folder or its train.csv is missing.
-    """
-    _validate_without_listings(root)
-    if isinstance(root, Path):
-        return sorted(path for path in root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path))
-    # A web server lists no folders: what it holds is found by name.
-    tables = [root / name for name in (LISTINGS, CATEGORIES)]
-    found = [*(table for table in tables if table.is_file()), *_named_archives(root, cache_root)]
-    return sorted(found, key=lambda path: path.name)
+    root: Location
+    labels: str
+    cache_root: Path
+    in_archives = True
 
+    @property
+    def listings(self) -> UserTable:
+        """train.csv, fetched into the cache where it is on a server.
 
-def read_listings(root: Location, labels: str, cache_root: Path) -> tuple[pa.Table, dict[str, int]]:
-    """All listings of train.csv, with the place of each photo in its archive, and what is worth counting.
+        Raises:
+            UserError: it is missing.
+        """
+        self._validate_listings_exist()
+        table = local_copy(self.root / LISTINGS, self.cache_root)
+        required = ("image_path", "Category") if self.labels == "category" else ("image_path",)
+        return UserTable(table, str(self.root / LISTINGS), required, ("Category",), text=("title",), prefix="train")
 
-    Columns: image_path, label, category, archive, offset, size (see Catalogue) and the further ones of train.csv.
+    def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
+        """See `UserTable.columns_beside`."""
+        return self.listings.columns_beside(taken)
 
-    Raises:
-        UserError: a file or a column is missing, or an archive holds none of the photos that it should.
-    """
-    setting = str(root / LISTINGS)
-    table = local_copy(root / LISTINGS, cache_root)
-    listed = read_table(table, setting, text_columns=("image_path", "title", "Category"))
-    require_columns(listed.column_names, _needed(labels), setting)
-    paths, repaired = repair_paths(listed.column("image_path"))
-    ids = listed.column("Category") if "Category" in listed.column_names else pa.nulls(listed.num_rows, pa.string())
-    category, unnamed = name_categories(ids, _category_names(root, cache_root))
-    further = listed.select(_further(listed.column_names))
-    # The unrepaired paths are 30 MB that nobody reads any more.
-    del listed
-    folders = _folders(paths, root)
-    archives = {folder: _archive_of(folder, root) for folder in folders.dictionary.to_pylist()}
-    places = _find_photos(paths, folders, archives, cache_root)
-    domains = pa.array([folder.removesuffix("_image") for folder in archives])
-    rows = pa.table(
-        {
-            "image_path": paths,
-            "label": category if labels == "category" else domains.take(folders.indices),
-            "category": category,
-            "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
-            "offset": pa.array(places.offsets, mask=~places.present),
-            "size": pa.array(places.sizes, mask=~places.present),
+    def check_archives(self) -> None:
+        """Check that all archives named by train.csv exist, without indexing them.
+
+        Raises:
+            UserError: one is missing.
+        """
+        self._archives(self._folders(self.listings.read().column("image_path")))
+
+    def files(self) -> list[Location]:
+        """Return all files that the listings can depend on, sorted.
+
+        Raises:
+            UserError: the folder or its train.csv is missing.
+        """
+        self._validate_listings_exist()
+        if isinstance(self.root, Path):
+            return sorted(
+                path for path in self.root.iterdir() if path.name in (LISTINGS, CATEGORIES) or is_archive(path)
+            )
+        # A web server cannot list a folder: its files are found by name.
+        tables = [self.root / name for name in (LISTINGS, CATEGORIES)]
+        archives = self._archives(self._folders(self.listings.read().column("image_path")))
+        found = [*(table for table in tables if table.is_file()), *archives.values()]
+        return sorted(found, key=lambda path: path.name)
+
+    def read(self) -> tuple[pa.Table, dict[str, int]]:
+        """Return all listings, with the position of each photo in its archive, and counts worth reporting.
+
+        Columns: image_path, label, category, archive, offset, size (see Catalogue) and the further ones of train.csv.
+
+        Raises:
+            UserError: a file or a column is missing, or an archive holds none of its photos.
+        """
+        listings = self.listings
+        listed = listings.read()
+        paths, repaired = repair_paths(listed.column("image_path"))
+        ids = listed.column("Category") if "Category" in listed.column_names else pa.nulls(listed.num_rows, pa.string())
+        category, unnamed = name_categories(ids, self._category_names())
+        further = listings.further_columns(listed)
+        # The unrepaired paths are 30 MB that nothing reads any more.
+        del listed
+        folders = self._folders(paths)
+        archives = self._archives(folders)
+        photos = _find_photos(paths, folders, archives, self.cache_root)
+        domains = pa.array([folder.removesuffix("_image") for folder in archives])
+        rows = pa.table(
+            {
+                "image_path": paths,
+                "label": category if self.labels == "category" else domains.take(folders.indices),
+                "category": category,
+                "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
+                "offset": pa.array(photos.offsets, mask=~photos.present),
+                "size": pa.array(photos.sizes, mask=~photos.present),
+            }
+        )
+        facts = {
+            "repaired_paths": repaired,
+            "absent": int((~photos.present).sum()),
+            "unnamed_categories": unnamed,
+            "truncated_archives": photos.truncated_archives,
         }
-    )
-    facts = {
-        "repaired_paths": repaired,
-        "absent": int((~places.present).sum()),
-        "unnamed_categories": unnamed,
-        "truncated_archives": places.truncated_archives,
-    }
-    return add_columns(rows, further, "train"), facts
+        return listings.add_further(rows, further), facts
 
+    def _validate_listings_exist(self) -> None:
+        if not (self.root / LISTINGS).is_file():
+            raise UserError(
+                f"data.root must be a folder with {LISTINGS} and the archives that it names. Received: {self.root}, "
+                f"which has no {LISTINGS}. Fix the path."
+            )
 
-def listing_columns(root: Location, labels: str, cache_root: Path) -> list[str]:
-    """The further columns of train.csv, from its header line.
+    def _category_names(self) -> dict[str, str]:
+        path = self.root / CATEGORIES
+        return read_category_names(local_copy(path, self.cache_root)) if path.is_file() else {}
 
-    Raises:
-        UserError: it or a column that the labels need is missing.
-    """
-    _validate_without_listings(root)
-    names = column_names(local_copy(root / LISTINGS, cache_root), str(root / LISTINGS))
-    require_columns(names, _needed(labels), str(root / LISTINGS))
-    return _further(names)
+    def _folders(self, paths: pa.ChunkedArray) -> pa.DictionaryArray:
+        """Return the first folder of each path, dictionary-encoded."""
+        first = pc.struct_field(pc.extract_regex(paths, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
+        if first.null_count:
+            example = paths.filter(pc.is_null(first))[0]
+            raise UserError(
+                f"The image_path column of {self.root / LISTINGS} must be like beauty_image/<name>.jpg: the part "
+                f"before the slash names the archive. Received: {example} and {first.null_count - 1:,} more. Fix "
+                "these rows."
+            )
+        return first.dictionary_encode()
 
+    def _archives(self, folders: pa.DictionaryArray) -> dict[str, Location]:
+        """Return the archive of each folder, in the order of the dictionary."""
+        return {folder: self._archive_of(folder) for folder in folders.dictionary.to_pylist()}
 
-def check_archives(root: Location, cache_root: Path) -> None:
-    """Look whether all archives that train.csv names are there, in a second and without indexing them.
-
-    Raises:
-        UserError: one is missing.
-    """
-    _named_archives(root, cache_root)
-
-
-def _named_archives(root: Location, cache_root: Path) -> list[Location]:
-    table = local_copy(root / LISTINGS, cache_root)
-    listed = read_table(table, str(root / LISTINGS), text_columns=("image_path",))
-    return [_archive_of(folder, root) for folder in _folders(listed.column("image_path"), root).dictionary.to_pylist()]
-
-
-def _validate_without_listings(root: Location) -> None:
-    if not (root / LISTINGS).is_file():
+    def _archive_of(self, folder: str) -> Location:
+        candidates = [self.root / f"{folder}{suffix}" for suffix in SUFFIXES]
+        for path in candidates:
+            if path.is_file():
+                return path
         raise UserError(
-            f"data.root must be a folder with {LISTINGS} and the archives that it names. Received: {root}, which has "
-            f"no {LISTINGS}. Mend the path."
+            f"{self.root / LISTINGS} lists photos in {folder}/, so {' or '.join(path.name for path in candidates)} "
+            f"must be beside it. Received: {self.root}, which has none of them. Move the archive there; it need not "
+            "be unpacked."
         )
-
-
-def _category_names(root: Location, cache_root: Path) -> dict[str, str]:
-    place = root / CATEGORIES
-    return read_category_names(local_copy(place, cache_root)) if place.is_file() else {}
-
-
-def _further(names: list[str]) -> list[str]:
-    return [name for name in names if name not in ("image_path", "Category")]
-
-
-def _needed(labels: str) -> list[str]:
-    return ["image_path", "Category"] if labels == "category" else ["image_path"]
-
-
-def _folders(paths: pa.ChunkedArray, root: Location) -> pa.DictionaryArray:
-    """The first folder of each path, dictionary-encoded."""
-    first = pc.struct_field(pc.extract_regex(paths, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
-    if first.null_count:
-        example = paths.filter(pc.is_null(first))[0]
-        raise UserError(
-            f"The image_path column of {root / LISTINGS} must be like beauty_image/<name>.jpg: the part before the "
-            f"slash names the archive. Received: {example} and {first.null_count - 1:,} more. Mend these rows."
-        )
-    return first.dictionary_encode()
-
-
-def _archive_of(folder: str, root: Location) -> Location:
-    candidates = [root / f"{folder}{suffix}" for suffix in SUFFIXES]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise UserError(
-        f"{root / LISTINGS} lists photos in {folder}/, so {' or '.join(path.name for path in candidates)} must lie "
-        f"beside it. Received: {root}, which has none of them. Put the archive there; it need not be unpacked."
-    )
 
 
 @dataclass(frozen=True)
-class _Places:
+class _Photos:
     """Offset and size of each photo in its archive, and whether it is there: one entry a listing."""
 
     offsets: np.ndarray
@@ -163,13 +159,13 @@ class _Places:
 
 def _find_photos(
     paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Location], cache_root: Path
-) -> _Places:
+) -> _Photos:
     offsets, sizes = np.zeros(len(paths), np.int64), np.zeros(len(paths), np.int64)
     present = np.zeros(len(paths), bool)
     truncated = 0
     of_archive = folders.indices.to_numpy()
     for number, path in enumerate(archives.values()):
-        # Arrow would keep what it has freed, a third of the peak.
+        # Arrow would keep the memory that it has freed, a third of the peak.
         pa.default_memory_pool().release_unused()
         mine = of_archive == number
         with open_archive(path, cache_root) as archive:
@@ -179,13 +175,13 @@ def _find_photos(
         rows = np.flatnonzero(mine)[positions.is_valid().to_numpy()]
         offsets[rows], sizes[rows] = found.column("offset").to_numpy(), found.column("size").to_numpy()
         present[rows] = True
-    return _Places(offsets, sizes, present, truncated)
+    return _Photos(offsets, sizes, present, truncated)
 
 
 def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which member each path is, null where it is none."""
+    """Return which member each path is, null where it is none."""
     names = archive.members.column("name")
-    # `tar cf x.tar ./folder` puts a dot in front of every name.
+    # `tar cf x.tar ./folder` writes a dot in front of every name.
     if names[0].as_py().startswith("./"):
         names = pc.replace_substring_regex(names, r"^(\./)+", "")
     positions = last_position(paths, names)
@@ -196,3 +192,33 @@ def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:
             "names in image_path."
         )
     return positions
+
+
+def read_category_names(path: Path) -> dict[str, str]:
+    """Return the names of categories by id, both text.
+
+    Where two domains use one name, the domain is added: `Others (Fashion)`.
+
+    Raises:
+        UserError: the file is of another shape.
+    """
+    try:
+        domains = json.loads(path.read_text(encoding="utf-8"))
+        named = [(str(number), name, domain) for domain, ids in domains.items() for name, number in ids.items()]
+    except (ValueError, AttributeError) as error:
+        raise UserError(
+            f'{path} must be JSON like {{"Beauty": {{"Powder": 3}}}}: domain, name, id. Received: {error}. Fix it.'
+        ) from error
+    uses = Counter(name for _, name, _ in named)
+    return {number: name if uses[name] == 1 else f"{name} ({domain})" for number, name, domain in named}
+
+
+def name_categories(ids: pa.ChunkedArray | pa.Array, names: dict[str, str]) -> tuple[pa.Array, int]:
+    """Return the name of each id (the id itself where it has none, null where there is no id), and how many listings
+    have an id without a name, if there are names at all."""
+    encoded = (ids.combine_chunks() if isinstance(ids, pa.ChunkedArray) else ids).dictionary_encode()
+    known = encoded.dictionary.to_pylist()
+    unnamed = [number for number, category in enumerate(known) if names and category and category not in names]
+    named = pa.array([names.get(category, category) or None for category in known], pa.string())
+    count = pc.sum(pc.is_in(encoded.indices, value_set=pa.array(unnamed, pa.int32()))).as_py()
+    return named.take(encoded.indices), count or 0

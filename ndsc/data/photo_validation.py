@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from ndsc.data.catalogue import Catalogue
 from ndsc.data.data_digest import content_hash
-from ndsc.data.missing_test_photos import warn_missing_test_photos
+from ndsc.data.photo_lists import warn_missing_test_photos
 from ndsc.data.sampling import Queue, SamplePlan
 from ndsc.data.user_tables import names_beside
 from ndsc.data.validation_cache import SCHEMA, ValidationCache, ValidationResult, verdict_table

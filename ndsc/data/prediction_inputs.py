@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from ndsc.data.folder_source import files_below
 from ndsc.errors import UserError
 from ndsc.storage.archive import is_archive, open_archive
 from ndsc.storage.archive_index import UnreadableArchive
+from ndsc.storage.photo_files import files_below
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)

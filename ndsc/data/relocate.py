@@ -9,8 +9,8 @@ import pandas as pd
 
 from ndsc.data.data_digest import content_hash
 from ndsc.data.manifest import Manifest
+from ndsc.data.sources import SAMPLE, sample_folder
 from ndsc.errors import UserError
-from ndsc.sample import render_sample
 from ndsc.storage.archive import ShortRead, is_archive
 from ndsc.storage.locations import Location, location_of
 from ndsc.storage.photo_reader import PhotoReader, reads_at_once
@@ -30,8 +30,8 @@ def find_again(manifest: Manifest, source: str, root: Location | None, cache_roo
     Raises:
         UserError: a file is not there.
     """
-    if root is None and source == "sample" and _missing(manifest.rows):
-        root = render_sample(cache_root / "sample")
+    if root is None and source == SAMPLE and _missing(manifest.rows):
+        root = sample_folder(cache_root)
     if root is not None:
         manifest = replace(manifest, rows=_moved(manifest.rows, root))
     missing = _missing(manifest.rows)

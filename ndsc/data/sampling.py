@@ -16,9 +16,8 @@ import pyarrow.compute as pc
 
 from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.exclusions import Excluded, find_excluded
+from ndsc.data.photo_lists import Excluded, find_excluded, find_test_list
 from ndsc.data.splitting import choose_groups, keyed_hash
-from ndsc.data.test_list import find_test_list
 from ndsc.data.user_tables import blank_to_null, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive

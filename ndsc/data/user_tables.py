@@ -1,9 +1,10 @@
-"""Tables that users bring: read with errors they can act on, and joined by photo."""
+"""Tables that users provide: read with errors that users can act on, and joined by photo."""
 
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,42 +16,113 @@ import pyarrow.parquet
 from ndsc.errors import UserError
 
 
-def read_table(path: Path, setting: str, text_columns: Collection[str] = ()) -> pa.Table:
-    """A CSV (with a header line, UTF-8) or a Parquet file. `setting` is what errors call it, e.g. `data.metadata`.
+@dataclass(frozen=True)
+class UserTable:
+    """A CSV (with a header line, UTF-8) or Parquet file, and the columns of it that ndsc itself reads.
 
-    `text_columns` are text in the result even where every value looks like a number.
-
-    Raises:
-        UserError: it is missing, not what its name says, or has two columns of one name.
+    `setting` is its name in errors, for example `data.metadata`. The required and optional columns are read as text
+    even where every value looks like a number, and so are those in `text`. All others are further columns; one whose
+    name is taken gets `prefix` in front of it.
     """
-    with _readable(path, setting):
-        _names(path, setting)
-        table = pyarrow.parquet.read_table(path) if _is_parquet(path) else _read_csv(path, text_columns)
-    # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
-    pa.default_memory_pool().release_unused()
-    for number, column in enumerate(table.columns):
-        if pa.types.is_dictionary(column.type):
-            table = table.set_column(number, table.column_names[number], column.cast(column.type.value_type))
-        if table.column_names[number] in text_columns:
-            table = table.set_column(number, table.column_names[number], table.column(number).cast(pa.string()))
-    return table
 
+    path: Path
+    setting: str
+    required: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    prefix: str = ""
 
-def column_names(path: Path, setting: str) -> list[str]:
-    """The names of a table's columns, without reading the rest of it.
+    def check(self) -> list[str]:
+        """Check the columns by the header alone, and return the further ones.
 
-    Raises:
-        UserError: as `read_table`.
-    """
-    with _readable(path, setting):
-        return _names(path, setting)
+        Raises:
+            UserError: the file is missing, not what its name says, lacks a column, or has two of one name.
+        """
+        with self._readable():
+            names = self._column_names()
+        require_columns(names, self.required, self.setting)
+        return self._further(names)
+
+    def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
+        """Return the names that the further columns get beside those taken, by their names in the file.
+
+        Raises:
+            UserError: see `check` and `names_beside`.
+        """
+        return names_beside(taken, self.check(), self.prefix)
+
+    def read(self) -> pa.Table:
+        """Return the whole table.
+
+        Raises:
+            UserError: see `check`; or a value cannot be read.
+        """
+        text = (*self.required, *self.optional, *self.text)
+        with self._readable():
+            require_columns(self._column_names(), self.required, self.setting)
+            table = pyarrow.parquet.read_table(self.path) if self._is_parquet else _read_csv(self.path, text)
+        # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
+        pa.default_memory_pool().release_unused()
+        for number, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+            if pa.types.is_dictionary(column.type):
+                column = column.cast(column.type.value_type)
+            table = table.set_column(number, name, column.cast(pa.string()) if name in text else column)
+        return table
+
+    def further_columns(self, table: pa.Table) -> pa.Table:
+        """Return the further columns of the table that was read."""
+        return table.select(self._further(table.column_names))
+
+    def add_further(self, rows: pa.Table, further: pa.Table) -> pa.Table:
+        """Return `rows` with the further columns, under the names of `columns_beside`."""
+        for name, given in names_beside(rows.column_names, further.column_names, self.prefix).items():
+            rows = rows.append_column(given, further.column(name))
+        return rows
+
+    def _further(self, names: Collection[str]) -> list[str]:
+        return [name for name in names if name not in (*self.required, *self.optional)]
+
+    @property
+    def _is_parquet(self) -> bool:
+        return self.path.suffix.lower() == ".parquet"
+
+    def _column_names(self) -> list[str]:
+        if self._is_parquet:
+            names = pyarrow.parquet.read_schema(self.path).names
+        else:
+            with self.path.open(encoding="utf-8-sig", newline="") as file:
+                names = next(csv.reader(file), [])
+        repeated = [name for name, count in Counter(names).items() if count > 1]
+        if repeated:
+            raise UserError(
+                f"Every column of {self.setting} must have a name of its own. Received: {self.path}, with more than "
+                f"one column called {', '.join(repeated)}. Rename or remove all but one."
+            )
+        return names
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Turn every error of reading the file into a UserError."""
+        if not self.path.is_file():
+            raise UserError(
+                f"{self.setting} must be a CSV or Parquet file. Received: {self.path}, which does not exist. Fix the "
+                "path."
+            )
+        try:
+            yield
+        except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
+            reason = str(error).splitlines()[0]
+            raise UserError(
+                f"{self.setting} must be a UTF-8 CSV with a header line, or a Parquet file whose name ends in "
+                f".parquet. Received: {self.path} ({reason}). Fix the file."
+            ) from error
 
 
 def require_columns(present: Collection[str], names: Collection[str], setting: str) -> None:
-    """Check that the columns present include these.
+    """Check that all of these columns are present.
 
     Raises:
-        UserError: they do not; names those present.
+        UserError: one is missing; the message names those present.
     """
     missing = [name for name in names if name not in present]
     if missing:
@@ -60,31 +132,8 @@ def require_columns(present: Collection[str], names: Collection[str], setting: s
         )
 
 
-def blank_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Text in which nothing stands for the empty text, as a CSV cannot tell them apart."""
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
-
-
-def repair_paths(paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
-    """Paths whose `.jpg` was lost get it back; also returns how many."""
-    repaired, count = [], 0
-    # Chunk by chunk: what is thrown away on the way adds up to 100 MB for NDSC.
-    for chunk in paths.chunks:
-        bare = pc.invert(pc.match_substring_regex(chunk, r"\.[0-9A-Za-z]+$"))
-        repaired.append(pc.if_else(bare, pc.binary_join_element_wise(chunk, ".jpg", ""), chunk))
-        count += pc.sum(bare).as_py() or 0
-    return pa.chunked_array(repaired, pa.string()), count
-
-
-def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Where in `names` each wanted name stands, null where it does not; of equal names the last counts."""
-    last = len(names) - 1
-    backwards = names.take(pa.array(np.arange(last, -1, -1)))
-    return pc.subtract(pa.scalar(last, pa.int64()), pc.index_in(wanted, value_set=backwards).cast(pa.int64()))
-
-
 def names_beside(taken: Collection[str], names: Collection[str], prefix: str) -> dict[str, str]:
-    """What columns are called when they come beside others: a name that is taken already gets the prefix.
+    """Return the names of columns that are added to others: a name that is taken gets the prefix.
 
     Raises:
         UserError: the name with the prefix is taken too.
@@ -93,78 +142,39 @@ def names_beside(taken: Collection[str], names: Collection[str], prefix: str) ->
     for name, new in given.items():
         if new != name and (new in taken or new in names):
             raise UserError(
-                f"A column {name} that comes beside another of this name is called {new}, so no other column may be. "
-                f"Received: {', '.join(names)} beside {', '.join(taken)}. Rename one of the columns {name} and {new}."
+                f"A column {name} beside another of this name is renamed to {new}, so no other column may be called "
+                f"{new}. Received: {', '.join(names)} beside {', '.join(taken)}. Rename one of the columns {name} and "
+                f"{new}."
             )
     return given
 
 
-def add_columns(rows: pa.Table, more: pa.Table, prefix: str) -> pa.Table:
-    """`rows` with all columns of `more`, under their `names_beside`."""
-    for name, given in names_beside(rows.column_names, more.column_names, prefix).items():
-        rows = rows.append_column(given, more.column(name))
-    return rows
+def blank_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Replace empty text by null, as a CSV cannot tell them apart."""
+    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+
+
+def repair_paths(paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+    """Add `.jpg` to paths without a file extension; also return how many these are."""
+    repaired, count = [], 0
+    # Chunk by chunk: temporary arrays of all of NDSC's paths add up to 100 MB.
+    for chunk in paths.chunks:
+        bare = pc.invert(pc.match_substring_regex(chunk, r"\.[0-9A-Za-z]+$"))
+        repaired.append(pc.if_else(bare, pc.binary_join_element_wise(chunk, ".jpg", ""), chunk))
+        count += pc.sum(bare).as_py() or 0
+    return pa.chunked_array(repaired, pa.string()), count
 
 
 def matching_paths(named: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Paths that a user names, as they are where they are known so, repaired elsewhere."""
+    """Return the paths that a user names: unchanged where the data knows them, otherwise repaired."""
     return pc.if_else(pc.is_in(named, value_set=known), named, repair_paths(named)[0])
 
 
-def join_extra(rows: pa.Table, extra: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-    """`rows` with the columns of `extra` where the image_path is the same, null elsewhere; and what did not match.
-
-    Raises:
-        UserError: nothing matches.
-    """
-    require_columns(extra.column_names, ["image_path"], "data.metadata")
-    paths = matching_paths(extra.column("image_path"), rows.column("image_path"))
-    positions = last_position(rows.column("image_path"), paths)
-    if positions.null_count == len(positions):
-        raise UserError(
-            f"data.metadata must name the same photos as the data, for instance {rows.column('image_path')[0]}. "
-            f"Received: {paths[0] if len(paths) else 'an empty table'}, and no row that matches. Mend its image_path "
-            "column."
-        )
-    unmatched = pc.invert(pc.is_in(paths, value_set=rows.column("image_path")))
-    facts = {"extra_unmatched": pc.sum(unmatched).as_py(), "listings_without_extra": positions.null_count}
-    return add_columns(rows, extra.drop_columns("image_path").take(positions), "extra"), facts
-
-
-@contextmanager
-def _readable(path: Path, setting: str) -> Iterator[None]:
-    """What reading a table can raise, as a UserError."""
-    if not path.is_file():
-        raise UserError(
-            f"{setting} must be a CSV or Parquet file. Received: {path}, which does not exist. Mend the path."
-        )
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{setting} must be a UTF-8 CSV with a header line, or a Parquet file whose name ends in .parquet. "
-            f"Received: {path} ({reason}). Mend the file."
-        ) from error
-
-
-def _is_parquet(path: Path) -> bool:
-    return path.suffix.lower() == ".parquet"
-
-
-def _names(path: Path, setting: str) -> list[str]:
-    if _is_parquet(path):
-        names = pyarrow.parquet.read_schema(path).names
-    else:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise UserError(
-            f"Every column of {setting} must have a name of its own. Received: {path}, with more than one column "
-            f"called {', '.join(repeated)}. Rename or remove all but one."
-        )
-    return names
+def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the position in `names` of each wanted name, null where it is missing; of equal names the last one's."""
+    last = len(names) - 1
+    backwards = names.take(pa.array(np.arange(last, -1, -1)))
+    return pc.subtract(pa.scalar(last, pa.int64()), pc.index_in(wanted, value_set=backwards).cast(pa.int64()))
 
 
 def _read_csv(path: Path, text_columns: Collection[str]) -> pa.Table:

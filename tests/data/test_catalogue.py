@@ -9,10 +9,12 @@ from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ndsc.config.schema import DataConfig
-from ndsc.data.catalogue import Catalogue, check_data, load_catalogue
+from ndsc.data.catalogue import Catalogue, check_data, join_metadata, load_catalogue
+from ndsc.data.user_tables import UserTable
 from ndsc.errors import UserError
 from ndsc.storage.archive import ShortRead
 from ndsc.storage.photo_reader import PhotoReader
@@ -77,7 +79,7 @@ def test_facts_and_classes_are_told_in_one_line(root: Path, cache: Path, caplog:
 def test_a_kept_catalogue_is_the_same_and_reads_no_archive(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     first = load_catalogue(settings(root=root), cache)
     shutil.rmtree(cache / "archives")
-    monkeypatch.setattr("ndsc.data.catalogue.read_listings", None)
+    monkeypatch.setattr("ndsc.data.ndsc_source.NdscSource.read", None)
     again = load_catalogue(settings(root=root), cache)
     assert again.rows.equals(first.rows)
     assert (again.facts, again.classes) == (first.facts, first.classes)
@@ -105,7 +107,39 @@ def test_extra_columns_are_joined_and_belong_to_what_is_kept(root: Path, cache: 
         extra.write_text(f"image_path,source\nbeauty_image/a.jpg,{source}\nbeauty_image/c,{source}\nother.jpg,x\n")
         catalogue = load_catalogue(settings(root=root, metadata=str(extra)), cache)
         assert catalogue.rows.column("source").to_pylist() == [source, None, source] + [None] * 6
-    assert catalogue.facts["extra_unmatched"] == 1
+    assert catalogue.facts["metadata_unmatched"] == 1
+
+
+def metadata_of(folder: Path, *lines: str) -> UserTable:
+    (folder / "metadata.csv").write_text("\n".join(lines) + "\n")
+    return UserTable(folder / "metadata.csv", "data.metadata", ("image_path",), prefix="metadata")
+
+
+def test_metadata_is_joined_by_repaired_path_and_never_replaces_our_own_columns(tmp_path: Path):
+    rows = pa.table({"image_path": ["a.jpg", "b.jpg", "c.jpg"], "label": ["x", "x", "y"]})
+    metadata = metadata_of(tmp_path, "image_path,label,source", "c,w1,p", "a.jpg,w2,q", "other.jpg,w3,r", "a.jpg,w4,s")
+    joined, facts = join_metadata(rows, metadata)
+    assert joined.to_pylist() == [
+        {"image_path": "a.jpg", "label": "x", "metadata_label": "w4", "source": "s"},
+        {"image_path": "b.jpg", "label": "x", "metadata_label": None, "source": None},
+        {"image_path": "c.jpg", "label": "y", "metadata_label": "w1", "source": "p"},
+    ]
+    assert facts == {"metadata_unmatched": 1, "listings_without_metadata": 1}
+
+
+def test_metadata_of_which_no_row_matches_is_an_error(tmp_path: Path):
+    rows = pa.table({"image_path": ["a.jpg"]})
+    with pytest.raises(UserError, match=r"for instance a\.jpg\. Received: b\.jpg, and no row that matches"):
+        join_metadata(rows, metadata_of(tmp_path, "image_path,source", "b,p"))
+    with pytest.raises(UserError, match=r"data\.metadata must have the column image_path\. Received: path\."):
+        join_metadata(rows, metadata_of(tmp_path, "path", "b"))
+
+
+def test_metadata_is_joined_to_photos_whose_names_have_no_extension(tmp_path: Path):
+    rows = pa.table({"image_path": ["a", "b", "c.jpg"]})
+    joined, facts = join_metadata(rows, metadata_of(tmp_path, "image_path,source", "a,p", "b,q", "c,r"))
+    assert joined.column("source").to_pylist() == ["p", "q", "r"]
+    assert facts == {"metadata_unmatched": 0, "listings_without_metadata": 0}
 
 
 def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Path):
@@ -119,7 +153,7 @@ def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Pa
 def test_the_sample_takes_the_same_road(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
     (root / "sources.csv").write_text("image_path,source\nbeauty_image/a.jpg,shop\n")
-    monkeypatch.setattr("ndsc.data.catalogue.render_sample", lambda folder: asked.append(folder) or root)
+    monkeypatch.setattr("ndsc.data.sources.render_sample", lambda folder: asked.append(folder) or root)
     assert load_catalogue(settings("sample"), cache).rows.column("source").to_pylist() == ["shop", *[None] * 8]
     assert asked == [cache / "sample"]
 
@@ -234,7 +268,7 @@ def test_a_check_knows_folders_tables_and_the_sample(tmp_path: Path, checked: Ca
 @pytest.mark.parametrize("column", ["image_path", "archive", "offset", "size"])
 def test_a_split_is_not_made_by_where_photos_lie(root: Path, checked: Callable[..., None], column: str):
     for data in (["data=sample"], ["data=ndsc", f"data.root={root}"]):
-        with pytest.raises(UserError, match=f"Received: split.by={column}, which only says where a photo lies"):
+        with pytest.raises(UserError, match=f"Received: split.by={column}, which only says where a photo is stored"):
             checked(*data, "split=group", f"split.by={column}")
 
 
@@ -248,7 +282,7 @@ def test_a_column_that_was_renamed_is_not_confused_with_ours(root: Path, tmp_pat
     checked(*table, "split=group", "split.by=category")
     (tmp_path / "extra.csv").write_text("image_path,archive\n")
     ndsc = ("data=ndsc", f"data.root={root}", f"data.metadata={tmp_path / 'extra.csv'}", "split=group")
-    with pytest.raises(UserError, match="is called extra_archive here"):
+    with pytest.raises(UserError, match="is called metadata_archive here"):
         checked(*ndsc, "split.by=archive")
     (tmp_path / "t.csv").write_text("photo,kind,size,table_size\n")
     with pytest.raises(UserError, match=r"Rename one of the columns size and table_size"):

@@ -5,9 +5,10 @@ import json
 import os
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from ndsc.data.ndsc_source import check_archives, files_of, listing_columns, read_listings
+from ndsc.data.ndsc_source import NdscSource, name_categories, read_category_names
 from ndsc.errors import UserError
 from tests.storage.archives import tar_bytes
 
@@ -41,12 +42,16 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def source(root: Path, labels: str = "domain") -> NdscSource:
+    return NdscSource(root, labels, root / "cache")
+
+
 def column(root: Path, name: str, labels: str = "domain") -> list:
-    return read_listings(root, labels, root / "cache")[0].column(name).to_pylist()
+    return source(root, labels).read()[0].column(name).to_pylist()
 
 
 def test_each_listing_has_its_photo_s_place(root: Path):
-    rows, facts = read_listings(root, "domain", root / "cache")
+    rows, facts = source(root).read()
     assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "itemid", "title"]
     assert rows.slice(1, 1).to_pylist() == [
         {
@@ -75,7 +80,7 @@ def test_a_listed_photo_that_is_absent_has_no_place(root: Path):
 
 def test_of_a_cut_off_archive_the_rest_is_absent_and_the_cut_is_counted(root: Path):
     os.truncate(root / "beauty_image.tar", 2560 + 100)
-    _, facts = read_listings(root, "domain", root / "cache")
+    _, facts = source(root).read()
     assert (facts["absent"], facts["truncated_archives"]) == (2, 1)
 
 
@@ -92,14 +97,15 @@ def test_without_names_a_category_is_called_by_its_id(root: Path):
 
 def test_listings_without_categories_serve_for_domains_only(root: Path):
     (root / "train.csv").write_text("image_path,archive\nbeauty_image/a.jpg,mine\n")
-    rows, _ = read_listings(root, "domain", root / "cache")
+    rows, _ = source(root).read()
     assert rows.column("category").to_pylist() == [None]
     assert rows.column("train_archive").to_pylist() == ["mine"]
-    for labelled in (listing_columns, read_listings):
+    by_category = source(root, "category")
+    for labelled in (by_category.listings.check, by_category.read):
         with pytest.raises(
             UserError, match=r"train\.csv must have the column Category\. Received: image_path, archive\."
         ):
-            labelled(root, "category", root / "cache")
+            labelled()
 
 
 def test_only_the_archives_that_are_listed_are_needed(root: Path):
@@ -108,36 +114,63 @@ def test_only_the_archives_that_are_listed_are_needed(root: Path):
     assert len(column(root, "label")) == 5
 
 
-@pytest.mark.parametrize("needs", [check_archives, lambda root, cache: read_listings(root, "domain", cache)])
+@pytest.mark.parametrize("needs", [NdscSource.check_archives, NdscSource.read])
 def test_a_missing_archive_is_an_error_before_any_is_indexed(root: Path, needs):
     (root / "mobile_image.tgz").unlink()
     with pytest.raises(
-        UserError, match=r"mobile_image\.tar or mobile_image\.tar\.gz or mobile_image\.tgz must lie beside it"
+        UserError, match=r"mobile_image\.tar or mobile_image\.tar\.gz or mobile_image\.tgz must be beside it"
     ):
-        needs(root, root / "cache")
+        needs(source(root))
     assert not (root / "cache").exists()
 
 
 def test_an_archive_without_any_of_its_photos_is_an_error(root: Path):
     (root / "beauty_image.tar").write_bytes(tar_bytes(["x/a.jpg"]))
     with pytest.raises(UserError, match=r"for instance beauty_image/a\.jpg\. Received: none of them; .* x/a\.jpg\."):
-        read_listings(root, "domain", root / "cache")
+        source(root).read()
 
 
 def test_paths_that_name_no_archive_are_an_error(root: Path):
     (root / "train.csv").write_text("image_path\na.jpg\nbeauty_image/a.jpg\nb.jpg\n")
     with pytest.raises(UserError, match=r"Received: a\.jpg and 1 more\."):
-        check_archives(root, root / "cache")
+        source(root).check_archives()
 
 
-def test_the_files_that_decide_are_known(root: Path, tmp_path: Path):
+def test_the_files_that_the_listings_depend_on_are_listed(root: Path, tmp_path: Path):
     names = ["beauty_image.tar", "categories.json", "fashion_image.tar.gz", "mobile_image.tgz", "train.csv"]
     (root / "notes.txt").write_text("")
-    assert [path.name for path in files_of(root, tmp_path)] == names
+    assert [path.name for path in source(root).files()] == names
     with pytest.raises(UserError, match=r"must be a folder with train\.csv"):
-        files_of(tmp_path, tmp_path)
+        source(tmp_path).files()
 
 
 def test_the_further_columns_are_known_from_the_header_alone(root: Path):
     (root / "beauty_image.tar").unlink()
-    assert listing_columns(root, "category", root / "cache") == ["itemid", "title"]
+    columns = source(root, "category").columns_beside(["title"])
+    assert columns == {"itemid": "itemid", "title": "train_title"}
+
+
+def test_names_are_found_by_id_and_told_apart_by_domain_where_they_repeat(tmp_path: Path):
+    path = tmp_path / "categories.json"
+    path.write_text(json.dumps({"Fashion": {"Others": 17, "Shirt": 20}, "Beauty": {"Others": 16}}))
+    assert read_category_names(path) == {"17": "Others (Fashion)", "20": "Shirt", "16": "Others (Beauty)"}
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "no json", '{"Beauty": 3}', "\xff"])
+def test_a_file_of_another_shape_is_an_error(tmp_path: Path, text: str):
+    path = tmp_path / "categories.json"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=r"categories\.json must be JSON like .* Received: "):
+        read_category_names(path)
+
+
+def test_ids_without_a_name_are_counted_and_missing_ids_have_none():
+    ids = pa.chunked_array([["3", "99", ""], [None, "99", "3"]])
+    named, unnamed = name_categories(ids, {"3": "Powder"})
+    assert named.to_pylist() == ["Powder", "99", None, None, "99", "Powder"]
+    assert unnamed == 2
+
+
+def test_without_names_an_id_is_its_own_name():
+    named, unnamed = name_categories(pa.array(["3", None]), {})
+    assert (named.to_pylist(), unnamed) == (["3", None], 0)

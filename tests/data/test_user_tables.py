@@ -1,4 +1,4 @@
-"""Tables that users bring."""
+"""Tables that users provide."""
 
 from pathlib import Path
 
@@ -6,15 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from ndsc.data.user_tables import (
-    column_names,
-    join_extra,
-    last_position,
-    names_beside,
-    read_table,
-    repair_paths,
-    require_columns,
-)
+from ndsc.data.user_tables import UserTable, last_position, names_beside, repair_paths, require_columns
 from ndsc.errors import UserError
 
 
@@ -30,30 +22,35 @@ def csv(tmp_path: Path) -> Path:
 
 
 def test_a_csv_is_read_with_its_text_as_text(csv: Path):
-    table = read_table(csv, "data.table", text_columns=("label", "not there"))
+    table = UserTable(csv, "data.table", ("label",), ("not there",)).read()
     assert table.column("label").to_pylist() == ["007", "8"]
     assert table.column("note").to_pylist() == ["two\nlines, quoted", ""]
-    assert read_table(csv, "data.table").column("label").to_pylist() == [7, 8]
+    assert UserTable(csv, "data.table", ()).read().column("label").to_pylist() == [7, 8]
+    assert UserTable(csv, "data.table", (), text=("label",)).read().column("label").to_pylist() == ["007", "8"]
 
 
 def test_a_parquet_file_is_read_with_its_categories_as_plain_values(tmp_path: Path):
     path = tmp_path / "x.parquet"
     label = pa.array(["b", "a", "b"]).dictionary_encode()
     pyarrow.parquet.write_table(pa.table({"label": label, "number": [1, 2, 3]}), path)
-    table = read_table(path, "data.table", text_columns=("number",))
-    assert table.schema.types == [pa.string(), pa.string()]
-    assert table.column("label").to_pylist() == ["b", "a", "b"]
-    assert column_names(path, "data.table") == ["label", "number"]
+    table = UserTable(path, "data.table", (), text=("number",))
+    assert table.read().schema.types == [pa.string(), pa.string()]
+    assert table.read().column("label").to_pylist() == ["b", "a", "b"]
+    assert table.check() == ["label", "number"]
 
 
-def test_the_columns_are_known_without_reading_the_rest(csv: Path):
-    assert column_names(csv, "data.table") == ["image_path", "label", "note"]
+def test_the_further_columns_are_the_same_from_the_header_and_from_the_table(csv: Path):
+    table = UserTable(csv, "data.table", ("image_path",), ("label", "not there"), prefix="mine")
+    assert table.check() == table.further_columns(table.read()).column_names == ["note"]
+    assert table.columns_beside(["note", "size"]) == {"note": "mine_note"}
+    rows = table.add_further(pa.table({"note": [1, 2]}), table.further_columns(table.read()))
+    assert rows.column_names == ["note", "mine_note"]
 
 
-@pytest.mark.parametrize("read", [read_table, column_names])
+@pytest.mark.parametrize("read", [UserTable.read, UserTable.check])
 def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read):
     with pytest.raises(UserError, match=r"^data\.metadata must be .* Received: .*missing\.csv, which does not exist"):
-        read(tmp_path / "missing.csv", "data.metadata")
+        read(UserTable(tmp_path / "missing.csv", "data.metadata", ()))
 
 
 @pytest.mark.parametrize(
@@ -65,11 +62,17 @@ def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read
         ("x.csv", b"image_path\n\xff\xfe.jpg\n"),
     ],
 )
-def test_what_is_not_what_its_name_says_is_an_error(tmp_path: Path, name: str, data: bytes):
+def test_a_file_that_is_not_what_its_name_says_is_an_error(tmp_path: Path, name: str, data: bytes):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"must be a UTF-8 CSV .* Received: "):
-        read_table(path, "data.metadata", text_columns=("image_path",))
+        UserTable(path, "data.metadata", (), ("image_path",)).read()
+
+
+@pytest.mark.parametrize("read", [UserTable.read, UserTable.check])
+def test_a_table_without_a_required_column_is_an_error_that_names_those_present(csv: Path, read):
+    with pytest.raises(UserError, match=r"data\.table must have the column kind\. Received: image_path, label, note\."):
+        read(UserTable(csv, "data.table", ("label", "kind")))
 
 
 def test_missing_columns_are_named_beside_those_present():
@@ -88,36 +91,7 @@ def test_of_equal_names_the_last_counts():
     assert last_position(chunked("b", "z", "a"), chunked("a", "b", "a", "c")).to_pylist() == [1, None, 2]
 
 
-def test_extra_columns_are_joined_by_repaired_path_and_never_replace_our_own():
-    rows = pa.table({"image_path": ["a.jpg", "b.jpg", "c.jpg"], "label": ["x", "x", "y"]})
-    extra = pa.table(
-        {"image_path": ["c", "a.jpg", "other.jpg", "a.jpg"], "label": list("1234"), "source": list("pqrs")}
-    )
-    joined, facts = join_extra(rows, extra)
-    assert joined.to_pylist() == [
-        {"image_path": "a.jpg", "label": "x", "extra_label": "4", "source": "s"},
-        {"image_path": "b.jpg", "label": "x", "extra_label": None, "source": None},
-        {"image_path": "c.jpg", "label": "y", "extra_label": "1", "source": "p"},
-    ]
-    assert facts == {"extra_unmatched": 1, "listings_without_extra": 1}
-
-
-def test_extra_columns_of_which_no_row_matches_are_an_error():
-    rows = pa.table({"image_path": ["a.jpg"]})
-    with pytest.raises(UserError, match=r"for instance a\.jpg\. Received: b\.jpg, and no row that matches"):
-        join_extra(rows, pa.table({"image_path": ["b"], "source": ["p"]}))
-    with pytest.raises(UserError, match=r"data\.metadata must have the column image_path\. Received: path\."):
-        join_extra(rows, pa.table({"path": ["b"]}))
-
-
-def test_extra_columns_are_joined_to_photos_whose_names_have_no_extension():
-    rows = pa.table({"image_path": ["a", "b", "c.jpg"]})
-    joined, facts = join_extra(rows, pa.table({"image_path": ["a", "b", "c"], "source": list("pqr")}))
-    assert joined.column("source").to_pylist() == ["p", "q", "r"]
-    assert facts == {"extra_unmatched": 0, "listings_without_extra": 0}
-
-
-@pytest.mark.parametrize("read", [read_table, column_names])
+@pytest.mark.parametrize("read", [UserTable.read, UserTable.check])
 @pytest.mark.parametrize("name", ["x.csv", "x.parquet"])
 def test_two_columns_of_one_name_are_an_error_that_names_them(tmp_path: Path, read, name: str):
     path = tmp_path / name
@@ -127,12 +101,12 @@ def test_two_columns_of_one_name_are_an_error_that_names_them(tmp_path: Path, re
         columns = [pa.array([number]) for number in range(3)]
         pyarrow.parquet.write_table(pa.Table.from_arrays(columns, names=["x", "label", "label"]), path)
     with pytest.raises(UserError, match=r"data\.table must .* more than one column called label\."):
-        read(path, "data.table")
+        read(UserTable(path, "data.table", ()))
 
 
 @pytest.mark.parametrize(("taken", "names"), [(["size", "t_size"], ["size"]), (["size"], ["t_size", "size"])])
 def test_a_name_that_is_taken_even_with_its_prefix_is_an_error(taken: list[str], names: list[str]):
-    with pytest.raises(UserError, match="called t_size, so no other column may be"):
+    with pytest.raises(UserError, match="renamed to t_size, so no other column may be"):
         names_beside(taken, names, "t")
     assert names_beside(["size"], ["size", "shop"], "t") == {"size": "t_size", "shop": "shop"}
 
@@ -140,5 +114,5 @@ def test_a_name_that_is_taken_even_with_its_prefix_is_an_error(taken: list[str],
 def test_parquet_is_known_by_a_name_in_capitals_too(tmp_path: Path):
     path = tmp_path / "X.PARQUET"
     pyarrow.parquet.write_table(pa.table({"label": ["a"]}), path)
-    assert read_table(path, "data.table").to_pylist() == [{"label": "a"}]
-    assert column_names(path, "data.table") == ["label"]
+    assert UserTable(path, "data.table", ()).read().to_pylist() == [{"label": "a"}]
+    assert UserTable(path, "data.table", ()).check() == ["label"]

@@ -11,7 +11,7 @@ import pytest
 
 from ndsc.config.schema import DataConfig
 from ndsc.data.catalogue import load_catalogue
-from ndsc.data.ndsc_source import check_archives, listing_columns
+from ndsc.data.ndsc_source import NdscSource
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import Queue, Quota, SamplePlan
 from ndsc.errors import UserError
@@ -82,7 +82,7 @@ def test_listings_on_a_server_are_those_on_a_disk(root: Path, web: WebServer, tm
     assert there.facts["repaired_paths"] == 41
     assert there.facts["absent"] == 1
     assert set(there.rows.column("archive").to_pylist()) == {f"{web.address}/beauty_image.tar"}
-    assert listing_columns(location_of(web.address), "category", tmp_path / "cache") == []
+    assert NdscSource(location_of(web.address), "category", tmp_path / "cache").columns_beside([]) == {}
 
 
 def test_an_archive_on_a_server_is_indexed_once_in_large_blocks(
@@ -149,8 +149,8 @@ def test_a_gzipped_archive_on_a_server_is_refused_in_one_paragraph(root: Path, w
 
 def test_an_archive_that_a_server_lacks_is_named(root: Path, web: WebServer, tmp_path: Path):
     (root / "beauty_image.tar").unlink()
-    with pytest.raises(UserError, match=r"must lie beside it\. Received: http"):
-        check_archives(location_of(web.address), tmp_path / "cache")
+    with pytest.raises(UserError, match=r"must be beside it\. Received: http"):
+        NdscSource(location_of(web.address), "domain", tmp_path / "cache").check_archives()
     with pytest.raises(UserError, match=r"must be a folder with train\.csv.*Received: http.*/nothing"):
         load_catalogue(data_at(f"{web.address}/nothing"), tmp_path / "cache")
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ndsc.data.exclusions import find_excluded
+from ndsc.data.photo_lists import find_excluded
 from ndsc.data.sampling import draw
 from ndsc.errors import UserError
 from tests.data.listings import catalogue_of, sampling, split

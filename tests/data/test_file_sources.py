@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.data.folder_source import class_folders, files_below, read_folder, read_photo_table
+from ndsc.data.file_sources import FolderSource, TableSource
 from ndsc.errors import UserError
+from ndsc.storage.photo_files import files_below
 from tests.encoded import GOOD, jpeg
 from tests.storage.archives import tar_bytes
 
@@ -30,7 +31,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_class_is_the_folder_below_the_root(root: Path):
-    rows = read_folder(root)
+    rows = FolderSource(root).read()[0]
     assert rows.select(["image_path", "label", "category", "offset", "size"]).to_pylist() == [
         {"image_path": "bags/c.png", "label": "bags", "category": None, "offset": 0, "size": 10},
         {"image_path": "shoes/b.JPG", "label": "shoes", "category": None, "offset": 0, "size": 11},
@@ -48,10 +49,10 @@ def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_c
     (root / "bags" / "g.tar").write_bytes(tar_bytes(["BMW/1.jpg"]))
     os.mkfifo(root / "bags" / "h")
     (root / "bags" / "i").symlink_to("nowhere")
-    found = [path for path in read_folder(root).column("image_path").to_pylist() if path.startswith("bags/")]
+    found = [path for path in FolderSource(root).read()[0].column("image_path").to_pylist() if path.startswith("bags/")]
     assert found == [f"bags/{name}" for name in ("a.jfif", "b", "c.dat", "c.png", "d.exe", "e.txt")]
     (line,) = (record.getMessage() for record in caplog.records)
-    assert line == "5 files are passed over because they do not begin like photos, first b'bags/f.xml'"
+    assert line == "5 files are skipped because they do not begin like photos, first b'bags/f.xml'"
 
 
 def test_links_to_folders_are_followed_wherever_they_lie_but_never_round_in_circles(tmp_path: Path):
@@ -65,7 +66,7 @@ def test_links_to_folders_are_followed_wherever_they_lie_but_never_round_in_circ
     assert found == ["mine/a.jpg", "mine/deep/b.jpg", "mine/linked/c.jpg"]
 
 
-def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path):
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path):
     closed = tmp_path / "closed"
     closed.mkdir()
     closed.chmod(0)
@@ -81,7 +82,7 @@ def test_a_folder_that_cannot_be_read_is_told(tmp_path: Path):
 def test_a_class_whose_photos_have_no_endings_is_one(root: Path):
     (root / "scarves").mkdir()
     (root / "scarves" / "photo").write_bytes(jpeg())
-    assert class_folders(root) == ["bags", "scarves", "shoes"]
+    assert FolderSource(root).classes() == ["bags", "scarves", "shoes"]
 
 
 def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
@@ -89,15 +90,15 @@ def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
     (root / "texts").mkdir()
     (root / "texts" / "a.txt").write_text("")
     with pytest.raises(UserError, match="nothing in empty, texts"):
-        read_folder(root)
+        FolderSource(root).read()[0]
 
 
 def test_a_root_without_folders_or_no_root_at_all_is_an_error(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(UserError, match="without folders"):
-        class_folders(tmp_path)
-    with pytest.raises(UserError, match=r"Received: .*missing\. Mend the path"):
-        class_folders(tmp_path / "missing")
+        FolderSource(tmp_path).classes()
+    with pytest.raises(UserError, match=r"Received: .*missing\. Fix the path"):
+        FolderSource(tmp_path / "missing").classes()
 
 
 def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
@@ -105,7 +106,7 @@ def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
     table.write_text(
         f"file,kind,category,size\nshoes/b.JPG,1,Boots,L\n{root / 'bags/c.png'},2,,M\ngone.jpg,2,Totes,S\n,,,S\n"
     )
-    rows = read_photo_table(table, "file", "kind")
+    rows = TableSource(table, "file", "kind").read()[0]
     assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "table_size"]
     assert rows.column("label").to_pylist() == ["1", "2", "2", None]
     assert rows.column("category").to_pylist() == ["Boots", None, "Totes", None]
@@ -118,26 +119,26 @@ def test_a_table_none_of_whose_photos_exists_is_an_error(root: Path):
     table = root / "table.csv"
     table.write_text("image_path,label\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"relative to .*root\. Received: x\.jpg, and none"):
-        read_photo_table(table, "image_path", "label")
+        TableSource(table, "image_path", "label").read()[0]
 
 
 def test_a_table_without_the_columns_is_an_error_that_names_those_present(root: Path):
     table = root / "table.csv"
     table.write_text("photo,class\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):
-        read_photo_table(table, "image_path", "label")
+        TableSource(table, "image_path", "label").read()[0]
 
 
-def test_photos_whose_names_are_not_utf_8_are_passed_over_and_counted(root: Path, caplog: pytest.LogCaptureFixture):
+def test_photos_whose_names_are_not_utf_8_are_skipped_and_counted(root: Path, caplog: pytest.LogCaptureFixture):
     try:
         (root / "bags" / os.fsdecode(b"caf\xe9.jpg")).write_bytes(b"photo")
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     (root / "bags" / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"photo")
-    assert read_folder(root).num_rows == 3
+    assert FolderSource(root).read()[0].num_rows == 3
     _, line = (record.getMessage() for record in caplog.records)
-    assert line == r"2 photos are passed over because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
+    assert line == r"2 photos are skipped because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
     (root / os.fsdecode(b"sacs\xe9")).mkdir()
     (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
     with pytest.raises(UserError, match=r"nothing in sacs\\udce9\."):
-        class_folders(root)
+        FolderSource(root).classes()

@@ -1,0 +1,161 @@
+"""Lists of photos that a user provides: the test photos of `sampling.test.list`, and the photos to leave out of
+`sampling.exclude`, written by a person or by `python -m ndsc.audit`."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ndsc.data.user_tables import UserTable, blank_to_null, matching_paths
+from ndsc.errors import UserError
+from ndsc.evaluation.predictions import DIFFICULTIES
+
+log = logging.getLogger(__name__)
+
+TEST_LIST = "sampling.test.list"
+EXCLUDE = "sampling.exclude"
+# Spreadsheets write a tick in several ways; an empty field means no, as in a row with nothing but a note.
+ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
+MOST_SHOWN = 5
+
+
+def test_list_table(path: str) -> UserTable:
+    """The table that `sampling.test.list` names."""
+    return UserTable(Path(path).expanduser(), TEST_LIST, ("image_path", "difficulty"), ("label",))
+
+
+def exclusion_table(path: str) -> UserTable:
+    """The table that `sampling.exclude` names."""
+    return UserTable(Path(path).expanduser(), EXCLUDE, ("image_path", "exclude"), ("issue",))
+
+
+def find_test_list(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np.ndarray]:
+    """Find the test photos in a catalogue: these are the test set, whatever the column of `split.by` says.
+
+    Returns:
+        Their difficulties by position in the catalogue, and (n,) booleans: which listings may still be drawn, false for
+        all that share a path with a test photo.
+
+    Raises:
+        UserError: the list names a photo that is not in the data, or contradicts the data or itself.
+    """
+    if path is None:
+        return {}, np.ones(rows.num_rows, bool)
+    listed = test_list_table(path).read()
+    known = rows.column("image_path")
+    paths = matching_paths(listed.column("image_path"), known)
+    position = pc.index_in(paths, value_set=known)
+    absent = paths.filter(pc.is_null(position))
+    if len(absent):
+        raise UserError(
+            f"{TEST_LIST} must name photos as the data's column image_path does. Received: {path}, of whose "
+            f"{len(listed)} photos {len(absent)} are not in the data, for instance {absent[0]}. Fix the list."
+        )
+    difficulty = blank_to_null(listed.column("difficulty"))
+    _validate_difficulties(paths, difficulty, path)
+    if "label" in listed.column_names:
+        _validate_labels(paths, blank_to_null(listed.column("label")), rows.column("label").take(position), path)
+    free = pc.invert(pc.is_in(known, value_set=paths)).to_numpy()
+    return dict(zip(position.to_pylist(), difficulty.to_pylist(), strict=True)), free
+
+
+def warn_missing_test_photos(missing: pd.DataFrame) -> None:
+    """Log a warning for test photos that cannot be used. Nothing replaces them, and a test without its hard photos
+    flatters.
+
+    Args:
+        missing: image_path and reason of photos that the test list or a column named; may be empty.
+    """
+    if missing.empty:
+        return
+    named = [f"{path} ({reason})" for path, reason in zip(missing["image_path"], missing["reason"], strict=True)]
+    log.warning(
+        "%d of the test photos that the data or sampling.test.list names are missing from the test, which may become "
+        "easier than intended; nothing replaces them: %s%s",
+        len(named),
+        ", ".join(named[:MOST_SHOWN]),
+        ", …" if len(named) > MOST_SHOWN else "",
+    )
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """(n,) booleans by position in the catalogue; the listings that are true there, with image_path, label and issue
+    (the reason, in the file's words); and how many of the file's photos are not in the data."""
+
+    mask: np.ndarray
+    listings: pd.DataFrame
+    unmatched: int
+
+
+def find_excluded(rows: pa.Table, path: str) -> Excluded:
+    """Find the listings of a catalogue whose photo the file at `path` excludes, whatever their labels.
+
+    Raises:
+        UserError: the file is missing, lacks a column, holds other values than yes and no, or names only photos that
+            are not in the data.
+    """
+    known = rows.column("image_path")
+    table = exclusion_table(path).read()
+    paths = matching_paths(table.column("image_path"), known)
+    here = pc.is_in(paths, value_set=known).to_numpy()
+    if len(here) and not here.any():
+        raise UserError(
+            f"{EXCLUDE} must name photos as the data's column image_path does, for instance {known[0]}. Received: "
+            f"{path}, which names {paths[0]} and no photo of this data. Fix the path or the file."
+        )
+    wanted = _answers(table.column("exclude"), path)
+    mask = pc.is_in(known, value_set=paths.filter(pa.array(wanted))).to_numpy()
+    issues = table.column("issue") if "issue" in table.column_names else pa.chunked_array([[""] * len(paths)])
+    reasons = dict(zip(paths.to_pylist(), issues.to_pylist(), strict=True))
+    listings = rows.select(["image_path", "label"]).filter(pa.array(mask)).to_pandas()
+    listings["issue"] = [reasons.get(name) or "" for name in listings["image_path"]]
+    return Excluded(mask, listings, int((wanted & ~here).sum()))
+
+
+def _answers(values: pa.ChunkedArray, path: str) -> np.ndarray:
+    """(n,) booleans of a column of yes and no."""
+    words = ["" if value is None else value.strip().lower() for value in values.to_pylist()]
+    odd = [(line, word) for line, word in enumerate(words, start=2) if word not in ANSWERS]
+    if odd:
+        raise UserError(
+            f"The column exclude of {EXCLUDE} must say yes or no. Received: {path}, with {len(odd)} other values, "
+            f"first {odd[0][1]!r} in line {odd[0][0]}. Fix the file."
+        )
+    return np.array([ANSWERS[word] for word in words], bool)
+
+
+def _validate_difficulties(paths: pa.ChunkedArray, difficulty: pa.ChunkedArray, path: str) -> None:
+    expected = f"{TEST_LIST} must give the difficulty of each photo ({', '.join(DIFFICULTIES)})"
+    if difficulty.null_count:
+        raise UserError(f"{expected}. Received: {path}, with {difficulty.null_count} empty fields. Fix the list.")
+    pairs = list(zip(paths.to_pylist(), difficulty.to_pylist(), strict=True))
+    odd = [(photo, value) for photo, value in pairs if value not in DIFFICULTIES]
+    if odd:
+        raise UserError(
+            f"{expected}. Received: {path}, with {len(odd)} other values, first {odd[0][1]!r} for {odd[0][0]}. Fix the "
+            "list."
+        )
+    first: dict[str, str] = {}
+    twofold = [photo for photo, value in pairs if first.setdefault(photo, value) != value]
+    if twofold:
+        raise UserError(
+            f"{TEST_LIST} must give one difficulty for each photo. Received: {path}, with {len(twofold)} rows that "
+            f"contradict an earlier one, first of {twofold[0]}. Fix the list."
+        )
+
+
+def _validate_labels(paths: pa.ChunkedArray, stated: pa.ChunkedArray, labels: pa.ChunkedArray, path: str) -> None:
+    differ = pc.fill_null(pc.not_equal(stated, labels), False)
+    count = pc.sum(differ).as_py()
+    if count:
+        photo, listed, label = (column.filter(differ)[0] for column in (paths, stated, labels))
+        raise UserError(
+            f"The labels in {TEST_LIST} must be those of the data. Received: {path}, with {count} photos under another "
+            f"label, first {photo}: {listed} in the list, {label} in the data. Fix the list, check data.labels, or "
+            "leave the column label out."
+        )

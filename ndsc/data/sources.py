@@ -1,0 +1,83 @@
+"""The sources that `data.source` names. Only this module knows the sample's renderer."""
+
+import os
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from ndsc.config.schema import DataConfig
+from ndsc.data.file_sources import FolderSource, TableSource
+from ndsc.data.ndsc_source import NdscSource
+from ndsc.sample import render_sample
+from ndsc.sample.sample import RENDERER_VERSION
+from ndsc.storage.locations import Location, location_of
+
+SAMPLE = "sample"
+SAMPLE_VERSION = f"rendered by version {RENDERER_VERSION}"
+
+
+class Source(Protocol):
+    """Listings with labels, and where the bytes of their photos are."""
+
+    in_archives: bool
+    """Whether the photos are in archives, so that `files` covers their bytes."""
+
+    def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
+        """Return the names that the further columns of the data get beside those taken, by their own names. Reads
+        headers only.
+
+        Raises:
+            UserError: a file, a folder or a column is missing.
+        """
+        ...
+
+    def check_archives(self) -> None:
+        """Check that all archives exist, without indexing them.
+
+        Raises:
+            UserError: one is missing.
+        """
+        ...
+
+    def files(self) -> Sequence[Location]:
+        """Return the tables and archives that the listings depend on.
+
+        Raises:
+            UserError: the folder or its table is missing.
+        """
+        ...
+
+    def read(self) -> tuple[pa.Table, dict[str, int]]:
+        """Return all listings with the columns of Catalogue and the further ones, and counts worth reporting.
+
+        Raises:
+            UserError: a file, a folder or a column is missing or wrong.
+        """
+        ...
+
+
+def find_source(data: DataConfig, cache_root: Path) -> Source:
+    """Return the source of the configured data, which must not be the sample (see `render_if_sample`)."""
+    root = os.path.expanduser(data.root or ".")
+    if data.source == "ndsc":
+        return NdscSource(location_of(root), data.labels, cache_root)
+    folder = Path(os.path.abspath(root))
+    if data.source == "folder":
+        return FolderSource(folder)
+    return TableSource(folder / Path(data.table or "").expanduser(), data.image_column, data.label_column)
+
+
+def render_if_sample(data: DataConfig, cache_root: Path) -> DataConfig:
+    """Return the settings of the data on disk: the sample has NDSC's layout once it is rendered into the cache."""
+    if data.source != SAMPLE:
+        return data
+    folder = sample_folder(cache_root)
+    return replace(data, source="ndsc", root=str(folder), metadata=data.metadata or str(folder / "sources.csv"))
+
+
+def sample_folder(cache_root: Path) -> Path:
+    """Return the folder of the rendered sample in the cache; it is rendered the first time."""
+    return render_sample(cache_root / "sample")
