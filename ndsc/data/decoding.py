@@ -8,7 +8,7 @@ import PIL
 import tensorflow as tf
 from PIL import Image
 
-from ndsc.storage.image_header import Header, Unusable, inspect
+from ndsc.storage.image_header import ImageHeader, Unusable, read_image_header
 
 # Part of the key of whatever is remembered of a photo: another decoder, or other rules, may decide otherwise.
 DECODER = f"tensorflow-{tf.__version__} pillow-{PIL.__version__} rules-2"
@@ -104,13 +104,13 @@ def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     )
 
 
-def examine(data: bytes) -> Header:
+def validate_photo(data: bytes) -> ImageHeader:
     """Inspect a photo and decode it, only to see whether that works.
 
     Raises:
         Unusable: with the reason.
     """
-    header = inspect(data)
+    header = read_image_header(data)
     _decoded(data, header)
     return header
 
@@ -130,10 +130,10 @@ def read_levels(data: bytes) -> np.ndarray:
     Raises:
         Unusable: with the reason.
     """
-    return _decoded(data, inspect(data)).numpy()
+    return _decoded(data, read_image_header(data)).numpy()
 
 
-def _decoded(data: bytes, header: Header) -> tf.Tensor:
+def _decoded(data: bytes, header: ImageHeader) -> tf.Tensor:
     data, format = decodable(data, header.format, header.animated)
     try:
         return _decode_bytes(data, format, header.orientation, header.alpha)

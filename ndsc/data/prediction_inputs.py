@@ -9,8 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ndsc.errors import UserError
-from ndsc.storage.archive import is_archive, open_archive
-from ndsc.storage.archive_index import UnreadableArchive
+from ndsc.storage.archive import UnreadableArchive, is_archive, open_archive
 from ndsc.storage.photo_files import files_below
 from ndsc.terminal import progress
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ndsc.caching.append_only_tables import AppendOnlyTables
-from ndsc.data.decoding import DECODER, Unusable, examine
+from ndsc.data.decoding import DECODER, Unusable, validate_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,6 @@ def verdict_table(verdicts: list[ValidationResult]) -> pa.Table:
 
 def _judge(content: str, data: bytes) -> ValidationResult:
     try:
-        return ValidationResult(content, "", **asdict(examine(data)))
+        return ValidationResult(content, "", **asdict(validate_photo(data)))
     except Unusable as unusable:
         return ValidationResult(content, str(unusable))

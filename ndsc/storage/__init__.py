@@ -1,1 +1,1 @@
-"""Where bytes come from: archives, gzip, remote servers, plain files."""
+"""Reading bytes from archives, gzip files, servers and plain files."""

@@ -1,34 +1,43 @@
-"""An archive whose photos are read where they lie: indexed once into the cache, never unpacked.
+"""Archives whose photos are read in place: indexed once into the cache, never unpacked.
 
-Nothing in an archive can make this write anywhere: the names of members are only ever compared.
+No archive can make this code write anywhere: the names of members are only ever compared.
 """
 
 import logging
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import pyarrow as pa
 
-from ndsc.caching.tables import file_digest, load_table
+from ndsc.caching.tables import file_digest, load_table, save_table, written_whole
 from ndsc.errors import UserError
-from ndsc.storage.archive_index import UnreadableArchive, build_index, is_gzip
-from ndsc.storage.byte_sources import ByteSource, SeekableGzip
-from ndsc.storage.locations import Location, location_of, location_signature, open_bytes
+from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, GzipStream, SeekableGzip
+from ndsc.storage.locations import MEGABYTE, LargeBlocks, Location, location_of, location_signature, open_bytes
+from ndsc.storage.remote import RemotePath
+from ndsc.storage.tar_scan import Scan, scan_members
+from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
+GZIP = b"\x1f\x8b"
 
 
 class ShortRead(Exception):
-    """Fewer bytes than asked for could be had. The message says why, fit to be listed as the reason for a rejection."""
+    """Fewer bytes than requested could be read. The message gives the reason, fit for the list of rejected photos."""
+
+
+class UnreadableArchive(UserError):
+    """An archive that is missing, empty, or damaged from its beginning; others may be sound."""
 
 
 @dataclass(frozen=True)
 class Archive:
     """An open archive. `members` has the columns name, offset and size (bytes) of the regular files, in the archive's
-    order; `skipped` counts what else it holds, by kind; `truncated` says that its end is missing or damaged."""
+    order; `skipped` counts its other members, by kind; `truncated`: its end is missing or damaged."""
 
     path: Location
     members: pa.Table
@@ -37,7 +46,7 @@ class Archive:
     source: ByteSource
 
     def read(self, offset: int, size: int) -> bytes:
-        """The bytes of a member. Any number of threads may read at once.
+        """Return the bytes of a member. Any number of threads may read at once.
 
         Raises:
             ShortRead: the archive does not have them.
@@ -45,7 +54,7 @@ class Archive:
         return read_exactly(self.source, offset, size)
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         self.source.close()
 
     def __enter__(self) -> Self:
@@ -61,10 +70,10 @@ def is_archive(path: Location | str) -> bool:
 
 
 def open_archive(path: Location, cache_root: Path) -> Archive:
-    """Open a tar file, gzipped or not, by its index in the cache. The first time, and after a change, it is indexed.
+    """Open a tar file, gzipped or not, by its index in the cache. A new or changed archive is indexed first.
 
     Raises:
-        UnreadableArchive: it is missing, no tar file, or changing under our hands.
+        UnreadableArchive: it is missing, no tar file, or changes while it is indexed.
         UserError: the cache cannot be written.
     """
     path = location_of(str(path))
@@ -78,28 +87,31 @@ def open_archive(path: Location, cache_root: Path) -> Archive:
         build_index(path, index, signature)
         opened = _load(path, index)
     if opened is None:
-        raise UserError(f"A cache on a sound disk was expected. Received: {index}, which cannot be read back.")
+        raise UserError(
+            f"A cache on an intact disk was expected. Received: {index}, which cannot be read back. Check the disk, or "
+            "set another cache.root."
+        )
     return opened
 
 
 def open_source(path: Location, cache_root: Path) -> ByteSource:
-    """Only the bytes of an archive. A plain tar needs no index for that, so this works without its cache.
+    """Open the bytes of an archive. A plain tar needs no index for that, so this works without its cache.
 
     Raises:
-        UserError: as `open_archive`.
+        UserError: see `open_archive`.
     """
-    if is_gzip(path):
+    if _start(path)[0].startswith(GZIP):
         return open_archive(path, cache_root).source
     return open_bytes(path)
 
 
 def read_exactly(source: ByteSource, offset: int, size: int) -> bytes:
-    """The `size` bytes that begin at `offset`.
+    """Return the `size` bytes that begin at `offset`.
 
     Raises:
         ShortRead: the source has no such bytes, or the disk fails.
     """
-    # Asked first: a size out of a damaged manifest must not allocate memory.
+    # Checked first: a size in a damaged manifest must not allocate memory.
     if offset < 0 or size < 0 or offset + size > source.end:
         raise ShortRead("cut off: the archive ends before the photo does")
     try:
@@ -109,6 +121,34 @@ def read_exactly(source: ByteSource, offset: int, size: int) -> bytes:
     if len(data) < size:
         raise ShortRead("cut off: the archive has become shorter")
     return data
+
+
+def build_index(path: Location, index: Path, signature: str) -> None:
+    """Index the archive at `path`, which has this signature, into the file `index` (and one beside it when gzipped).
+
+    Raises:
+        UnreadableArchive: it is no tar file, or changes meanwhile.
+        UserError: the cache cannot be written.
+    """
+    start, size = _start(path)
+    log.info("indexing %s (%.1f GB) into %s, once", path, size / 1e9, index.parent)
+    gzipped = start.startswith(GZIP)
+    scan, end = _scan_gzip(_on_disk(path), size) if gzipped else _scan_plain(path)
+    if scan.members.num_rows == 0:
+        raise UnreadableArchive(
+            f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, {size:,} bytes "
+            f"that begin with {start!r}. Download it again, or convert it to a .tar."
+        )
+    facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": end, "seek_index": None}
+    if gzipped:
+        facts["seek_index"] = _save_seek_index(_on_disk(path), end, index.with_suffix(".seek"))
+    if location_signature(path) != signature:
+        raise UnreadableArchive(
+            f"A complete archive was expected. Received: {path}, which changed while it was being indexed. Wait until "
+            "it is complete."
+        )
+    save_table(index, scan.members, facts)
+    _log_scan(path, scan)
 
 
 def _load(path: Location, index: Path) -> Archive | None:
@@ -123,6 +163,76 @@ def _load(path: Location, index: Path) -> Archive | None:
 
 def _load_gzip(path: Path, seek_index: Path, facts: dict[str, Any]) -> SeekableGzip | None:
     if not seek_index.exists() or file_digest(seek_index) != facts["seek_index"]:
-        log.warning("%s is missing or damaged; it is made anew.", seek_index)
+        log.warning("%s is missing or damaged; it is built again.", seek_index)
         return None
     return SeekableGzip(path, facts["end"], seek_index)
+
+
+def _start(path: Location) -> tuple[bytes, int]:
+    """The file's first bytes, and its size."""
+    try:
+        with closing(open_bytes(path)) as source:
+            return source.read_at(0, 16), source.end
+    except OSError as error:
+        raise UnreadableArchive(
+            f"A readable archive was expected. Received: {path} ({error.strerror}). Fix the path or its permissions."
+        ) from error
+
+
+def _on_disk(path: Location) -> Path:
+    if isinstance(path, RemotePath):
+        raise UnreadableArchive(
+            "An archive on a server must be a plain .tar: in a gzip file every photo costs the megabytes before it. "
+            f"Received: {path}, which is gzipped. Unpack it there (gunzip gives the .tar), or copy it to a disk."
+        )
+    return path
+
+
+def _scan_plain(path: Location) -> tuple[Scan, int]:
+    whole = open_bytes(path)
+    # On a disk, headers are read one by one; from a server, together with all that is between them.
+    source = LargeBlocks(whole) if isinstance(path, RemotePath) else whole
+    with closing(source), _progress(f"indexing {path.name}", source.end) as reached:
+        return scan_members(source, reached), source.end
+
+
+def _scan_gzip(path: Path, size: int) -> tuple[Scan, int]:
+    with closing(GzipStream(path)) as source, _progress(f"indexing {path.name}", size) as reached:
+        scan = scan_members(source, lambda _: reached(source.compressed_position))
+        return Scan(scan.members, scan.skipped, scan.truncated or not source.whole), source.end
+
+
+def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:
+    """Unpack the archive a second time: no library builds the index from a stream that also yields the bytes."""
+    with closing(SeekableGzip(path, end)) as source, _progress(f"seek index of {path.name}", end) as reached:
+        for offset in range(SEEK_STEP, end + SEEK_STEP, SEEK_STEP):
+            if not source.extend_seek_index(min(offset, end)):
+                break
+            reached(min(offset, end))
+        with written_whole(seek_index) as temporary:
+            source.save_seek_index(temporary)
+            digest = file_digest(temporary)
+    return digest
+
+
+@contextmanager
+def _progress(step: str, total: int) -> Iterator[Callable[[int], None]]:
+    """A progress bar that takes positions. It moves by megabytes, as every photo reports one."""
+    done = 0
+    with progress(step, total, "bytes") as advance:
+
+        def reached(position: int) -> None:
+            nonlocal done
+            if position - done >= MEGABYTE or position == total:
+                advance(position - done)
+                done = position
+
+        yield reached
+        reached(total)
+
+
+def _log_scan(path: Location, scan: Scan) -> None:
+    skipped = "".join(f", {count:,} {kind} skipped" for kind, count in scan.skipped.items())
+    log.info("%s: %s photos%s", path.name, f"{scan.members.num_rows:,}", skipped)
+    if scan.truncated:
+        log.warning("%s is cut off or damaged; its %s whole photos are used.", path, f"{scan.members.num_rows:,}")

@@ -1,4 +1,4 @@
-"""Where the bytes of an archive come from: a plain file, or a gzip file with a list of places to start unpacking at."""
+"""The bytes of an archive at any offset: in a plain file, or in a gzip file by an index of positions to unpack from."""
 
 import gzip
 import os
@@ -10,9 +10,9 @@ from typing import Protocol
 import indexed_gzip
 
 CHUNK = 1 << 20
-# A place to start unpacking at costs 32 KiB of memory: at most 80 MB an archive, and at least 1 MiB between two.
+# A position to unpack from costs 32 KiB of memory: at most 80 MB an archive, and at least 1 MiB between two.
 SEEK_POINTS = 2500
-# How far the list of places grows at a call.
+# Bytes by which the index grows at a call.
 SEEK_STEP = 64 << 20
 
 
@@ -21,7 +21,7 @@ class ByteSource(Protocol):
 
     @property
     def end(self) -> int:
-        """The number of bytes there are; a stream knows it once it has been read to its end."""
+        """The number of bytes; a stream knows it once it has been read to its end."""
         ...
 
     def read_at(self, offset: int, size: int) -> bytes:
@@ -29,12 +29,12 @@ class ByteSource(Protocol):
         ...
 
     def close(self) -> None:
-        """Give the file back."""
+        """Close the file."""
         ...
 
 
 class PlainFile:
-    """A file that is read where one asks, from any number of threads at once."""
+    """A file that is read at any offset, by any number of threads at once."""
 
     def __init__(self, path: Path) -> None:
         self._descriptor = os.open(path, os.O_RDONLY)
@@ -42,7 +42,7 @@ class PlainFile:
 
     def read_at(self, offset: int, size: int) -> bytes:
         """See ByteSource."""
-        # An offset out of a hostile header may be larger than the operating system's integers.
+        # An offset from a hostile header may be larger than the operating system's integers.
         if offset >= self.end:
             return b""
         return os.pread(self._descriptor, min(size, self.end - offset), offset)
@@ -53,7 +53,7 @@ class PlainFile:
 
 
 class GzipStream:
-    """A gzip file unpacked once from front to back. No offset may lie before the one of the call before."""
+    """A gzip file unpacked once from front to back. No offset may be below the one of the previous call."""
 
     def __init__(self, path: Path) -> None:
         self._compressed = path.open("rb")
@@ -70,7 +70,7 @@ class GzipStream:
 
     @property
     def whole(self) -> bool:
-        """False once the file has turned out to be cut off or damaged. What comes after the damage is lost."""
+        """False once the file has turned out to be cut off or damaged. Everything behind the damage is missing."""
         return self._whole
 
     @property
@@ -81,9 +81,9 @@ class GzipStream:
     def read_at(self, offset: int, size: int) -> bytes:
         """See ByteSource."""
         while self.end < offset + size and not self._finished:
-            kept = self._window[max(0, offset - self._start) :]
-            self._start = self.end - len(kept)
-            self._window = kept + self._next_chunk()
+            rest = self._window[max(0, offset - self._start) :]
+            self._start = self.end - len(rest)
+            self._window = rest + self._next_chunk()
         begin = offset - self._start
         return self._window[begin : begin + size]
 
@@ -94,7 +94,7 @@ class GzipStream:
 
     def _next_chunk(self) -> bytes:
         try:
-            # `read1` gives what was unpacked before the damage; `read` would throw it away with the exception.
+            # `read1` returns the bytes before the damage; `read` would discard them with its exception.
             chunk = self._unpacked.read1(CHUNK)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             self._whole = False
@@ -104,23 +104,23 @@ class GzipStream:
 
 
 class SeekableGzip:
-    """A gzip file that is unpacked from the nearest known place before the bytes asked for, by one thread at a time."""
+    """A gzip file that is unpacked from the nearest indexed position before the bytes, by one thread at a time."""
 
     def __init__(self, path: Path, end: int, seek_index: Path | None = None) -> None:
-        """`end`: how many bytes the file unpacks to. `seek_index`: as `save_seek_index` wrote it."""
+        """`end`: the unpacked size in bytes. `seek_index`: a file written by `save_seek_index`."""
         self.end = end
         self._lock = threading.Lock()
-        # The checksums of a damaged archive were judged when it was indexed: its photos are decoded one by one.
+        # Checksums were compared when the archive was indexed, and photos of a damaged one are decoded one by one.
         self._buffered = indexed_gzip.IndexedGzipFile(
             str(path), spacing=max(CHUNK, end // SEEK_POINTS), drop_handles=False, skip_crc_check=True, buffer_size=4096
         )
-        # Below the buffer, which would unpack its own fill at every read.
+        # Below the buffer, which would unpack a whole buffer at every read.
         self._file = self._buffered.raw
         if seek_index is not None:
             self._buffered.import_index(str(seek_index))
 
     def extend_seek_index(self, offset: int) -> bool:
-        """Learn the places up to `offset`; False where the file is damaged before."""
+        """Index the file up to `offset`; False where it is damaged before."""
         try:
             self._file.seek(offset)
         except indexed_gzip.ZranError:
@@ -128,7 +128,7 @@ class SeekableGzip:
         return True
 
     def save_seek_index(self, path: Path) -> None:
-        """Write what has been learnt."""
+        """Write the index."""
         self._buffered.export_index(str(path))
 
     def read_at(self, offset: int, size: int) -> bytes:

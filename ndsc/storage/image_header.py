@@ -1,6 +1,6 @@
-"""What a photo says of itself before it is decoded, or why it cannot be used.
+"""The headers of photos, read without decoding them.
 
-Pillow reads the header only, so that a bomb is refused for its dimensions and never unpacked.
+Pillow reads nothing else, so that a decompression bomb is rejected for its dimensions and never unpacked.
 """
 
 import io
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-# Asked before a file is read: what is larger is a film or an archive, whatever its name says.
+# Checked before a file is read: a larger one is a film or an archive, whatever its name.
 MAX_BYTES = 200_000_000
 MAX_PIXELS = 25_000_000  # phones' default modes end at 24.5 million; decoding takes up to 20 bytes a pixel and thread
 MAX_ASPECT = 20.0
@@ -21,12 +21,12 @@ BEGINNINGS = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF....WEBP", re.DOTALL
 
 
 class Unusable(Exception):
-    """A photo that cannot be used; its message is the reason, in a few words."""
+    """A photo that cannot be used. The message is the reason, in a few words."""
 
 
 @dataclass(frozen=True)
-class Header:
-    """What a photo says of itself before it is decoded. Width and height are as seen, after rotation by EXIF."""
+class ImageHeader:
+    """The properties of a photo that decoding depends on. Width and height are as seen, after rotation by EXIF."""
 
     format: str
     width: int
@@ -36,27 +36,27 @@ class Header:
     animated: bool
 
 
-def inspect(data: bytes) -> Header:
-    """Read a photo's header by its bytes, whatever its name says.
+def read_image_header(data: bytes) -> ImageHeader:
+    """Read a photo's header from its bytes, whatever its name.
 
     Raises:
-        Unusable: the bytes are no photo, or its dimensions are over the limits.
+        Unusable: the bytes are no photo, or it is over a limit.
     """
     if not data:
         raise Unusable("empty file")
     try:
-        header = _read_header(data)
+        header = _header(data)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Unusable("dimensions over the limit") from None
     except UnidentifiedImageError:
         raise Unusable("damaged header" if BEGINNINGS.match(data) else "not an image") from None
     except Exception as error:  # Pillow's parsers raise almost anything on damaged headers
         raise Unusable("damaged header") from error
-    _validate_over_limits(header, data)
+    _validate_limits(header, data)
     return header
 
 
-def _validate_over_limits(header: Header, data: bytes) -> None:
+def _validate_limits(header: ImageHeader, data: bytes) -> None:
     shorter, longer = sorted((header.width, header.height))
     if shorter < 1:
         raise Unusable("damaged header")
@@ -68,20 +68,20 @@ def _validate_over_limits(header: Header, data: bytes) -> None:
         raise Unusable("scans over the limit")
 
 
-def _read_header(data: bytes) -> Header:
+def _header(data: bytes) -> ImageHeader:
     with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name != "MPO"]) as image:
         orientation = _orientation(image)
         width, height = image.size if orientation < 5 else image.size[::-1]
         animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
         format = FORMATS[str(image.format)]
-        return Header(format, width, height, orientation, image.has_transparency_data, animated)
+        return ImageHeader(format, width, height, orientation, image.has_transparency_data, animated)
 
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "PNG" and "exif" not in image.info:
-        return 1  # asked for it, Pillow would decode the photo to look behind the pixels
+        return 1  # to look for EXIF behind the pixels, Pillow would decode the photo
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # again almost anything; a photo with damaged EXIF is shown as it lies, by everyone
+    except Exception:  # again almost anything; every viewer shows a photo with damaged EXIF unrotated
         return 1
     return int(orientation) if orientation in range(1, 9) else 1

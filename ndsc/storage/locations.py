@@ -1,4 +1,4 @@
-"""Where a file lies, on a disk or on a server: what the rest of the data code need not tell apart."""
+"""Locations of files on a disk or on a server, read in the same way."""
 
 import os
 from collections.abc import Iterator
@@ -22,77 +22,78 @@ from ndsc.terminal import progress
 Location = Path | RemotePath
 
 MEGABYTE = 10**6
-# A server is read from front to back in blocks of this size, so many of them on their way at once: 40 MB of memory.
+# A file on a server is read from front to back in blocks of this size, with so many requested ahead: 40 MB of memory.
 LARGE_BLOCK = 8 << 20
 BLOCKS_AHEAD = 4
 
 
 def location_of(text: str | Path) -> Location:
-    """The absolute path of a file or folder, or its address on a server."""
+    """Return the absolute path of a file or folder, or its address on a server."""
     if is_remote(text):
         return RemotePath(str(text).rstrip("/"))
     return Path(os.path.abspath(text))
 
 
-def open_bytes(place: Location) -> ByteSource:
-    """The bytes of a file, to be read at any offset.
+def open_bytes(location: Location) -> ByteSource:
+    """Open a file to read its bytes at any offset.
 
     Raises:
         OSError: it cannot be opened.
         UserError: its server does not answer, or has no such file.
     """
-    return RemoteFile(place) if isinstance(place, RemotePath) else PlainFile(place)
+    return RemoteFile(location) if isinstance(location, RemotePath) else PlainFile(location)
 
 
-def location_signature(place: Location) -> str:
-    """32 hex digits that change with the file: with what the server says of it (ETag, time and size; sampled blocks
-    where it says no more than the size), or as `file_signature`.
-
-    Raises:
-        UserError: the file cannot be read.
-    """
-    if not isinstance(place, RemotePath):
-        return file_signature(place)
-    status = place.status()
-    return address_digest(place, status) if status.version else location_content_signature(place)
-
-
-def location_content_signature(place: Location) -> str:
-    """As `content_signature`, and the same wherever the file lies.
+def location_signature(location: Location) -> str:
+    """Return 32 hex digits that change with the file: from the server's ETag, time and size (sampled blocks where it
+    states no more than the size), or see `file_signature`.
 
     Raises:
         UserError: the file cannot be read.
     """
-    if not isinstance(place, RemotePath):
-        return content_signature(place)
-    with closing(RemoteFile(place)) as source, ThreadPoolExecutor(CONCURRENT_READS) as threads:
+    if not isinstance(location, RemotePath):
+        return file_signature(location)
+    status = location.status()
+    return address_digest(location, status) if status.version else location_content_signature(location)
+
+
+def location_content_signature(location: Location) -> str:
+    """Return the `content_signature` of a file, equal on a disk and on a server.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    if not isinstance(location, RemotePath):
+        return content_signature(location)
+    with closing(RemoteFile(location)) as source, ThreadPoolExecutor(CONCURRENT_READS) as threads:
         blocks = threads.map(lambda offset: source.read_at(offset, SAMPLE_BYTES), sampled_offsets(source.end))
         return sampled_digest(str(source.end), blocks)
 
 
-def local_copy(place: Location, cache_root: Path) -> Path:
-    """A file to read whole: itself, or its copy in the cache, fetched where the server says that it is another now.
+def local_copy(location: Location, cache_root: Path) -> Path:
+    """Return the path of a file on the disk: the file itself, or its copy in the cache, fetched when its version on the
+    server is new.
 
     Raises:
         UserError: its server does not answer or has no such file, or the cache cannot be written.
     """
-    if not isinstance(place, RemotePath):
-        return place
-    status = place.status()
-    kept = cache_root / "remote" / f"{address_digest(place, status)}-{place.name}"
-    if not kept.exists() or kept.stat().st_size != status.size:
-        with written_whole(kept) as temporary, closing(LargeBlocks(RemoteFile(place))) as source:
-            with temporary.open("wb") as file, progress(f"fetching {place.name}", status.size, "bytes") as advance:
+    if not isinstance(location, RemotePath):
+        return location
+    status = location.status()
+    copy = cache_root / "remote" / f"{address_digest(location, status)}-{location.name}"
+    if not copy.exists() or copy.stat().st_size != status.size:
+        with written_whole(copy) as temporary, closing(LargeBlocks(RemoteFile(location))) as source:
+            with temporary.open("wb") as file, progress(f"fetching {location.name}", status.size, "bytes") as advance:
                 for offset in range(0, status.size, LARGE_BLOCK):
                     advance(file.write(source.read_at(offset, LARGE_BLOCK)))
             if temporary.stat().st_size != status.size:
-                raise UserError(f"{status.size:,} bytes of {place} were expected. Received: fewer. Try again.")
-    return kept
+                raise UserError(f"{status.size:,} bytes of {location} were expected. Received: fewer. Try again.")
+    return copy
 
 
 class LargeBlocks:
-    """A ByteSource read from front to back in large blocks, several of which are on their way at once. No offset may
-    lie before the one of the call before."""
+    """A ByteSource read from front to back in large blocks, several of which are requested ahead. No offset may be
+    below the one of the previous call."""
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source

@@ -1,4 +1,4 @@
-"""Read photos out of archives and plain files, from several threads and ahead of need."""
+"""Reading photos from archives and plain files, by several threads and ahead of need."""
 
 import threading
 from collections import deque
@@ -16,9 +16,9 @@ from ndsc.storage.remote import CONCURRENT_READS, is_remote
 
 
 class PhotoReader:
-    """Reads photos out of archives, which stay open, and out of plain files. Any number of threads may read at once.
+    """Reads photos from archives, which stay open, and from plain files. Any number of threads may read at once.
 
-    What it needs to know of a photo is in the columns archive, offset and size of a catalogue or of a manifest.
+    The columns archive, offset and size of a catalogue or a manifest locate a photo.
     """
 
     def __init__(self, cache_root: Path) -> None:
@@ -27,10 +27,10 @@ class PhotoReader:
         self._opening = threading.Lock()
 
     def read(self, archive: str, offset: int, size: int) -> bytes:
-        """The `size` bytes at `offset` of an archive or a plain file.
+        """Return the `size` bytes at `offset` of an archive or a plain file.
 
         Raises:
-            ShortRead: they cannot be had; says why in a few words.
+            ShortRead: they cannot be read; the message is the reason, in a few words.
             UserError: there is no such archive.
         """
         if is_archive(archive):
@@ -64,21 +64,21 @@ class PhotoReader:
 
 
 def reads_at_once(archives: Iterable[object]) -> int:
-    """How many threads shall read out of these archives: as many as there are cores, or more where one is remote."""
+    """Return the number of threads to read these archives with: the number of cores, or more where one is remote."""
     return CONCURRENT_READS if any(map(is_remote, set(archives))) else usable_cores()
 
 
-def read_ahead(reader: PhotoReader, places: Iterable[tuple[str, int, int]]) -> Iterator[bytes]:
-    """The bytes at each (archive, offset, size), in order. Those of a server are on their way before they are needed.
+def read_ahead(reader: PhotoReader, locations: Iterable[tuple[str, int, int]]) -> Iterator[bytes]:
+    """Yield the bytes at each (archive, offset, size), in order. Those on a server are requested ahead of need.
 
     Raises:
-        ShortRead: they cannot be had; says why in a few words.
-        UserError: there is no such archive, or its server does not answer any more.
+        ShortRead: they cannot be read; the message is the reason, in a few words.
+        UserError: an archive is missing, or its server stops answering.
     """
     waiting: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(CONCURRENT_READS) as threads:
         try:
-            for archive, offset, size in places:
+            for archive, offset, size in locations:
                 remote = is_remote(archive)
                 if remote:
                     waiting.append(threads.submit(reader.read, archive, offset, size))

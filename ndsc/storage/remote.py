@@ -1,7 +1,7 @@
-"""Files on a server, at s3:// or https:// addresses: what the server says of them, and their bytes by range.
+"""Files on a server, at s3:// or https:// addresses: their status, and their bytes by range.
 
-Everything goes through fsspec, so credentials, proxies and endpoints are set as its users know them: by AWS' own
-variables and files, FSSPEC_S3_…, and ~/.netrc.
+Everything goes through fsspec, so credentials, proxies and endpoints are set as usual: by AWS' own variables and files,
+FSSPEC_S3_…, and ~/.netrc.
 """
 
 import hashlib
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 
 SCHEMES = ("s3://", "https://", "http://")
-# So many photos are asked for at once: at 50 ms to an answer, 600 a second instead of 20.
+# So many photos are requested at once: with answers in 50 ms, 600 a second instead of 20.
 CONCURRENT_READS = 32
-TRIES = 4
-FIRST_PAUSE = 0.5  # seconds before the second try; doubled before each further one
+ATTEMPTS = 4
+FIRST_PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
 ANSWER_SECONDS = 30.0
 
 
 class NotThere(UserError):
-    """The server answers, and has no such file."""
+    """The server answers, but has no such file."""
 
 
 class Status(NamedTuple):
-    """What a server says of a file: its size in bytes, and what it tells versions apart by (ETag, time; may be "")."""
+    """A file's size in bytes, and what the server identifies its version by (ETag, time; may be "")."""
 
     size: int
     version: str
@@ -51,14 +51,14 @@ class RemotePath:
 
     @property
     def name(self) -> str:
-        """What stands behind the last slash."""
+        """The text behind the last slash."""
         return self.address.rstrip("/").rpartition("/")[2]
 
     def is_file(self) -> bool:
         """Whether the server has it.
 
         Raises:
-            UserError: the server does not answer, or refuses to.
+            UserError: the server does not answer, or denies access.
         """
         try:
             self.status()
@@ -67,10 +67,10 @@ class RemotePath:
         return True
 
     def status(self) -> Status:
-        """What the server says of the file now.
+        """Ask the server for the file's current status.
 
         Raises:
-            NotThere: it has none.
+            NotThere: it has no such file.
             UserError: a package is missing, or the server does not answer, refuses to, or does not know the file's
                 size.
         """
@@ -81,13 +81,16 @@ class RemotePath:
                 f"Data at {self} needs {' and '.join(absent)}, not installed here. Received: an address on a server. "
                 f"Install with: {installing('remote')}"
             )
-        told = ask(self, lambda files: files.info(self.address))
-        if told.get("type") != "file":
-            raise NotThere(f"A file was expected. Received: {self}, which is a folder. Mend the address.")
-        if told.get("size") is None:
-            raise UserError(f"A server that knows the size of its files was expected. Received: none for {self}.")
-        versions = (str(told.get(name) or "") for name in ("ETag", "Last-Modified", "LastModified"))
-        return Status(int(told["size"]), " ".join(filter(None, versions)))
+        info = ask(self, lambda files: files.info(self.address))
+        if info.get("type") != "file":
+            raise NotThere(f"A file was expected. Received: {self}, which is a folder. Fix the address.")
+        if info.get("size") is None:
+            raise UserError(
+                f"A server that states the size of its files was expected. Received: no size for {self}. Put the data "
+                "on another server, or on a disk."
+            )
+        versions = (str(info.get(name) or "") for name in ("ETag", "Last-Modified", "LastModified"))
+        return Status(int(info["size"]), " ".join(filter(None, versions)))
 
 
 def is_remote(place: object) -> bool:
@@ -105,17 +108,17 @@ class RemoteFile:
     """A file on a server as a ByteSource (see `ndsc.storage.byte_sources`), read by any number of threads at once."""
 
     def __init__(self, path: RemotePath) -> None:
-        """Asks the server for the file's size, and whether it gives parts of files.
+        """Ask the server for the file's size, and whether it sends parts of files.
 
         Raises:
-            UserError: there is no such file, the server does not answer, or gives whole files only.
+            UserError: there is no such file, the server does not answer, or sends whole files only.
         """
         self._path = path
         self.end = path.status().size
-        if self.end > 1 and not ask(path, self._gives_ranges):
+        if self.end > 1 and not ask(path, self._sends_ranges):
             raise UserError(
-                "A server that gives parts of files (HTTP range requests) was expected, as photos are read one by one "
-                f"out of an archive of gigabytes. Received: {path}, of which the server gives all or nothing. Put the "
+                "A server that sends parts of files (HTTP range requests) was expected, as photos are read one by one "
+                f"from an archive of gigabytes. Received: {path}, of which the server sends all or nothing. Put the "
                 "data on another server, or on a disk."
             )
 
@@ -123,7 +126,7 @@ class RemoteFile:
         """See ByteSource.
 
         Raises:
-            UserError: the server does not answer any more. That says nothing of the photo, so the run must not go on.
+            UserError: the server stops answering. That says nothing about the photo, so the run must not go on.
         """
         stop = min(offset + size, self.end)
         if offset >= stop:
@@ -131,13 +134,13 @@ class RemoteFile:
         return ask(self._path, lambda files: files.cat_file(self._path.address, start=offset, end=stop))
 
     def close(self) -> None:
-        """See ByteSource. Connections are fsspec's, which other files use too."""
+        """See ByteSource. Connections belong to fsspec, and other files use them too."""
 
-    def _gives_ranges(self, files: "AbstractFileSystem") -> bool:
+    def _sends_ranges(self, files: "AbstractFileSystem") -> bool:
         if self._path.address.startswith("s3:"):
             return True
         try:
-            # Not `cat_file`, which would take in all of a file of gigabytes where ranges are not heeded.
+            # Not `cat_file`, which would download gigabytes where the server ignores ranges.
             with files.open(self._path.address, cache_type="none") as file:
                 file.seek(1)
                 return len(file.read(1)) == 1
@@ -146,31 +149,32 @@ class RemoteFile:
 
 
 def ask(path: RemotePath, question: "Callable[[AbstractFileSystem], Answer]") -> Answer:
-    """What the server answers; asked again, after a pause, where it does not.
+    """Return the server's answer, asking again after a pause where there is none. Of fsspec's file systems, the one
+    for HTTP does not retry.
 
     Raises:
         NotThere: there is no such file.
-        UserError: the server does not answer, or refuses to.
+        UserError: the server does not answer, or denies access.
     """
-    for attempt in range(TRIES):
+    for attempt in range(ATTEMPTS):
         try:
             return question(_filesystem(path.address))
         except Exception as error:  # of fsspec, aiohttp and botocore, which share no ancestor
-            # HTTPFileSystem.info says FileNotFoundError of whatever went wrong.
+            # HTTPFileSystem.info raises FileNotFoundError whatever the reason.
             reason = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
-            if attempt == TRIES - 1 or not _passes(reason):
-                raise _explained(path, reason) from error
+            if attempt == ATTEMPTS - 1 or not _is_temporary(reason):
+                raise _user_error(path, reason) from error
         time.sleep(FIRST_PAUSE * 2**attempt)
     raise AssertionError("unreachable")
 
 
 def address_digest(path: RemotePath, status: Status) -> str:
-    """32 hex digits that change with the address and with the version of the file there."""
+    """Return 32 hex digits that change with the address and with the version of the file there."""
     return hashlib.blake2b(f"{path} {status.size} {status.version}".encode(), digest_size=16).hexdigest()
 
 
 def _filesystem(address: str) -> "AbstractFileSystem":
-    """Fsspec keeps one for each set of arguments, and with it the connections."""
+    """Fsspec caches one for each set of arguments, with its connections."""
     import fsspec
 
     if address.startswith("s3:"):
@@ -179,21 +183,21 @@ def _filesystem(address: str) -> "AbstractFileSystem":
     import aiohttp
 
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS)
-    # A server that packed what it sends would shift every offset.
+    # Compression by the server would shift every offset.
     return fsspec.filesystem(
         "http", client_kwargs={"trust_env": True, "timeout": timeout}, headers={"Accept-Encoding": "identity"}
     )
 
 
 def _status_code(error: BaseException) -> int | None:
-    """HTTP's code, where the server answered at all: aiohttp's, or botocore's behind what s3fs made of it."""
+    """The HTTP status, where the server answered at all: aiohttp's, or botocore's behind the error of s3fs."""
     response: Any = getattr(error, "response", None) or getattr(error.__cause__, "response", None)
     if isinstance(response, dict):
         return response.get("ResponseMetadata", {}).get("HTTPStatusCode")
     return getattr(error, "status", None)
 
 
-def _passes(error: BaseException) -> bool:
+def _is_temporary(error: BaseException) -> bool:
     """Whether asking again may help."""
     import aiohttp
 
@@ -205,17 +209,17 @@ def _passes(error: BaseException) -> bool:
     )
 
 
-def _explained(path: RemotePath, error: BaseException) -> UserError:
+def _user_error(path: RemotePath, error: BaseException) -> UserError:
     code = _status_code(error)
     if code in (404, 410) or (code is None and isinstance(error, FileNotFoundError)):
-        return NotThere(f"A file was expected at {path}. Received: the server has none there. Mend the address.")
-    said = f"{type(error).__name__}: {str(error) or 'no answer'}".replace("\n", " ")
-    if code in (401, 403) or isinstance(error, PermissionError) or "Credentials" in said:
+        return NotThere(f"A file was expected at {path}. Received: the server has none there. Fix the address.")
+    reason = f"{type(error).__name__}: {str(error) or 'no answer'}".replace("\n", " ")
+    if code in (401, 403) or isinstance(error, PermissionError) or "Credentials" in reason:
         return UserError(
-            f"Leave to read {path} was expected. Received: {said}. Say who you are, for s3:// as AWS' tools are told "
-            "(AWS_PROFILE, AWS_ACCESS_KEY_ID; FSSPEC_S3_ANON=true for a public bucket), for https:// in ~/.netrc."
+            f"Access denied: {path}. Received: {reason}. Set AWS credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID; "
+            "FSSPEC_S3_ANON=true for a public bucket) or ~/.netrc."
         )
     return UserError(
-        f"The server of {path} was expected to answer. Received: {said}. Look at the address and the network; what is "
-        "in the cache already is not fetched again."
+        f"The server of {path} was expected to answer. Received: {reason}. Check the address and the network; files "
+        "that are already in the cache are not fetched again."
     )

@@ -1,4 +1,4 @@
-"""What the 512-byte blocks of a tar file say. Pure functions from bytes to values; nothing here trusts its input."""
+"""The headers of a tar file: pure functions from blocks of 512 bytes to values, which trust no input."""
 
 import re
 import zlib
@@ -15,53 +15,53 @@ SEARCH_WINDOW = 128 * BLOCK
 
 GNU_EXTENSIONS = (b"L", b"K", b"S")
 _CHECKSUM = slice(148, 156)
-# Mode, owner, time and devices: nothing is made of them, but where one makes no sense `tarfile` believes no word of the
-# header. What nearly all writers write is known by one look.
-_UNREAD = (slice(100, 108), slice(108, 116), slice(116, 124), slice(136, 148), slice(329, 337), slice(337, 345))
-_UNREAD_AS_USUAL = re.compile(rb"(?:[0-7]{7}[\0 ]){3}[0-7]{11}[\0 ](?:\0{8}|[0-7]{7}[\0 ]){2}")
+# Mode, owner, time and devices are not used, but where one is invalid `tarfile` rejects the whole header. One regular
+# expression accepts what nearly all writers write.
+_UNUSED = (slice(100, 108), slice(108, 116), slice(116, 124), slice(136, 148), slice(329, 337), slice(337, 345))
+_USUAL_UNUSED = re.compile(rb"(?:[0-7]{7}[\0 ]){3}[0-7]{11}[\0 ](?:\0{8}|[0-7]{7}[\0 ]){2}")
 _PAX_RECORD = re.compile(rb"(\d{1,20}) ([^=]+)=")
 
 
 class DamagedHeader(Exception):
-    """The block is no header: its checksum is wrong, or a number in it makes no sense."""
+    """The block is no header: its checksum is wrong, or a number in it is invalid."""
 
 
-class Header(NamedTuple):
-    """What a header block says of its member: its name, its size in bytes, and its kind, one byte."""
+class TarHeader(NamedTuple):
+    """A member's name, its size in bytes, and its kind, one byte."""
 
     name: str
     size: int
     kind: bytes
 
 
-def parse_header(block: bytes) -> Header:
-    """The header in a block of 512 bytes.
+def parse_header(block: bytes) -> TarHeader:
+    """Parse a block of 512 bytes.
 
     Raises:
-        DamagedHeader: it is none.
+        DamagedHeader: it is no header.
     """
     if not _checksum_matches(block):
         raise DamagedHeader
-    if not _UNREAD_AS_USUAL.fullmatch(block[100:124] + block[136:148] + block[329:345]):
-        for field in _UNREAD:
+    if not _USUAL_UNUSED.fullmatch(block[100:124] + block[136:148] + block[329:345]):
+        for field in _UNUSED:
             _check_number(block[field])
     name, kind = parse_text(block[:100]), block[156:157]
-    # A prefix is a POSIX field, but `tarfile` believes it whatever the header's magic is, and so do others.
+    # The prefix is a POSIX field, but `tarfile` and others use it whatever the header's magic is.
     if block[345] and kind not in GNU_EXTENSIONS:
         name = f"{parse_text(block[345:500])}/{name}"
     if kind == b"\0":
         # In the oldest format a folder is a file whose name ends in a slash.
         kind = b"5" if name.endswith("/") else b"0"
-    return Header(name, parse_number(block[124:136]), kind)
+    return TarHeader(name, parse_number(block[124:136]), kind)
 
 
 def parse_text(field: bytes) -> str:
-    """The text before the first zero byte. Bytes that are not UTF-8 become escapes such as \\xff, fit to be stored."""
+    """Return the text before the first zero byte. Bytes that are not UTF-8 become escapes such as \\xff."""
     return field.partition(b"\0")[0].decode("utf-8", "backslashreplace")
 
 
 def parse_number(field: bytes) -> int:
-    """A number in octal digits, or in base 256 after a byte of 0x80, from 0 to LARGEST.
+    """Parse a number in octal digits, or in base 256 after a byte of 0x80, from 0 to LARGEST.
 
     Raises:
         DamagedHeader: it is neither, or out of range.
@@ -76,7 +76,7 @@ def parse_number(field: bytes) -> int:
 
 
 def parse_pax(records: bytes) -> dict[str, str]:
-    """The records `length key=value` of a PAX header, up to the first that is malformed."""
+    """Parse the records `length key=value` of a PAX header, up to the first malformed one."""
     values = {}
     position = 0
     while match := _PAX_RECORD.match(records, position):
@@ -91,12 +91,12 @@ def parse_pax(records: bytes) -> dict[str, str]:
 
 
 def padded(size: int) -> int:
-    """The bytes that `size` bytes take in the archive: full blocks."""
+    """Return the space that `size` bytes take in the archive: full blocks."""
     return size + -size % BLOCK
 
 
 def find_header(source: ByteSource, offset: int) -> int | None:
-    """The offset of the first header at or a number of blocks after `offset`; None when there is none."""
+    """Return the offset of the first header at or a number of blocks after `offset`; None when there is none."""
     while window := source.read_at(offset, SEARCH_WINDOW):
         blocks = np.frombuffer(window, np.uint8, len(window) // BLOCK * BLOCK).reshape(-1, BLOCK)
         for row in _plausible(blocks):
@@ -124,9 +124,9 @@ def _unusual_number(field: bytes) -> int:
 
 
 def _plausible(blocks: np.ndarray) -> np.ndarray:
-    """Rows whose checksum field begins with octal digits or blanks; after a zero byte it may hold anything.
+    """Return the rows whose checksum field begins with octal digits or blanks; after a zero byte it may hold anything.
 
-    Gigabytes of zeros or of photos are sifted by this; one block at a time in Python would take minutes.
+    This skips gigabytes of zeros or photos, which would take minutes block by block in Python.
     """
     field = blocks[:, _CHECKSUM]
     ended = np.logical_or.accumulate(field == 0, axis=1)
@@ -135,14 +135,14 @@ def _plausible(blocks: np.ndarray) -> np.ndarray:
 
 
 def _checksum_matches(block: bytes) -> bool:
-    """Whether the sum of all bytes, with blanks in place of the checksum itself, is as stated."""
+    """Whether the sum of all bytes, with blanks instead of the checksum itself, is the one stated."""
     blanked = block[:148] + b" " * 8 + block[156:]
     stated = parse_number(block[_CHECKSUM])
     if not stated:
         return False  # the blanks alone make 256; as signed bytes, noise can add up to nothing
     if blanked.isascii():
         # The low half of Adler-32 is 1 + the sum modulo 65,521, which 512 bytes of ASCII cannot reach. `sum` takes
-        # ten times as long, and checksums are what indexing spends its time on.
+        # ten times as long, and indexing spends its time on checksums.
         return (zlib.adler32(blanked) & 0xFFFF) == stated + 1
     # Some old writers summed signed bytes.
     return stated in (sum(blanked), sum(memoryview(blanked).cast("b")))

@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from ndsc.data.decoding import SIGNATURE, decodable, decode, examine, read_pixels, resizer
-from ndsc.storage.image_header import Unusable, inspect
+from ndsc.data.decoding import SIGNATURE, decodable, decode, read_pixels, resizer, validate_photo
+from ndsc.storage.image_header import Unusable, read_image_header
 from tests.encoded import GOOD, by_pillow, encoded, many_frames, picture, with_orientation
 
 CUT = {
@@ -53,7 +53,7 @@ def test_a_parallel_pipeline_gets_the_pixels_that_single_reading_gives():
 
     def prepared():
         for data in photos:
-            header = inspect(data)
+            header = read_image_header(data)
             yield *decodable(data, header.format, header.animated), header.orientation, header.alpha
 
     pipeline = tf.data.Dataset.from_generator(prepared, output_signature=tuple(SIGNATURE))
@@ -65,15 +65,15 @@ def test_a_parallel_pipeline_gets_the_pixels_that_single_reading_gives():
 @pytest.mark.parametrize("part", [0.5, 0.9])
 def test_a_cut_photo_is_refused_with_the_reason(data: bytes, part: float):
     cut = data[: int(len(data) * part)]
-    for read in (examine, read_pixels):
+    for read in (validate_photo, read_pixels):
         with pytest.raises(Unusable) as refused:
             read(cut)
         assert str(refused.value) in ("cut off or damaged", "damaged header")
 
 
-def test_a_photo_that_can_be_used_is_examined_to_its_header():
+def test_a_photo_that_can_be_used_is_validated_to_its_header():
     data = encoded(picture(), "JPEG", exif=with_orientation(6))
-    assert examine(data) == inspect(data)
+    assert validate_photo(data) == read_image_header(data)
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of odd metadata
@@ -104,7 +104,7 @@ def _mutated(photos: list[bytes], chance: random.Random) -> bytes:
 
 def _read(data: bytes) -> str:
     try:
-        header = inspect(data)
+        header = read_image_header(data)
         assert read_pixels(data).shape == (header.height, header.width, 3)
     except Unusable as refused:
         return str(refused)

@@ -111,7 +111,7 @@ def test_the_second_run_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     def never(data: bytes) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(verdicts, "examine", never)
+    monkeypatch.setattr(verdicts, "validate_photo", never)
     second = found(catalogue, tmp_path, queue)
     assert second.photos.equals(first.photos)
     assert second.rejected.equals(first.rejected)
@@ -137,7 +137,7 @@ def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path
     with CountingReader(tmp_path) as reader, pytest.raises(UserError):
         validate_photos(catalogue, draw, reader, tmp_path, 0.05)
     assert 50 < reader.count < 400
-    monkeypatch.setattr(verdicts, "examine", lambda data: pytest.fail("what was decided is not decided again"))
+    monkeypatch.setattr(verdicts, "validate_photo", lambda data: pytest.fail("what was decided is not decided again"))
     with CountingReader(tmp_path) as reader, pytest.raises(UserError):
         validate_photos(catalogue, draw, reader, tmp_path, 0.05)
 

@@ -43,8 +43,8 @@ def judged(cache: Path, photos: list[bytes]) -> list[ValidationResult]:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Every photo that is decoded from now on."""
     seen: list[bytes] = []
-    examine = module.examine
-    monkeypatch.setattr(module, "examine", lambda data: (seen.append(data), examine(data))[1])
+    validate_photo = module.validate_photo
+    monkeypatch.setattr(module, "validate_photo", lambda data: (seen.append(data), validate_photo(data))[1])
     return seen
 
 

@@ -102,9 +102,9 @@ def test_a_changed_archive_is_indexed_anew(path: Path, tmp_path: Path, indexed: 
 
 
 def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_path: Path, monkeypatch):
-    from ndsc.storage import archive_index
+    from ndsc.storage import archive
 
-    scan = archive_index.scan_members
+    scan = archive.scan_members
 
     def scan_and_append(source, reached):
         found = scan(source, reached)
@@ -112,7 +112,7 @@ def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_
             file.write(b"more")
         return found
 
-    monkeypatch.setattr(archive_index, "scan_members", scan_and_append)
+    monkeypatch.setattr(archive, "scan_members", scan_and_append)
     with pytest.raises(UserError, match="changed while it was being indexed"):
         open_archive(path, tmp_path / "cache")
 

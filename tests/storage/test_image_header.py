@@ -4,7 +4,7 @@ import sys
 import pytest
 from PIL import Image
 
-from ndsc.storage.image_header import MAX_PIXELS, Unusable, inspect
+from ndsc.storage.image_header import MAX_PIXELS, Unusable, read_image_header
 from tests.encoded import (
     GOOD,
     SIZE,
@@ -48,13 +48,13 @@ REFUSED = {
 
 @pytest.mark.parametrize(("data", "format"), GOOD.values(), ids=GOOD)
 def test_a_photo_is_known_by_its_bytes(data: bytes, format: str):
-    header = inspect(data)
+    header = read_image_header(data)
     assert (header.format, header.width, header.height, header.orientation) == (format, *SIZE, 1)
 
 
 def test_transparent_and_animated_photos_are_told_from_the_others():
-    transparent = {kind for kind, (data, _) in GOOD.items() if inspect(data).alpha}
-    animated = {kind for kind, (data, _) in GOOD.items() if inspect(data).animated}
+    transparent = {kind for kind, (data, _) in GOOD.items() if read_image_header(data).alpha}
+    animated = {kind for kind, (data, _) in GOOD.items() if read_image_header(data).animated}
     assert transparent == {kind for kind in GOOD if "transparent" in kind or "alpha" in kind}
     assert animated == {kind for kind in GOOD if "animated" in kind}
 
@@ -62,15 +62,15 @@ def test_transparent_and_animated_photos_are_told_from_the_others():
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_used_is_refused_with_the_reason(data: bytes, reason: str):
     with pytest.raises(Unusable) as refused:
-        inspect(data)
+        read_image_header(data)
     assert str(refused.value) == reason
 
 
 def test_the_limits_themselves_are_allowed():
-    assert inspect(png_header(5000, 5000)).width == 5000
+    assert read_image_header(png_header(5000, 5000)).width == 5000
     assert MAX_PIXELS == 5000 * 5000
-    assert inspect(encoded(Image.new("RGB", (2000, 100)), "PNG")).height == 100
-    assert inspect(many_scans(100, 400)).format == "jpeg"
+    assert read_image_header(encoded(Image.new("RGB", (2000, 100)), "PNG")).height == 100
+    assert read_image_header(many_scans(100, 400)).format == "jpeg"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is for POSIX systems")
@@ -81,21 +81,21 @@ def test_a_bomb_is_refused_before_it_needs_memory():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
     for bomb in bombs:
         with pytest.raises(Unusable, match="dimensions"):
-            inspect(bomb)
+            read_image_header(bomb)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit - before < 50_000_000
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_turned_photo_is_as_wide_and_high_as_it_is_seen(format: str, orientation: int):
-    header = inspect(encoded(picture(), format, exif=with_orientation(orientation)))
+    header = read_image_header(encoded(picture(), format, exif=with_orientation(orientation)))
     assert header.orientation == orientation
     assert (header.width, header.height) == (SIZE if orientation < 5 else SIZE[::-1])
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
 def test_an_orientation_that_does_not_exist_is_upright(orientation: int):
-    assert inspect(encoded(picture(), "JPEG", exif=with_orientation(orientation))).orientation == 1
+    assert read_image_header(encoded(picture(), "JPEG", exif=with_orientation(orientation))).orientation == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # Pillow's, of exactly this damage
@@ -103,4 +103,4 @@ def test_an_orientation_that_does_not_exist_is_upright(orientation: int):
     "exif", [b"Exif\0\0", b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0"]
 )
 def test_a_photo_with_damaged_exif_is_upright_and_not_refused(exif: bytes):
-    assert inspect(encoded(picture(), "JPEG", exif=exif)).orientation == 1
+    assert read_image_header(encoded(picture(), "JPEG", exif=exif)).orientation == 1
