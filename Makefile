@@ -42,7 +42,7 @@ ui: .venv/base  ## start MLflow's web page of all runs and print its address
 test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## run the tests (COVERAGE=yes: with a coverage report, takes 50 % longer)
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder $(if $(COVERAGE),--cov=ndsc --cov-report=term) $(ARGUMENTS)
 
-soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## run the soak tests, which take hours; record results in experiments/LOG.md
+soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## run the soak tests (long repetitions); record results in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
 
 benchmark: .venv/base .venv/xception .venv/int8  ## run all benchmarks in 20 minutes (NDSC_ROOT=<photos>; ARGUMENTS=--full: at the sizes of the targets)
