@@ -1,1 +1,1 @@
-"""Side-by-side measurements: what is compared runs in one go on one machine, and the ratios come first."""
+"""Benchmarks: everything that is compared runs on one machine in one command, and reports begin with the ratios."""

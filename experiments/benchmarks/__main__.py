@@ -1,10 +1,11 @@
-"""All benchmarks in one go, ratios first, and at the end one table of what is asked.
+"""Run all benchmarks, and end with one table of all targets.
 
     python -m experiments.benchmarks [--full] [--minutes 20] [--json results.json]
 
-The frozen pass comes first: by its speed the others are made so small that all end in time. `--full` does the sizes
-that are asked instead, which takes hours where a backbone passes 15 photos a second. Photos come from --root or
-$NDSC_ROOT; otherwise the sample is rendered. Results belong in experiments/LEADERBOARD.md with machine and commit.
+The frozen pass runs first: its speed decides the sizes of the other benchmarks, so that all of them end in time.
+`--full` uses the sizes of the targets instead, which takes hours on a machine that processes 15 photos a second.
+Photos come from --root or $NDSC_ROOT; otherwise the sample is rendered. Record results in experiments/LEADERBOARD.md
+with machine and commit.
 """
 
 import importlib.util
@@ -22,17 +23,17 @@ from experiments.benchmarks.report import Row, save_json, show_rows
 
 
 def main() -> None:
-    """Run all, show the table, and exit with 1 if a benchmark failed."""
+    """Run all benchmarks and print the table. Exit with status 1 if one failed."""
     known = parser(__doc__)
     add_root(known)
-    known.add_argument("--full", action="store_true", help="the sizes that are asked, however long it takes")
+    known.add_argument("--full", action="store_true", help="use the sizes of the targets (takes hours)")
     known.add_argument("--minutes", type=float, default=20.0)
     given = known.parse_args()
     data = [] if given.root is None else ["--root", given.root]
     started = time.perf_counter()
     first = reported("frozen_pass", ["--photos", str(FULL.photos if given.full else FEW_PHOTOS), *data])
     if first is None:
-        raise SystemExit("the frozen pass failed, by whose speed the others are sized")
+        raise SystemExit("The frozen pass failed. The sizes of the other benchmarks depend on its speed.")
     plan = FULL if given.full else sized(*(float(first["figures"][name]) for name in (OURS, PREDICT)), given.minutes)
     print(f"\nsizes: {plan}", flush=True)
     reports, failed = [first], []
@@ -44,7 +45,7 @@ def main() -> None:
             reports.append(report)
     rows = [Row(**row) for report in reports for row in report["rows"]]
     minutes = (time.perf_counter() - started) / 60
-    print(f"\nwhat is asked; all took {minutes:.1f} minutes")
+    print(f"\ntargets; all benchmarks took {minutes:.1f} minutes")
     show_rows(rows)
     if given.json is not None:
         save_json(given.json, {"minutes": minutes, "plan": vars(plan), "reports": reports})
@@ -53,7 +54,7 @@ def main() -> None:
 
 
 def reported(name: str, arguments: Sequence[str]) -> dict | None:
-    """Run one benchmark in a process of its own, which prints its tables; its report, or nothing if it failed."""
+    """Run one benchmark in its own process, which prints its tables. Return its report, or None if it failed."""
     with tempfile.TemporaryDirectory(prefix="ndsc-benchmarks-") as folder:
         written = Path(folder, "report.json")
         command = [sys.executable, "-m", f"experiments.benchmarks.{name}", *arguments, "--json", str(written)]

@@ -1,11 +1,11 @@
-"""How long it takes until a photo can be read out of 67 GB of archives, against `tarfile` and against unpacking.
+"""Measure the time until a photo can be read from 67 GB of archives, against `tarfile` and against unpacking.
 
     python -m experiments.benchmarks.archive [--members 666615]
 
-Makes archives of NDSC's size in a temporary folder. They are sparse files: the photos are holes, so that 67 GB take
-3 GB of disk; headers, names and train.csv are real. Everything is read from the page cache. Each measurement is a
-process of its own, whose anonymous memory is sampled from the operating system (Linux). Takes about 2 minutes;
-TMPDIR=<folder> says where (in memory, such as /dev/shm, the 3 GB are written and removed faster).
+Creates archives of the size of NDSC in a temporary folder. They are sparse files: the photos are holes, so 67 GB take
+3 GB of disk space; headers, names and train.csv are real. Everything is read from the page cache. Each measurement
+runs in its own process, whose anonymous memory is read from the operating system (Linux). Takes about 2 minutes.
+TMPDIR=<folder> selects the folder; in memory, such as /dev/shm, writing and removing 3 GB is faster.
 """
 
 import argparse
@@ -38,7 +38,7 @@ PAD = 512
 
 
 def main() -> None:
-    """Measure and show."""
+    """Run the benchmark and print its report."""
     known = parser(__doc__)
     known.add_argument("--members", type=int, default=MEMBERS)
     for name in ("--measure", "--folder"):
@@ -51,13 +51,13 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="ndsc-archive-") as folder:
         report = run(Path(folder), given.members)
-        # Before the folder is removed: that can take minutes where the file system discards freed blocks.
+        # Before the folder is removed, which can take minutes on file systems that discard freed blocks.
         report.show()
         report.save(given.json)
 
 
 def run(folder: Path, members: int = MEMBERS) -> Report:
-    """All measurements, in an empty folder, on archives of so many members in total."""
+    """Run all measurements in an empty folder, on archives with `members` members in total."""
     total = make_archives(folder, members)
     some = min(TARFILE_MEMBERS, members)
     write_sparse_tar(folder / "some.tar", [f"beauty_image/{n:032x}.jpg" for n in range(some)], np.full(some, 100_000))
@@ -82,7 +82,7 @@ def run(folder: Path, members: int = MEMBERS) -> Report:
 
 
 def make_archives(folder: Path, members: int) -> int:
-    """Three sparse archives and their train.csv, 5 % of the paths without `.jpg`; returns the archives' bytes."""
+    """Write three sparse archives and train.csv, with 5 % of the paths without `.jpg`. Return the total bytes."""
     random = np.random.default_rng(0)
     total = 0
     with (folder / "train.csv").open("w") as listings:
@@ -99,7 +99,7 @@ def make_archives(folder: Path, members: int) -> int:
 
 
 def write_sparse_tar(path: Path, names: list[str], sizes: np.ndarray) -> int:
-    """A tar file whose members are holes; returns its size in bytes."""
+    """Write a tar file whose members are holes. Return its size in bytes."""
     offset = 0
     with path.open("wb", buffering=0) as file:
         for name, size in zip(names, sizes.tolist(), strict=True):
@@ -113,7 +113,7 @@ def write_sparse_tar(path: Path, names: list[str], sizes: np.ndarray) -> int:
 
 
 def index(folder: Path) -> dict:
-    """Open all archives, which indexes them unless that was done before."""
+    """Open all archives, which indexes them the first time."""
     start = time.perf_counter()
     found = 0
     for domain in DOMAINS:
@@ -123,7 +123,7 @@ def index(folder: Path) -> dict:
 
 
 def catalogue(folder: Path) -> dict:
-    """Load the catalogue, without a cache at the first time."""
+    """Load the catalogue. It is not cached the first time."""
     start = time.perf_counter()
     rows = load_catalogue(_data(folder), folder / "cache of the catalogue").rows
     return {"seconds": time.perf_counter() - start, "what": f"{rows.num_rows:,} listings"}
@@ -137,14 +137,14 @@ def draw_and_read(folder: Path) -> dict:
     labels = rows.column("label").to_numpy()
     random = np.random.default_rng(0)
     drawn = [random.permutation(np.flatnonzero(labels == domain))[:PER_CLASS] for domain in DOMAINS]
-    places = rows.select(["archive", "offset", "size"]).take(np.concatenate(drawn)).to_pylist()
+    locations = rows.select(["archive", "offset", "size"]).take(np.concatenate(drawn)).to_pylist()
     with PhotoReader(cache) as reader, ThreadPoolExecutor(2) as threads:
-        read = sum(threads.map(lambda place: len(reader.read(**place)), places))
-    return {"seconds": time.perf_counter() - start, "what": f"{len(places):,} photos, {read / 1e6:.0f} MB"}
+        read = sum(threads.map(lambda location: len(reader.read(**location)), locations))
+    return {"seconds": time.perf_counter() - start, "what": f"{len(locations):,} photos, {read / 1e6:.0f} MB"}
 
 
 def index_by_tarfile(folder: Path) -> dict:
-    """List the members of the smaller archive as the standard library does."""
+    """List the members of the smaller archive with the standard library."""
     start = time.perf_counter()
     with tarfile.open(folder / "some.tar", "r:") as archive:
         found = len(archive.getmembers())
@@ -162,14 +162,14 @@ MEASUREMENTS: dict[str, Callable[[Path], dict]] = {
 
 
 def measure(name: str, folder: Path) -> dict:
-    """Do one measurement in a process of its own; adds the peak of its anonymous memory."""
+    """Run one measurement in its own process and add the peak of its anonymous memory."""
     command = [sys.executable, "-m", __spec__.name, "--measure", name, "--folder", str(folder)]
     finished = measured(command)
     return json.loads(finished.output) | {"megabytes": finished.megabytes}
 
 
 def measure_unpacking(folder: Path, members: int) -> float:
-    """Seconds to unpack all members, by `tar` where there is one: measured on a sample of random bytes, and scaled."""
+    """Return the seconds to unpack all members: measured on random bytes, then scaled. Uses `tar` if installed."""
     path, count = folder / "real.tar", min(3 * PER_CLASS, members)
     photos = folder / "photos"
     photos.mkdir()

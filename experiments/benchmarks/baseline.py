@@ -1,13 +1,13 @@
-"""The whole baseline, as whole processes: ours from a cold cache (nothing indexed, nothing exported) and from a warm
-one, against the same recipe in plain Keras (see plain_keras.py) on the same photos.
+"""Measure the whole baseline: ndsc with a cold cache (no index, no exported network) and with a warm cache, against the
+same recipe in plain Keras (see plain_keras.py) on the same photos. Each run is a process.
 
     python -m experiments.benchmarks.baseline [--per-class 1150] [--backbone resnet50] [--epochs 15]
     python -m experiments.benchmarks.baseline --backbone xception --accuracy
 
-Random weights and no early stopping, since only time is compared: two epochs of plain Keras are timed, and the second
-stands for the rest. With --accuracy, ImageNet's weights, all epochs, and both validation accuracies. Time, with n
-photos a class and a backbone that passes 15 photos a second: 0.7 n seconds of ours, 0.5 n of plain Keras (3.5 n with
---accuracy), and about a minute.
+Only time is compared, so the runs use random weights and no early stopping. Two epochs of plain Keras are timed, and
+the others are assumed to take as long as the second. With --accuracy, the runs use ImageNet weights and all epochs,
+and the report has both validation accuracies. Duration with n photos a class, at 15 photos a second: 0.7 n seconds
+for ndsc, 0.5 n seconds for plain Keras (3.5 n with --accuracy), and about a minute.
 """
 
 import argparse
@@ -27,12 +27,12 @@ WARM_ROUNDS = 3
 
 
 def main() -> None:
-    """Measure and show."""
+    """Run the benchmark and print its report."""
     parser = training_parser(__doc__)
     parser.add_argument("--per-class", type=int, default=PER_CLASS)
     parser.add_argument("--backbone", default="resnet50")
     parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--accuracy", action="store_true", help="ImageNet's weights, and both validation accuracies")
+    parser.add_argument("--accuracy", action="store_true", help="compare validation accuracies, with ImageNet weights")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ndsc-baseline-") as folder:
         report = run(given, Path(folder))
@@ -41,7 +41,7 @@ def main() -> None:
 
 
 def run(given: argparse.Namespace, folder: Path) -> Report:
-    """Ours cold, plain Keras, ours warm."""
+    """Run ndsc with a cold cache, plain Keras, and ndsc with a warm cache."""
     weights = "imagenet" if given.accuracy else "random"
     settings = [f"backbone={given.backbone}", f"backbone.weights={weights}"]
     settings += ["callbacks=none", f"training.epochs={given.epochs}"]
@@ -67,8 +67,8 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
         "ours, cold cache": f"{cold.seconds:.1f} s",
         f"ours, warm cache, median of {rounds}": f"{warm:.1f} s",
         f"plain Keras, {given.epochs} epochs": f"{keras_seconds:.1f} s",
-        "views that ours computed": f"{logged.metrics['cache/misses']:,.0f}",
-        "views a second, exporting the network included": f"{rate:.1f}",
+        "views computed by ours": f"{logged.metrics['cache/misses']:,.0f}",
+        "views a second, including the export of the network": f"{rate:.1f}",
         "ours, cold cache: peak anonymous memory": f"{cold.megabytes:.0f} MB",
     }
     if given.accuracy:
@@ -77,20 +77,22 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
         return report
     size = "" if given.per_class >= PER_CLASS else f"{given.per_class} a class"
     report.rows = [
-        at_least(f"whole baseline against plain Keras, {state} cache", ratio, asked, but=size)
-        for (state, asked), ratio in zip((("cold", 10), ("warm", 50)), report.ratios.values(), strict=True)
+        at_least(f"whole baseline against plain Keras, {state} cache", ratio, target, note=size)
+        for (state, target), ratio in zip((("cold", 10), ("warm", 50)), report.ratios.values(), strict=True)
     ]
     return report
 
 
 def plain_keras(manifest: Path, overrides: list[str], epochs: int, timed: int) -> tuple[float, float]:
-    """Seconds that a notebook of so many epochs takes, start included, if the last of the timed ones stands for those
-    that were left out; and the validation accuracy after those that were not."""
+    """Return the seconds that the notebook takes for `epochs` epochs, including its start, and its validation accuracy.
+
+    Only `timed` epochs are run. The others are assumed to take as long as the last of them.
+    """
     command = [sys.executable, "-m", "experiments.benchmarks.plain_keras", "--manifest", str(manifest)]
     finished = measured([*command, "--epochs", str(timed), *overrides])
-    said = json.loads(finished.output.splitlines()[-1])
-    left_out = (epochs - timed) * said["epochs"][-1]
-    return finished.seconds - said["not_counted"] + left_out, said["validation_accuracy"]
+    result = json.loads(finished.output.splitlines()[-1])
+    skipped = (epochs - timed) * result["epochs"][-1]
+    return finished.seconds - result["not_counted"] + skipped, result["validation_accuracy"]
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
-"""How many reposts `split.duplicates=near` finds, what else it joins, and how long it takes.
+"""Measure the recall of `split.duplicates=near` on planted reposts, its false pairs, and its duration.
 
     python -m experiments.benchmarks.duplicates [--pairs joined.csv]
     python -m experiments.benchmarks.duplicates --photos 20000
 
-The first posts 30 % of the listings again and gives the recall of each kind of change, with features of the backbone;
-`--pairs` writes what was joined and not planted, to be looked at. The second takes time: photos and as many reposts as
-are needed, with the features of their originals and some noise, for it is the grouping that is timed and not the
-backbone. Needs ImageNet's weights. Time, with a backbone that passes 10 photos a second: 13 minutes for 6,000 photos of
-the first, and 20 for the second.
+The first command reposts 30 % of the listings and reports the recall of each kind of change, with features of the
+backbone. `--pairs` writes the joined pairs that were not planted, so that you can check them by eye. The second command
+measures time, with as many reposts as needed. Their features are those of the originals plus noise, because only the
+grouping is timed and not the backbone. Needs ImageNet weights. Duration at 10 photos a second: 13 minutes for 6,000
+photos with the first command, 20 minutes with the second.
 """
 
 import argparse
@@ -33,19 +33,19 @@ from ndsc.storage.photo_reader import PhotoReader
 
 SHARE = 0.3
 RECALL = 0.93
-ASKED_PHOTOS, ASKED_MINUTES = 20_000, 10
-NOISE = 0.5  # standard deviations of a feature: cosines as far as reposts' are, 0.9
+TARGET_PHOTOS, TARGET_MINUTES = 20_000, 10
+NOISE = 0.5  # in standard deviations of a feature; gives cosines like those of reposts, 0.9
 
 
 def main() -> None:
-    """Plant, group, show."""
+    """Run the benchmark and print its report."""
     parser = training_parser(__doc__)
-    parser.add_argument("--photos", type=int, help="so many, timed")
-    parser.add_argument("--pairs", type=Path, help="where to write what was joined and not planted, as CSV")
+    parser.add_argument("--photos", type=int, help="measure the time of this many photos")
+    parser.add_argument("--pairs", type=Path, help="CSV file for the joined pairs that were not planted")
     parser.add_argument("--backbone", default="xception")
     given = parser.parse_args()
     if given.root is None:
-        parser.error("--root or NDSC_ROOT must name a folder in NDSC's layout")
+        parser.error("--root or NDSC_ROOT must be a folder in the layout of NDSC")
     with tempfile.TemporaryDirectory(prefix="ndsc-duplicates-") as folder:
         report = run(given, Path(folder))
     report.show()
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def run(given: argparse.Namespace, folder: Path) -> Report:
-    """Plant reposts among the photos of `--root`, and look for them."""
+    """Add reposts to the photos of `--root`, and search for them."""
     listings = load_catalogue(everything(given, Path(given.root)).data, folder / "cache").rows.num_rows
     share = SHARE if given.photos is None else max(given.photos / listings - 1, 0.0)
     planted = pd.DataFrame(plant(Path(given.root), folder / "reposted", share, seed=0))
@@ -74,24 +74,26 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
         unplanted(planted, found).to_csv(given.pairs, index=False)
     report.figures["seconds to group them"] = f"{seconds:,.0f}"
     report.figures["CPU seconds of that"] = f"{busy:,.0f}"
-    but = "" if len(photos) >= ASKED_PHOTOS else f"{len(photos):,} photos"
+    note = "" if len(photos) >= TARGET_PHOTOS else f"{len(photos):,} photos"
     report.rows.append(
-        at_most(f"minutes to group {ASKED_PHOTOS:,} photos", seconds / 60, ASKED_MINUTES, " minutes", but)
+        at_most(f"minutes to group {TARGET_PHOTOS:,} photos", seconds / 60, TARGET_MINUTES, " minutes", note)
     )
     return report
 
 
 def everything(given: argparse.Namespace, root: Path) -> Config:
-    """The configuration that draws all photos there are."""
+    """Return the configuration that draws all photos."""
     settings = [f"backbone={given.backbone}", f"data.root={root}", "sampling.per_class=null"]
     settings += ["sampling.test.per_class=0", "sampling.test.pool=0"]
     return configured(baseline(given, 1, settings))
 
 
 def features(config: Config, photos: pd.DataFrame, reader: PhotoReader, alone: dict[str, str] | None) -> np.ndarray:
-    """(n, d) features of the plain views; with `alone`, the originals by repost, reposts have their original's and some
-    noise. What the cache of `cache.root` holds is not computed."""
-    weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
+    """Return the (n, d) features of the photos without augmentation. Cached features are not computed again.
+
+    With `alone`, a mapping from reposts to originals, reposts get the features of their original plus noise.
+    """
+    weights = locate_weights(config.backbone, False, Path)  # never a run's weights
     extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
     if alone is None:
         return extractor.extract(photos, [0]).rows[0][:]
@@ -106,7 +108,7 @@ def features(config: Config, photos: pd.DataFrame, reader: PhotoReader, alone: d
 
 
 def judged(report: Report, photos: pd.DataFrame, planted: pd.DataFrame, found: Duplicates) -> Report:
-    """Recall by kind, and what else was joined."""
+    """Add the recall of each kind, and counts of the other pairs, to the report."""
     group = dict(zip(photos["image_path"], found.groups, strict=True))
     together = planted["image_path"].map(group) == planted["original"].map(group)
     for kind in KINDS:
@@ -114,15 +116,15 @@ def judged(report: Report, photos: pd.DataFrame, planted: pd.DataFrame, found: D
         report.rows.append(at_least(f"recall of photos that were {kind}", recall, RECALL, "", digits=3))
     report.figures = {
         "pairs joined": f"{found.pairs['joined'].sum():,}",
-        "of these neither planted nor of the same two pictures": f"{len(unplanted(planted, found)):,}",
-        "pairs kept apart by the cap on groups": f"{found.refused:,}",
+        "of these neither planted nor of the same original": f"{len(unplanted(planted, found)):,}",
+        "pairs separated by the limit on groups": f"{found.refused:,}",
         "photos in the largest group": f"{found.members['group'].value_counts().max():,}",
     }
     return report
 
 
 def unplanted(planted: pd.DataFrame, found: Duplicates) -> pd.DataFrame:
-    """Joined pairs of different originals, the weakest first: true ones are press photos in another shade or crop."""
+    """Return the joined pairs of different originals, weakest first: often press photos in another crop."""
     original = dict(zip(planted["image_path"], planted["original"], strict=True))
     joined = found.pairs[found.pairs["joined"]]
     first, second = (joined[side].map(lambda path: original.get(path, path)) for side in ("first", "second"))

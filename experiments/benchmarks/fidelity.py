@@ -1,12 +1,13 @@
-"""Whether what is fast is also right: our features and accuracies against float32 Keras without a cache, on the same
-views of the same photos; and what a second run with another sampling seed computes.
+"""Compare features and accuracies with those of float32 Keras without a cache, on the same views of the same photos.
+
+Also counts the views that a further run with another seed computes.
 
     python -m experiments.benchmarks.fidelity [--per-class 350] [--seeds 3] [--backbone xception]
     python -m experiments.benchmarks.fidelity backbone.precision=int8
 
-The photos of all seeds are drawn from a quarter more than are used, so that a new seed meets old photos and new ones.
-Needs ImageNet's weights: where accuracy is a matter of chance, so are differences of it. Time, with n photos a class
-and a backbone that passes 15 photos a second: 1.7 n seconds, and a minute.
+Each seed draws from 25 % more photos than it uses, so that a new seed has both known and new photos. Needs ImageNet
+weights: with random weights, accuracy and its differences would be random too. Duration with n photos a class, at 15
+photos a second: 1.7 n seconds and a minute.
 """
 
 import tempfile
@@ -31,7 +32,7 @@ from ndsc.model.weights import locate_weights
 from ndsc.process import Timer
 from ndsc.storage.photo_reader import PhotoReader
 
-DRAWN_FROM = 1.25  # times the photos that one seed uses
+DRAWN_FROM = 1.25  # times the number of photos of one seed
 PHOTOS = 1000
 COSINE = 0.9995
 SEEDS = 3
@@ -39,19 +40,18 @@ SEEDS = 3
 
 @dataclass
 class Found:
-    """What all seeds gave: the worst cosine of so many photos, accuracies of ours and of Keras, and for each seed the
-    views that were computed and those of them that no seed before had seen."""
+    """Results over all seeds: the worst cosine, the photos, the accuracies, and the computed and new views."""
 
     cosine: float = 1.0
     photos: set[str] = field(default_factory=set)
     ours: list[float] = field(default_factory=list)
     keras: list[float] = field(default_factory=list)
     computed: list[int] = field(default_factory=list)
-    unseen: list[int] = field(default_factory=list)
+    new: list[int] = field(default_factory=list)
 
 
 def main() -> None:
-    """Measure and show."""
+    """Run the benchmark and print its report."""
     parser = training_parser(__doc__)
     parser.add_argument("--per-class", type=int, default=350)
     parser.add_argument("--seeds", type=int, default=SEEDS)
@@ -72,7 +72,7 @@ def run(config: Config, seeds: int, data: str) -> Report:
     cache, per_class = Path(config.cache.root), config.sampling.per_class
     assert per_class is not None
     catalogue = some_of(load_catalogue(config.data, cache), round(DRAWN_FROM * per_class))
-    weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
+    weights = locate_weights(config.backbone, False, Path)  # never a run's weights
     found, seen, computed = Found(), set(), {}
     with PhotoReader(cache) as reader:
         shared = build_components(config, weights, reader, Timer())
@@ -91,7 +91,7 @@ def run(config: Config, seeds: int, data: str) -> Report:
             compare_features(ours, keras, manifest, config.augmentation.views, found)
             needed = views_of(photos.photos, manifest, config.augmentation.views)
             found.computed.append(components.stats.misses)
-            found.unseen.append(len(needed - seen))
+            found.new.append(len(needed - seen))
             seen |= needed
     setting = f"{config.backbone.name} ({weights.origin}), {per_class} a class of {data}, {seeds} seeds"
     spec = shared.engine_spec
@@ -99,15 +99,15 @@ def run(config: Config, seeds: int, data: str) -> Report:
 
 
 def some_of(catalogue: Catalogue, per_class: int) -> Catalogue:
-    """At most so many listings of each class, at random."""
+    """Return at most `per_class` random listings of each class."""
     labels = catalogue.rows.column("label").to_numpy()
     random = np.random.default_rng(0)
-    kept = [random.permutation(np.flatnonzero(labels == label))[:per_class] for label in catalogue.classes]
-    return replace(catalogue, rows=catalogue.rows.take(np.sort(np.concatenate(kept))))
+    chosen = [random.permutation(np.flatnonzero(labels == label))[:per_class] for label in catalogue.classes]
+    return replace(catalogue, rows=catalogue.rows.take(np.sort(np.concatenate(chosen))))
 
 
 def accuracy(config: Config, components: Components, extractor: FeatureExtractor, manifest: Manifest) -> float:
-    """Validation accuracy of the recipe's head, of its best epoch."""
+    """Return the validation accuracy of the best epoch."""
     trained = train(config, components, {"all": extractor}, manifest, lambda epoch, metrics: None)
     predicted = trained.probabilities["validation"].argmax(axis=1)
     return float((predicted == manifest.labels(manifest.of("validation"))).mean())
@@ -128,13 +128,13 @@ def compare_features(
 
 
 def views_of(photos: pd.DataFrame, manifest: Manifest, views: int) -> set[tuple[str, int]]:
-    """(content, view) of all that a run needs: every photo plain, and those to train on in all views."""
+    """Return (content, view) of all features that a run needs: view 0 of every photo, all views of training photos."""
     plain = {(content, 0) for content in photos["content"]}
     return plain | {(content, view) for content in manifest.of("train")["content"] for view in range(views)}
 
 
 def reported(report: Report, found: Found, precision: str) -> Report:
-    """The figures, and the rows that are asked."""
+    """Add the figures and the targets to the report."""
     ours, keras = (100 * float(np.mean(accuracies)) for accuracies in (found.ours, found.keras))
     apart = [100 * abs(one - other) for one, other in zip(found.ours, found.keras, strict=True)]
     report.figures = {
@@ -143,19 +143,19 @@ def reported(report: Report, found: Found, precision: str) -> Report:
         "validation accuracy, float32 Keras without a cache": f"{keras:.2f} %",
         "largest difference of one seed, in points": f"{max(apart):.2f}",
     }
-    for seed, (computed, unseen) in enumerate(zip(found.computed, found.unseen, strict=True)):
-        report.figures[f"seed {seed}: views computed, of {unseen:,} that no seed before had seen"] = f"{computed:,}"
-    but = "" if len(found.photos) >= PHOTOS else f"{len(found.photos):,} photos"
-    computed, unseen = sum(found.computed[1:]), sum(found.unseen[1:])
+    for seed, (computed, new) in enumerate(zip(found.computed, found.new, strict=True)):
+        report.figures[f"seed {seed}: views computed, of {new:,} new to this seed"] = f"{computed:,}"
+    note = "" if len(found.photos) >= PHOTOS else f"{len(found.photos):,} photos"
+    computed, new = sum(found.computed[1:]), sum(found.new[1:])
     report.rows = [
         at_most(
-            f"validation accuracy, {precision} and float32 Keras, uncached", abs(ours - keras), 0.3, " points", but
+            f"validation accuracy, {precision} and float32 Keras, uncached", abs(ours - keras), 0.3, " points", note
         ),
-        Row("views computed by runs with further seeds", f"{computed:,}", f"{unseen:,} unseen", computed == unseen),
+        Row("views computed by runs with further seeds", f"{computed:,}", f"{new:,} new", computed == new),
     ]
     if precision != "int8":
         what = f"cosine of features, {precision} and float32 Keras, worst of {PHOTOS:,} photos"
-        report.rows.append(at_least(what, found.cosine, COSINE, "", but, digits=6))
+        report.rows.append(at_least(what, found.cosine, COSINE, "", note, digits=6))
     return report
 
 

@@ -1,10 +1,11 @@
-"""The frozen pass, decoding included on both sides: ours against `model.predict`, and against two limits: a bare loop
-of OpenVINO on one resident batch (which it copies into each request: 1 % of its time), and the machine's own matrix
-multiplication at the same precision.
+"""Measure the frozen pass with decoding, against `model.predict` with decoding and against two limits.
+
+The limits are a bare loop of OpenVINO over one batch in memory (copying it into each request takes 1 % of the time),
+and matrix multiplication on this machine at the same precision.
 
     python -m experiments.benchmarks.frozen_pass [--photos 192] [--backbone resnet50] [backbone.precision=int8]
 
-Time, with a backbone that passes 15 photos a second: 3 minutes.
+Duration at 15 photos a second: 3 minutes.
 """
 
 import tempfile
@@ -34,17 +35,17 @@ from ndsc.storage.photo_reader import PhotoReader
 CLASSES = 3
 GIGAFLOP = {"resnet50": 7.75, "xception": 8.4}  # a photo at 224 x 224
 MULTIPLICATIONS = 4
-HALF = {"bfloat16": "bfloat16", "mixed_float16": "float16"}  # the type multiplied, by precision
-# Times as fast as `model.predict`, by our precision, and the instructions without which it is not asked.
-ASKED = {"float32": (1.3, ""), "bfloat16": (2.2, "avx512_bf16"), "int8": (3.6, "avx512_vnni")}
+HALF = {"bfloat16": "bfloat16", "mixed_float16": "float16"}  # type of the matrices, by precision
+# Target speed relative to `model.predict`, by precision, and the CPU instructions that the target assumes.
+TARGETS = {"float32": (1.3, ""), "bfloat16": (2.2, "avx512_bf16"), "int8": (3.6, "avx512_vnni")}
 
 
 def main() -> None:
-    """Measure and show."""
+    """Run the benchmark and print its report."""
     parser = training_parser(__doc__)
     parser.add_argument("--photos", type=int, default=192)
     parser.add_argument("--backbone", default="resnet50")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the medians are taken")
+    parser.add_argument("--rounds", type=int, default=3, help="number of measurements; the report has the medians")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ndsc-frozen-pass-") as cache:
         settings = [f"backbone={given.backbone}", "backbone.weights=random", f"cache.root={cache}", "augmentation=none"]
@@ -56,13 +57,13 @@ def main() -> None:
 
 
 def run(config: Config, data: str, rounds: int) -> Report:
-    """All contenders in turn, over the same photos."""
+    """Measure all contenders in turn, on the same photos."""
     cache = Path(config.cache.root)
     catalogue = load_catalogue(config.data, cache)
     drawn = draw(catalogue, config.sampling, config.split, config.seed)
     with PhotoReader(cache) as reader:
         photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
-        weights = locate_weights(config.backbone, False, Path)  # no run's weights are asked for
+        weights = locate_weights(config.backbone, False, Path)  # never a run's weights
         # At int8 this quantizes the network, which is not timed.
         extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
         found = rates(extractor, photos, rounds)
@@ -73,7 +74,7 @@ def run(config: Config, data: str, rounds: int) -> Report:
 
 
 def rates(extractor: FeatureExtractor, photos: pd.DataFrame, rounds: int) -> dict[str, float]:
-    """Photos a second of each contender, and GFLOP a second of the matrix multiplication."""
+    """Return photos a second of each contender, and GFLOP a second of the matrix multiplication."""
     extractor.extract(photos, [0])  # warms up
     plain, every = np.array([0]), np.ones((len(photos), 1), bool)
     batch = next(extractor.batches(photos, plain, every))
@@ -103,10 +104,10 @@ def rates(extractor: FeatureExtractor, photos: pd.DataFrame, rounds: int) -> dic
 
 
 def reported(report: Report, found: dict[str, float], backbone: str, precision: str) -> Report:
-    """The ratios, the figures, and the rows that are asked at this precision."""
+    """Add the ratios, the figures, and the targets of this precision to the report."""
     against_predict, against_bare = (found["ours"] / found[name] for name in ("model.predict", "bare loop"))
-    report.ratios["ours / model.predict, decoding on both sides"] = against_predict
-    report.ratios["ours / bare OpenVINO loop on one resident batch"] = against_bare
+    report.ratios["ours / model.predict, both with decoding"] = against_predict
+    report.ratios["ours / bare OpenVINO loop over one batch in memory"] = against_bare
     report.figures |= {OURS: f"{found['ours']:.1f}", PREDICT: f"{found['model.predict']:.1f}"}
     report.figures["bare loop, photos a second"] = f"{found['bare loop']:.1f}"
     multiplication, dtype = found["matrix multiplication"], HALF.get(precision, "float32")
@@ -114,16 +115,16 @@ def reported(report: Report, found: dict[str, float], backbone: str, precision: 
     if backbone in GIGAFLOP:
         report.figures["photos a second at that rate"] = f"{multiplication / GIGAFLOP[backbone]:.1f}"
     report.rows = [at_least(f"frozen pass at {precision} against a bare loop", against_bare, 0.85)]
-    if precision in ASKED:
-        asked, needed = ASKED[precision]
-        elsewhere = "" if needed in machine() else f"this CPU has no {needed}"
+    if precision in TARGETS:
+        target, needed = TARGETS[precision]
+        note = "" if needed in machine() else f"this CPU has no {needed}"
         what = f"frozen pass at {precision} against model.predict"
-        report.rows.insert(0, at_least(what, against_predict, asked, but=elsewhere))
+        report.rows.insert(0, at_least(what, against_predict, target, note=note))
     return report
 
 
 def predict_rate(model: keras.Model, data: list[bytes], size: int) -> float:
-    """Photos a second of the usual notebook's pipeline: decode, resize, batch, prefetch, predict."""
+    """Return photos a second of a typical notebook: decode, resize, batch, prefetch, predict."""
 
     def decode(encoded: tf.Tensor) -> tf.Tensor:
         return tf.image.resize(tf.io.decode_image(encoded, channels=3, expand_animations=False), (size, size))
@@ -135,8 +136,11 @@ def predict_rate(model: keras.Model, data: list[bytes], size: int) -> float:
 
 
 def matmul_rate(dtype: str) -> float:
-    """GFLOP a second of a matrix multiplication: by numpy in float32, where it is faster than TensorFlow (160 against
-    118 on the machine of experiments/LOG.md), by TensorFlow in the types that numpy does not know."""
+    """Return GFLOP a second of a matrix multiplication.
+
+    Uses NumPy at float32, where it is faster than TensorFlow (160 against 118 on the machine of experiments/LOG.md),
+    and TensorFlow for the types that NumPy does not have.
+    """
     drawn = np.random.default_rng(0).standard_normal((2048, 2048), dtype=np.float32)
     matrix = drawn if dtype == "float32" else tf.cast(drawn, dtype)
     started = time.perf_counter()

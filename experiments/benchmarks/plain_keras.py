@@ -1,11 +1,13 @@
-"""The same recipe as a good notebook has it, to measure against: files in class folders, augmentation and the frozen
-base in the model, every photo through everything in every epoch.
+"""The baseline in plain Keras, as a good notebook writes it.
+
+The files are in class folders, augmentation and the frozen network are in the model, and every photo passes through the
+whole model in every epoch.
 
     python -m experiments.benchmarks.plain_keras --manifest <manifest.parquet> --epochs 2 +experiment=baseline …
 
-The settings are those of `python -m ndsc.train`. Prints as JSON: `not_counted`, the seconds of what a notebook would
-not have to do (unpacking the manifest's photos, reading our settings); `epochs`, the seconds of each, validation
-included; and `validation_accuracy`, that of the epoch with the lowest validation loss.
+Takes the settings of `python -m ndsc.train`. Prints JSON: `not_counted`, the seconds for work that a notebook does
+not have (unpacking the photos of the manifest, reading the configuration); `epochs`, the seconds of each epoch
+including validation; and `validation_accuracy`, that of the epoch with the lowest validation loss.
 """
 
 import argparse
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds of each epoch, validation included."""
+    """Measure the seconds of each epoch, including validation."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +41,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def main() -> None:
-    """Unpack, train, print."""
+    """Unpack the photos, train, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--epochs", type=int, default=2)
@@ -50,9 +52,9 @@ def main() -> None:
 
 
 def run(manifest: Path, epochs: int, overrides: list[str], folder: Path) -> dict:
-    """Train for so many epochs on a manifest's photos, which are unpacked into an empty folder."""
+    """Train for `epochs` epochs on the photos of a manifest, which are unpacked into an empty folder."""
     started = time.perf_counter()
-    # What a notebook would not import is imported within the time that is not counted.
+    # Imported here, because a notebook would not import it: its time is not counted.
     from experiments.benchmarks.command_line import configured
 
     config = configured(overrides)
@@ -74,7 +76,7 @@ def run(manifest: Path, epochs: int, overrides: list[str], folder: Path) -> dict
 
 
 def unpack(manifest: Path, folder: Path) -> None:
-    """Write a manifest's photos as folder/split/label/number.jpg."""
+    """Write the photos of a manifest as folder/split/label/number.jpg."""
     from ndsc.data.manifest import load_manifest
     from ndsc.storage.photo_reader import PhotoReader
 
@@ -86,7 +88,7 @@ def unpack(manifest: Path, folder: Path) -> None:
 
 
 def photos(folder: Path, config: "Config"):
-    """Batches of (photos, class numbers), read, decoded and resized in parallel; those to train on are shuffled."""
+    """Return batches of (photos, class numbers), read and decoded in parallel. Training photos are shuffled."""
     size = config.backbone.image_size
     return keras.utils.image_dataset_from_directory(
         folder,
@@ -99,7 +101,7 @@ def photos(folder: Path, config: "Config"):
 
 
 def recipe(config: "Config", classes: int) -> keras.Model:
-    """The original study's model, compiled: augmentation layers, the frozen base, one Dense layer."""
+    """Return the compiled model of the original study: augmentation layers, the frozen network, one Dense layer."""
     from ndsc.config.instantiate import build
 
     base = _base(config)
@@ -115,7 +117,7 @@ def recipe(config: "Config", classes: int) -> keras.Model:
 
 
 def _base(config: "Config") -> "Backbone":
-    """The network with the weights that ours has: `keras.applications`, and where ours finds its weights."""
+    """Return the network of `keras.applications` with the same weights as ndsc uses."""
     from ndsc.model.backbone import build_backbone
     from ndsc.model.weights import locate_weights
 

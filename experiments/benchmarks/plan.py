@@ -1,25 +1,28 @@
-"""How large each benchmark is: the sizes that are asked, or so small that all end in time on this machine."""
+"""Sizes of the benchmarks: those of the targets, or smaller ones that end in time on this machine."""
 
 from dataclasses import dataclass
 
-# Names of the figures of the frozen pass by which the others are sized.
+# Names of the figures of the frozen pass that decide the sizes of the other benchmarks.
 OURS, PREDICT = "ours, photos a second", "model.predict, photos a second"
 CLASSES = 3
 # Views that one run of the baseline computes for each of its photos: 80 % in 4 views, 20 % plain.
 VIEWS = 0.8 * 4 + 0.2
 EPOCHS, TIMED_EPOCHS = 15, 2
-# What does not shrink with the sample: archives, frozen pass, growth, and the start of some thirty processes.
+# Time that does not depend on the sizes: archives, frozen pass, growth, and the start of about thirty processes.
 FIXED_SECONDS = 900.0
-# Whole batches of 32, three classes alike: a padded batch would count as slowness.
-FEW_PHOTOS = 96  # of the frozen pass, where it has to be quick
+# Full batches of 32 with three equal classes: a padded batch would make the pass look slower.
+FEW_PHOTOS = 96  # of a quick frozen pass
 FEWEST, MOST = 40, 1150  # photos a class
 QUANTIZED = "backbone.precision=int8"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Photos of the frozen pass, photos a class of the others, and sizes of growth: of images in pixels, and how many
-    become feature maps."""
+    """Sizes of all benchmarks.
+
+    `photos` are those of the frozen pass; `image_size` (pixels) and `map_images` (feature maps) those of `growth`; the
+    others are photos per class.
+    """
 
     photos: int
     baseline: int
@@ -30,8 +33,10 @@ class Plan:
     map_images: int
 
     def commands(self, int8: bool) -> list[tuple[str, list[str]]]:
-        """Benchmarks in the order in which they run, and their arguments; with `int8` (it needs the package nncf) also
-        those at this precision."""
+        """Return the benchmarks with their arguments, in the order in which they run.
+
+        With `int8`, which needs the package nncf, the frozen pass and fidelity also run at this precision.
+        """
         maps = ["--freeze", "before:conv5_block1", "--images", str(self.map_images), "--views", "2"]
         fidelity = ["--per-class", str(self.fidelity)]
         commands = [
@@ -55,15 +60,16 @@ FULL = Plan(photos=384, baseline=1150, accuracy=1150, sweep=1150, fidelity=350, 
 
 
 def sized(ours: float, predict: float, minutes: float) -> Plan:
-    """Sizes with which everything ends in so many minutes.
+    """Return sizes with which all benchmarks end within `minutes`.
 
     Args:
-        ours: photos a second of our frozen pass through ResNet50.
-        predict: those of `model.predict`.
+        ours: photos a second of the frozen pass through ResNet50.
+        predict: photos a second of `model.predict`.
+        minutes: the time limit.
     """
     cold = CLASSES * VIEWS / ours
     baseline = cold + CLASSES * TIMED_EPOCHS / predict
-    # A quarter and half of the others' photos; Keras sees each in every epoch, and in every view.
+    # A quarter of the photos, and half of them below. Keras processes each photo in every epoch and every view.
     accuracy = (cold + CLASSES * EPOCHS / predict) / 4
     # Twice, at two precisions.
     fidelity = 2 * CLASSES * VIEWS * (1 / ours + 1 / predict) / 2

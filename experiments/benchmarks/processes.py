@@ -1,4 +1,4 @@
-"""Whole processes, measured from outside: seconds, and anonymous memory from the operating system."""
+"""Run processes and measure their duration and anonymous memory from outside."""
 
 import shutil
 import subprocess
@@ -18,8 +18,10 @@ MANIFEST = "data/manifest.parquet"
 
 @dataclass(frozen=True)
 class MeasuredProcess:
-    """What a process took and said. `megabytes` is the peak of its anonymous memory, 0 where no system tells (it is
-    read from Linux' /proc)."""
+    """Duration, memory and output of a finished process.
+
+    `megabytes` is the peak of its anonymous memory, read from /proc; 0 on systems other than Linux.
+    """
 
     seconds: float
     megabytes: float
@@ -28,10 +30,10 @@ class MeasuredProcess:
 
 
 def measured(command: Sequence[str]) -> MeasuredProcess:
-    """Run a command to its end.
+    """Run a command and wait for its end.
 
     Raises:
-        SystemExit: it failed; with the last it said.
+        SystemExit: the command failed; with the end of its error output.
     """
     with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
         started = time.perf_counter()
@@ -41,47 +43,47 @@ def measured(command: Sequence[str]) -> MeasuredProcess:
                 peak = max(peak, _anonymous_kilobytes(status))
                 time.sleep(BETWEEN_SAMPLES)
         seconds = time.perf_counter() - started
-        said = [_all_of(file) for file in (output, errors)]
+        texts = [_all_of(file) for file in (output, errors)]
     if process.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{said[1][-SHOWN_ERRORS:]}")
-    return MeasuredProcess(seconds, peak / 1024, *said)
+        raise SystemExit(f"{' '.join(command)} failed:\n{texts[1][-SHOWN_ERRORS:]}")
+    return MeasuredProcess(seconds, peak / 1024, *texts)
 
 
 @dataclass(frozen=True)
 class Logged:
-    """What one run logged: its metrics, and where its manifest lies."""
+    """The metrics of a run, and the path of its manifest."""
 
     metrics: dict[str, float]
     manifest: Path
 
 
 class Trainings:
-    """Runs of `python -m ndsc.train`, with a store and a cache of their own in a folder that is empty at first."""
+    """Run `python -m ndsc.train` with its own MLflow store and cache, in a folder that is empty at first."""
 
     def __init__(self, folder: Path) -> None:
         self._store, self._cache = folder / "mlruns", folder / "cache"
-        self._places = [f"tracking.root={self._store}", f"cache.root={self._cache}"]
-        self._places += [f"hydra.run.dir={folder / 'outputs'}", f"hydra.sweep.dir={folder / 'sweeps'}"]
+        self._paths = [f"tracking.root={self._store}", f"cache.root={self._cache}"]
+        self._paths += [f"hydra.run.dir={folder / 'outputs'}", f"hydra.sweep.dir={folder / 'sweeps'}"]
 
     def train(self, overrides: Sequence[str]) -> MeasuredProcess:
-        """One run."""
-        return measured([sys.executable, "-m", "ndsc.train", *overrides, *self._places])
+        """Start one run and wait for its end."""
+        return measured([sys.executable, "-m", "ndsc.train", *overrides, *self._paths])
 
     def sweep(self, overrides: Sequence[str]) -> MeasuredProcess:
-        """A multirun of all combinations."""
-        return measured([sys.executable, "-m", "ndsc.train", "-m", *overrides, *self._places])
+        """Start a sweep over all combinations and wait for its end."""
+        return measured([sys.executable, "-m", "ndsc.train", "-m", *overrides, *self._paths])
 
-    def forget_features(self) -> None:
-        """Empty the cache of features; indexes and exported networks stay."""
+    def delete_features(self) -> None:
+        """Delete the feature cache. Indexes and exported networks are not deleted."""
         shutil.rmtree(self._cache / "features")
 
     def logged(self) -> list[Logged]:
-        """What all runs up to now logged, the oldest first."""
+        """Return what the runs have logged so far, oldest first."""
         return logged_runs(self._store)
 
 
 def logged_runs(store: Path) -> list[Logged]:
-    """What the runs in a local store logged, the oldest first; those that stand for a whole sweep are left out."""
+    """Return what the runs in a local store logged, oldest first, without the parent runs of sweeps."""
     quiet_mlflow()
     import mlflow
 

@@ -1,4 +1,4 @@
-"""How a benchmark shows what it measured: ratios first, then figures, then what was asked; and the same as JSON."""
+"""The report of a benchmark, as text and as JSON: ratios first, then figures, then targets."""
 
 import json
 import os
@@ -12,28 +12,33 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the table of what is asked. `reached` is None where it is asked of another size or another machine."""
+    """A line of the table of targets. `reached` is None if the target is for another size or another machine."""
 
     what: str
     measured: str
-    asked: str
+    target: str
     reached: bool | None
 
 
-def at_least(what: str, figure: float, asked: float, unit: str = " x", but: str = "", digits: int = 2) -> Row:
-    """A row for a figure that should be large. `but` says in words what was not as asked: the size, or the machine."""
-    verdict = None if but else figure >= asked
-    return Row(what, _noted(f"{figure:.{digits}f}{unit}", but), f"at least {asked:g}{unit}", verdict)
+def at_least(what: str, figure: float, target: float, unit: str = " x", note: str = "", digits: int = 2) -> Row:
+    """Return a row for a figure that should be large.
+
+    Args:
+        note: the difference to the conditions of the target (size or machine), if there is one.
+    """
+    reached = None if note else figure >= target
+    return Row(what, _noted(f"{figure:.{digits}f}{unit}", note), f"at least {target:g}{unit}", reached)
 
 
-def at_most(what: str, figure: float, asked: float, unit: str = " x", but: str = "") -> Row:
-    """A row for a figure that should be small."""
-    return Row(what, _noted(f"{figure:.2f}{unit}", but), f"at most {asked:g}{unit}", None if but else figure <= asked)
+def at_most(what: str, figure: float, target: float, unit: str = " x", note: str = "") -> Row:
+    """Return a row for a figure that should be small. See `at_least`."""
+    reached = None if note else figure <= target
+    return Row(what, _noted(f"{figure:.2f}{unit}", note), f"at most {target:g}{unit}", reached)
 
 
 @dataclass
 class Report:
-    """One benchmark's results: ratios (each name says what is divided by what), figures with their units, and rows."""
+    """The results of one benchmark: ratios named like `a / b`, figures with their units, and rows of targets."""
 
     name: str
     setting: str
@@ -57,21 +62,21 @@ class Report:
 
 
 def show_rows(rows: Iterable[Row]) -> None:
-    """Print what was asked beside what was measured."""
+    """Print each measurement with its target."""
     for row in rows:
-        verdict = {True: "reached", False: "NOT reached", None: "not comparable"}[row.reached]
-        print(f"{verdict:>14}  {row.what}: {row.measured}, asked {row.asked}", flush=True)
+        reached = {True: "reached", False: "NOT reached", None: "not comparable"}[row.reached]
+        print(f"{reached:>14}  {row.what}: {row.measured}, target {row.target}", flush=True)
 
 
 def save_json(path: str, results: Mapping[str, object]) -> None:
     """Write results together with the machine, its load and the commit."""
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    stated = {**results, "machine": machine(), "load": load(), "commit": commit()}
-    Path(path).write_text(json.dumps(stated, indent=2))
+    saved = {**results, "machine": machine(), "load": load(), "commit": commit()}
+    Path(path).write_text(json.dumps(saved, indent=2))
 
 
 def machine() -> str:
-    """The processor, what it can do that matters here, and how many cores may be used."""
+    """Describe the processor: its name, its cores, and the instruction sets that matter for the benchmarks."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
     model = next((line.partition(":")[2].strip() for line in flags.splitlines() if "model name" in line), "")
     capable = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16") if flag in flags.split()]
@@ -79,20 +84,20 @@ def machine() -> str:
 
 
 def load() -> str:
-    """How many processes wanted a core in the last 1, 5 and 15 minutes: what was measured beside others counts less."""
+    """Return the load averages of the last 1, 5 and 15 minutes. Measurements at a high load are less reliable."""
     return " ".join(f"{average:.1f}" for average in os.getloadavg())
 
 
 def commit() -> str:
-    """The commit of the checkout, with a + where it has changes."""
-    asked = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
-    return asked.stdout.strip() or "unknown"
+    """Return the commit of the checkout, with a + if it has uncommitted changes."""
+    git = subprocess.run(["git", "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=False)
+    return git.stdout.strip() or "unknown"
 
 
 def in_turn(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[str, float]:
-    """The median of each contender's figure over so many rounds.
+    """Return the median figure of each contender over several rounds.
 
-    They take turns (A B C A B C …), so that a machine that gets slower is slower for all.
+    The contenders take turns (A B C A B C …), so that a machine that gets slower affects all of them.
     """
     figures: dict[str, list[float]] = {name: [] for name in contenders}
     for _ in range(rounds):
@@ -101,5 +106,5 @@ def in_turn(rounds: int, contenders: Mapping[str, Callable[[], float]]) -> dict[
     return {name: statistics.median(values) for name, values in figures.items()}
 
 
-def _noted(measured: str, but: str) -> str:
-    return f"{measured} ({but})" if but else measured
+def _noted(measured: str, note: str) -> str:
+    return f"{measured} ({note})" if note else measured

@@ -1,8 +1,9 @@
-"""Listings posted again, as sellers do: a copy of a data set in NDSC's layout in which some photos come back changed.
+"""Copy a data set in the layout of NDSC and add reposts, as sellers make them: changed versions of some of its photos.
 
     python -m experiments.benchmarks.reposts <folder in NDSC's layout> <new folder> [--share 0.3] [--seed 0]
 
-`planted.csv` in the new folder says which photo came back as which, and how it was changed. Seconds for 5,000 photos.
+`planted.csv` in the new folder lists each repost with its original and the kind of change. Takes seconds for 5,000
+photos.
 """
 
 import argparse
@@ -17,24 +18,24 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-QUALITY = 60  # of the JPEGs that come back
+QUALITY = 60  # JPEG quality of reposts
 ARCHIVES = ("beauty_image", "fashion_image", "mobile_image")
 WORDS = ("ORIGINAL 100%", "READY STOCK", "BEST PRICE", "FREE SHIPPING", "SALE 50% OFF", "COD", "NEW ARRIVAL", "MURAH")
 
 
 def resized(photo: Image.Image, random: np.random.Generator) -> Image.Image:
-    """50 to 85 % of its size."""
+    """Resize to 50 to 85 % of the original size."""
     share = random.uniform(0.5, 0.85)
     return photo.resize((max(round(photo.width * share), 1), max(round(photo.height * share), 1)))
 
 
 def reencoded(photo: Image.Image, random: np.random.Generator) -> Image.Image:
-    """The same pixels; saving them is what changes them."""
+    """Return the same pixels. Saving the file as JPEG changes them."""
     return photo
 
 
 def bordered(photo: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A border of one colour, 8 % of the photo's sides wide."""
+    """Add a border of one colour, as wide as 8 % of the sides."""
     width, height = round(0.08 * photo.width), round(0.08 * photo.height)
     framed = Image.new("RGB", (photo.width + 2 * width, photo.height + 2 * height), _colour(random))
     framed.paste(photo, (width, height))
@@ -42,13 +43,13 @@ def bordered(photo: Image.Image, random: np.random.Generator) -> Image.Image:
 
 
 def cropped(photo: Image.Image, random: np.random.Generator) -> Image.Image:
-    """6 % cut off at each side."""
+    """Cut off 6 % at each side."""
     width, height = round(0.06 * photo.width), round(0.06 * photo.height)
     return photo.crop((width, height, photo.width - width, photo.height - height))
 
 
 def overprinted(photo: Image.Image, random: np.random.Generator) -> Image.Image:
-    """A banner with words across the top or the bottom, and a round price tag in one corner of the other half."""
+    """Draw a banner with words across the top or the bottom, and a round price tag in one corner of the other half."""
     changed, (width, height) = photo.copy(), photo.size
     draw = ImageDraw.Draw(changed)
     thickness, at_bottom = round(0.15 * height), bool(random.integers(2))
@@ -73,7 +74,7 @@ KINDS: dict[str, Callable[[Image.Image, np.random.Generator], Image.Image]] = {
 
 
 def repost(data: bytes, kind: str, seed: int) -> bytes:
-    """A photo's file changed in one of the ways of KINDS, as JPEG."""
+    """Return the JPEG file of a photo after one of the changes of KINDS."""
     with Image.open(io.BytesIO(data)) as photo:
         changed = KINDS[kind](photo.convert("RGB"), np.random.default_rng(seed))
     file = io.BytesIO()
@@ -82,9 +83,9 @@ def repost(data: bytes, kind: str, seed: int) -> bytes:
 
 
 def plant(root: Path, folder: Path, share: float, seed: int) -> list[dict[str, str]]:
-    """Copy a data set and post a share of its listings again, every kind of change equally often.
+    """Copy a data set and repost a share of its listings, with every kind of change equally often.
 
-    A share above 1 posts some of them several times, changed differently.
+    With a share above 1, some listings are reposted several times with different changes.
 
     Returns:
         The rows of `planted.csv`: image_path, original, kind.
@@ -96,7 +97,7 @@ def plant(root: Path, folder: Path, share: float, seed: int) -> list[dict[str, s
     whole, rest = divmod(round(share * len(listings)), len(listings))
     chosen = [*range(len(listings))] * whole + random.permutation(len(listings))[:rest].tolist()
     archives = {name: tarfile.open(folder / f"{name}.tar", "a") for name in ARCHIVES}  # noqa: SIM115, closed below
-    readers = {name: tarfile.open(root / f"{name}.tar") for name in ARCHIVES}  # noqa: SIM115, the same
+    readers = {name: tarfile.open(root / f"{name}.tar") for name in ARCHIVES}  # noqa: SIM115, closed below
     planted, added = [], []
     for number, at in enumerate(sorted(chosen)):
         original, kind = listings[at], list(KINDS)[number % len(KINDS)]
@@ -119,7 +120,7 @@ def plant(root: Path, folder: Path, share: float, seed: int) -> list[dict[str, s
 
 
 def _complete_sources(path: Path, planted: list[dict[str, str]]) -> None:
-    """Give a repost its original's source, where the data says sources."""
+    """Add a row for each repost to the table of sources, if there is one: a repost has the source of its original."""
     if not path.exists():
         return
     with path.open(newline="") as file:
@@ -142,14 +143,14 @@ def _colour(random: np.random.Generator) -> tuple[int, int, int]:
 
 
 def main() -> None:
-    """Plant, and say how many."""
+    """Add reposts and print their number."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--share", type=float, default=0.3)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
-    print(f"{len(plant(given.root, given.folder, given.share, given.seed))} photos came back")
+    print(f"{len(plant(given.root, given.folder, given.share, given.seed))} reposts added")
 
 
 if __name__ == "__main__":

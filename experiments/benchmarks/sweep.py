@@ -1,9 +1,10 @@
-"""A sweep over the head, from a cold cache: 20 combinations of learning rate, weight decay and dropout by one command,
-against one cold run. The frozen part runs once for all of them.
+"""Measure a sweep of 20 runs over the head with a cold cache, against one run with a cold cache.
+
+The sweep combines learning rates, weight decays and dropout rates. The frozen part runs once for all of them.
 
     python -m experiments.benchmarks.sweep [--per-class 1150] [--backbone resnet50]
 
-Random weights, no early stopping. Time, with n photos a class and a backbone that passes 15 photos a second: 1.4 n
+The runs use random weights and no early stopping. Duration with n photos a class, at 15 photos a second: 1.4 n
 seconds and about two minutes.
 """
 
@@ -18,11 +19,11 @@ from experiments.benchmarks.report import Report, at_most
 PER_CLASS = 1150
 RATES = ("1e-4", "3e-4", "1e-3", "3e-3", "1e-2")
 FURTHER = ("optimizer.weight_decay=null,1e-4", "head.dropout=0.0,0.2")
-COMBINATIONS = 4  # of these, for each learning rate
+COMBINATIONS = 4  # of FURTHER, for each learning rate
 
 
 def main() -> None:
-    """Measure and show."""
+    """Run the benchmark and print its report."""
     parser = training_parser(__doc__)
     parser.add_argument("--per-class", type=int, default=PER_CLASS)
     parser.add_argument("--backbone", default="resnet50")
@@ -36,7 +37,7 @@ def main() -> None:
 
 
 def run(given: argparse.Namespace, folder: Path) -> Report:
-    """One cold run and a cold sweep, each with a cache of its own."""
+    """Start one run and one sweep, each with its own empty cache."""
     settings = [f"backbone={given.backbone}", "backbone.weights=random", "callbacks=none"]
     overrides = baseline(given, given.per_class, [*settings, f"training.epochs={given.epochs}"])
     one, many = Trainings(folder / "one"), Trainings(folder / "many")
@@ -45,7 +46,7 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
     runs = many.logged()
     expected = COMBINATIONS * len(given.rates)
     if len(runs) != expected:
-        raise SystemExit(f"{expected} runs were expected of the sweep, but it logged {len(runs)}")
+        raise SystemExit(f"The sweep must log {expected} runs. Received: {len(runs)}.")
     report = Report("sweep", f"{expected} runs, {given.backbone}, {given.per_class} a class of {data_name(given)}")
     report.ratios["sweep, cold cache / one run, cold cache"] = ratio = sweep.seconds / single.seconds
     report.figures = {
@@ -57,7 +58,7 @@ def run(given: argparse.Namespace, folder: Path) -> Report:
     }
     full = given.per_class >= PER_CLASS and len(given.rates) >= len(RATES)
     size = "" if full else f"{given.per_class} a class"
-    report.rows = [at_most("20-run sweep over the head, cold, against one cold run", ratio, 2.0, but=size)]
+    report.rows = [at_most("20-run sweep over the head, cold, against one cold run", ratio, 2.0, note=size)]
     return report
 
 

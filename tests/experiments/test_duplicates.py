@@ -25,8 +25,8 @@ def test_recall_is_reported_for_each_kind_and_the_time_is_not_judged_at_a_small_
     photos: Path, tmp_path: Path, count: int | None
 ):
     overrides = [*QUICK, f"cache.root={tmp_path / 'cache'}"]
-    asked = given(photos, tmp_path / "joined.csv", photos=count, backbone="resnet50", overrides=overrides)
-    report = run(asked, tmp_path)
+    arguments = given(photos, tmp_path / "joined.csv", photos=count, backbone="resnet50", overrides=overrides)
+    report = run(arguments, tmp_path)
     *recall, minutes = report.rows
     assert [row.what for row in recall] == [f"recall of photos that were {kind}" for kind in KINDS]
     assert np.mean([float(row.measured) for row in recall]) > 0.5  # so few photos are all compared with each other

@@ -19,7 +19,7 @@ def rows(report: Report) -> dict[str, Row]:
 
 
 @pytest.mark.soak
-def test_ours_equals_keras_and_a_further_seed_computes_only_what_is_unseen(tiny):
+def test_ours_equals_keras_and_a_further_seed_computes_only_new_views(tiny):
     report = run(configured(tiny), seeds=2, data="rendered photos")
     found = rows(report)
     assert float(found["cosine of features"].measured.split()[0]) > 0.9999
@@ -43,7 +43,7 @@ def test_the_worst_photo_in_the_worst_view_counts():
     assert found.photos == {"a", "b"}
 
 
-def test_what_is_asked_is_judged_on_enough_photos_only():
+def test_targets_are_compared_only_with_enough_photos():
     found = Found(0.9, {str(number) for number in range(1000)}, [0.9], [0.95], [100, 60], [100, 50])
     judged = rows(reported(Report("fidelity", ""), found, "float32"))
     assert [row.reached for row in judged.values()] == [False, False, False]
@@ -52,6 +52,6 @@ def test_what_is_asked_is_judged_on_enough_photos_only():
     assert judged["cosine of features"].reached is None
 
 
-def test_int8_is_not_asked_for_the_cosine():
+def test_int8_has_no_target_for_the_cosine():
     found = Found(0.9, {"a"}, [0.9], [0.9], [10, 5], [10, 5])
     assert "cosine of features" not in rows(reported(Report("fidelity", ""), found, "int8"))

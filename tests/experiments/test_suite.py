@@ -1,4 +1,4 @@
-"""The benchmarks that start whole trainings run, on a tiny network and few photos."""
+"""Benchmarks that start whole trainings run on a tiny network and few photos."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ TRAININGS = {
 
 @pytest.mark.soak  # each starts two to five trainings, of a dozen seconds each
 @pytest.mark.parametrize("name", TRAININGS)
-def test_a_benchmark_of_whole_trainings_reports_and_gives_no_verdict_at_a_small_size(name, photos, tmp_path: Path):
+def test_a_benchmark_of_whole_trainings_reports_and_is_not_comparable_at_a_small_size(name, photos, tmp_path: Path):
     written = tmp_path / "report.json"
     command = [sys.executable, "-m", f"experiments.benchmarks.{name}", "--root", str(photos), "--json", str(written)]
     done = subprocess.run([*command, *TRAININGS[name], "--", *QUICK], capture_output=True, text=True)
