@@ -47,7 +47,6 @@ class OptunaSweeper(ComposingSweeper):
                     "it: make .venv/sweeps"
                 )
             from ndsc.sweeps.search import distribution
-            from ndsc.sweeps.sweep import Sweep
 
             overrides = self._overrides(arguments)
             space = {key: distribution(one) for key, one in overrides.items() if one.is_sweep_override()}
@@ -60,6 +59,8 @@ class OptunaSweeper(ComposingSweeper):
             first = self._job(self._same, {}, {})
             described = f"{first.key} {space} {self._seed}"
             key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+            from ndsc.sweeps.sweep import Sweep  # it imports MLflow, which takes seconds
+
             sweep = Sweep(self._launcher, self.config, arguments)
             swept = ", ".join(name.rpartition(".")[2] for name in space)
             with sweep.tracked(key, f"search over {swept}", first):

@@ -69,7 +69,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     from ndsc.auditing.page import Page
     from ndsc.run_reporter import data_source
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.tracking.run import NoRun
+    from ndsc.tracking.tracked_run import UntrackedRun
 
     folder = Path(config.audit.output or folder).expanduser()
     report.check_folder(folder)
@@ -78,7 +78,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         log.warning(weights.warning)
     with PhotoReader(Path(config.cache.root)) as reader:
         components = experiment.build_components(config, weights, reader, Timer())
-        drawn = experiment.draw_photos(_without_limits(config), components, NoRun())
+        drawn = experiment.draw_photos(_without_limits(config), components, UntrackedRun())
         photos, groups = drawn.validated, drawn.duplicates.groups
         findings = examine(photos, drawn.vectors, groups, reader, config.audit.folds, config.seed)
         found = issues.verdict_table(findings)

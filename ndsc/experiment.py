@@ -42,8 +42,9 @@ from ndsc.model.weights import Weights, locate_weights
 from ndsc.process import Timer
 from ndsc.seeds import derive
 from ndsc.storage.photo_reader import PhotoReader
-from ndsc.tracking.query import fetch_classifier
-from ndsc.tracking.run import Run, start_run
+from ndsc.tracking.downloads import fetch_classifier
+from ndsc.tracking.run import start_run
+from ndsc.tracking.tracked_run import Run
 from ndsc.training import finetuning
 from ndsc.training.finetuning import Phase, TrainingResult
 

@@ -98,7 +98,7 @@ def check(config: PredictConfig) -> None:
 
 def _classifier_file(config: PredictConfig, cache: Path) -> Path:
     if config.run is not None:
-        from ndsc.tracking.query import fetch_classifier
+        from ndsc.tracking.downloads import fetch_classifier
 
         return fetch_classifier(config.run, config.tracking, cache)
     path = Path(str(config.model)).expanduser()

@@ -7,7 +7,7 @@ logged like any run.
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,8 +26,7 @@ from ndsc.terminal import side_by_side
 if TYPE_CHECKING:
     from ndsc.caching.openvino_cache import Network
     from ndsc.data.manifest import Manifest
-    from ndsc.tracking.history import History
-    from ndsc.tracking.recorded_run import RecordedRun
+    from ndsc.tracking.history import History, RecordedRun
     from ndsc.tracking.rerun_config import RerunConfig
     from ndsc.training.finetuning import Phase
 
@@ -102,7 +101,8 @@ def _repeat(
     weights = experiment.find_weights(config)
     with PhotoReader(cache) as reader:
         check_contents(manifest, reader)
-        networks = _quantized_networks(history, recorded.id, experiment.plan_phases(config), cache)
+        phases, precision = experiment.plan_phases(config), config.backbone.precision
+        networks = _quantized_networks(history, recorded.id, phases, precision, cache)
         with start_run(config.tracking, f"reproduce {recorded.name}", {"ndsc.reproduces": recorded.id}) as run:
             components = experiment.start(config, rerun.invocation, run, reader, weights, networks)
             result = experiment.train_and_evaluate(config, components, manifest, run)
@@ -162,10 +162,26 @@ def _manifest(history: "History", run_id: str) -> "Manifest":
 
 
 def _quantized_networks(
-    history: "History", run_id: str, phases: "Sequence[Phase]", cache: Path
+    history: "History", run_id: str, phases: "Iterable[Phase]", precision: str, cache: Path
 ) -> "dict[str, Network]":
-    """The int8 networks that the run logged, by freeze line."""
-    return {}
+    """The int8 networks that the run used, by freeze line; empty at other precisions."""
+    if precision != "int8":
+        return {}
+    from ndsc.caching.openvino_cache import load_network
+    from ndsc.tracking.downloads import fetch_quantized_network
+
+    networks = {}
+    for freeze in {phase.freeze for phase in phases}:
+        folder = fetch_quantized_network(history, run_id, freeze, cache)
+        if folder is not None and (network := load_network(folder)) is not None:
+            networks[freeze] = network
+        else:
+            log.warning(
+                "The run logged no int8 network at the freeze line %s. The network of the cache or a new one is used, "
+                "so numbers may differ.",
+                freeze,
+            )
+    return networks
 
 
 @hydra_command("reproduce")

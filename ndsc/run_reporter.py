@@ -21,10 +21,11 @@ from ndsc.data.sampling import SamplePlan
 from ndsc.duplicates.duplicate_groups import Duplicates
 from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
+from ndsc.tracking.downloads import log_quantized_network
 from ndsc.tracking.environment import log_environment
-from ndsc.tracking.model import log_classifier, log_head
-from ndsc.tracking.run import Run
-from ndsc.tracking.store import store_uri
+from ndsc.tracking.logged_model import log_classifier, log_head
+from ndsc.tracking.store_address import store_uri
+from ndsc.tracking.tracked_run import Run
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +140,7 @@ def log_quantized(run: Run, freeze: str, network: Network | None, manifest: Mani
     """Log the int8 network of a freeze line (None: another precision), so that the run can be repeated to the bit."""
     if network is None:
         return
+    log_quantized_network(run, network.folder, network.digest, freeze)
     test = manifest.of("test")["content"]
     if seen := int(test.isin(network.notes.get("contents", ())).sum()):
         log.warning(

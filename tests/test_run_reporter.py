@@ -7,7 +7,7 @@ from ndsc.caching.openvino_cache import Network
 from ndsc.config.schema import TrackingConfig
 from ndsc.data.manifest import Manifest
 from ndsc.run_reporter import EpochLog, closing_rows, log_quantized
-from ndsc.tracking.run import NoRun
+from ndsc.tracking.tracked_run import UntrackedRun
 
 METRICS = {
     **dict.fromkeys(("best/val_accuracy", "best/val_accuracy_low", "best/val_accuracy_high"), 0.5),
@@ -20,7 +20,7 @@ METRICS = {
 }
 
 
-class Curves(NoRun):
+class Curves(UntrackedRun):
     """Remembers the curves that are logged, and the step of the first value."""
 
     def __init__(self) -> None:
@@ -58,5 +58,5 @@ def test_the_closing_table_shows_what_there_is_and_how_to_view_the_run():
 def test_test_photos_that_calibrated_the_int8_network_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     rows = pd.DataFrame({"content": ["a", "b", "c"], "split": ["train", "test", "test"]})
     network = Network(tmp_path, "0" * 32, {"contents": ["a", "c"]})
-    log_quantized(NoRun(), "all", network, Manifest(rows, ("x", "y")))
+    log_quantized(UntrackedRun(), "all", network, Manifest(rows, ("x", "y")))
     assert "1 of the 2 test photos" in caplog.text

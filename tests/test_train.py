@@ -23,7 +23,7 @@ from ndsc.config.schema import CONFIG_FOLDER, Config, typed
 from ndsc.errors import UserError
 from ndsc.model.photo_classifier import PhotoClassifier
 from ndsc.storage.photo_reader import PhotoReader
-from ndsc.tracking.query import fetch_classifier
+from ndsc.tracking.downloads import fetch_classifier
 from ndsc.train import main
 from tests.conftest import TINY, TrainedRun, refusal
 

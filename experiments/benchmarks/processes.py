@@ -9,8 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ndsc.tracking.mlflow_settings import quiet_mlflow
-
 BETWEEN_SAMPLES = 0.02  # seconds
 SHOWN_ERRORS = 3000  # characters
 MANIFEST = "data/manifest.parquet"
@@ -84,8 +82,9 @@ class Trainings:
 
 def logged_runs(store: Path) -> list[Logged]:
     """Return what the runs in a local store logged, oldest first, without the parent runs of sweeps."""
-    quiet_mlflow()
     import mlflow
+
+    import ndsc.tracking  # noqa: F401  it sets MLflow's defaults
 
     uri = f"sqlite:///{(store / 'mlflow.db').absolute()}"
     client = mlflow.MlflowClient(uri)

@@ -100,7 +100,7 @@ def cached_network(
         UserError: one has to be made, and nothing can be written into the cache.
     """
     folder = _folder(description, cache_root)
-    if _found(folder) is None:
+    if load_network(folder) is None:
         building = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
         try:
             building.mkdir(parents=True)
@@ -117,14 +117,9 @@ def cached_network(
             _put(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)  # there no more if it was put into its place
-    network = _found(folder)
+    network = load_network(folder)
     assert network is not None, f"{folder} was put there in one piece"
     return network
-
-
-def look_up(description: Identity, cache_root: Path) -> Network | None:
-    """The network of this description, if the cache has it."""
-    return _found(_folder(description, cache_root))
 
 
 def _folder(description: Identity, cache_root: Path) -> Path:
@@ -133,18 +128,18 @@ def _folder(description: Identity, cache_root: Path) -> Path:
 
 
 def _put(building: Path, folder: Path) -> None:
-    if _found(folder) is None:
+    if load_network(folder) is None:
         shutil.rmtree(folder, ignore_errors=True)  # what is damaged would be in the way
     try:
         building.rename(folder)
     except OSError:
-        if _found(folder) is None:
+        if load_network(folder) is None:
             raise
         # Otherwise another process was first, and what it made is used by both.
 
 
-def _found(folder: Path) -> Network | None:
-    """The network in a folder; None where there is none, or its files are not those that were put there."""
+def load_network(folder: Path) -> Network | None:
+    """Return the network in a folder; None if there is none, or its files are damaged."""
     try:
         record = json.loads((folder / "network.json").read_bytes())
         # Earlier versions took no notes.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 
 VALIDATION, TRAINING, TEST = "best/val_accuracy", "best/train_accuracy", "test/accuracy"
 NEEDED = (VALIDATION, TRAINING)

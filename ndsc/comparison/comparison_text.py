@@ -10,7 +10,7 @@ from ndsc.comparison.comparison_command import command_to_repeat
 from ndsc.comparison.comparison_table import TEST, TRAINING, VALIDATION, Comparison, Configuration
 from ndsc.comparison.significance import SIGNIFICANCE, TopTwoTest
 from ndsc.evaluation.figures.style import counted
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 
 SECONDS, COMPUTED = "time/total_seconds", "cache/misses"
 ABSENT = "–"

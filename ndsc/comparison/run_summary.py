@@ -10,8 +10,7 @@ from ndsc.config.run_key import source_digest
 from ndsc.tracking.environment import MAIN_PACKAGES, environment_report, git_state, package_list
 
 if TYPE_CHECKING:
-    from ndsc.tracking.history import History
-    from ndsc.tracking.recorded_run import RecordedRun
+    from ndsc.tracking.history import History, RecordedRun
 
 CURVES = ("train/", "val/")
 # What a repetition need not have in common with the run: what it cost, and what was counted while photos were drawn.

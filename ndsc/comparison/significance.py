@@ -7,7 +7,7 @@ import pandas as pd
 
 from ndsc.comparison.comparison_table import Configuration
 from ndsc.comparison.mcnemar import McNemar, mcnemar_by_photo
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 
 # A photo is known by its bytes; with other labels it is another question.
 PHOTO = ["content", "true"]

@@ -194,6 +194,11 @@ def register() -> None:
     ConfigStore.instance().store(name="schema", node=Config)
 
 
+def schema_config() -> DictConfig:
+    """Return a configuration of the schema's keys and types, with all values missing but those that are null."""
+    return OmegaConf.structured(Config)
+
+
 def typed(composed: DictConfig) -> Config:
     """The composed configuration as typed values, checked.
 

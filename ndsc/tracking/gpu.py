@@ -1,4 +1,7 @@
-"""The NVIDIA GPUs that this process may use, and what they are doing."""
+"""The NVIDIA GPUs that this process may use, and their utilisation.
+
+The selection is ours because MLflow, measured, shows every GPU of a shared machine.
+"""
 
 import logging
 import os
@@ -22,7 +25,7 @@ class VisibleGpus(NamedTuple):
 def visible_gpus(nvml: ModuleType = pynvml) -> VisibleGpus:
     """Find the GPUs that CUDA_VISIBLE_DEVICES leaves to this process.
 
-    A shared machine has more than these, and theirs are other people's figures. Entries are indices or (beginnings of)
+    A shared machine has more GPUs, which other people use. Entries are indices or (beginnings of)
     UUIDs. CUDA counts the fastest GPU first unless CUDA_DEVICE_ORDER=PCI_BUS_ID, NVML counts by bus: on a machine with
     different models, select by UUID or set that variable.
     """
@@ -73,7 +76,7 @@ def _slice(nvml: ModuleType, uuid: str) -> object | None:
 
 
 class GpuReader:
-    """Reads the counters of the visible GPUs under MLflow's names, `gpu_<position>_utilization_percentage` and so on.
+    """Read the counters of the visible GPUs under MLflow's names, `gpu_<position>_utilization_percentage` and so on.
 
     A counter that a GPU does not have (slices have no utilisation, virtual GPUs no power) is left out from then on.
     """

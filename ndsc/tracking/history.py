@@ -1,53 +1,75 @@
-"""Earlier runs, by the names that people know them by: nothing is created or changed in the store that is asked."""
+"""Stored runs, found by the names that people know them by."""
 
 import csv
 import io
-import json
 import re
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 
-import yaml
-from omegaconf import OmegaConf
+import mlflow
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from omegaconf import DictConfig, OmegaConf
 
+from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
-from ndsc.tracking.mlflow_settings import impatient, quiet_mlflow
-from ndsc.tracking.query import earlier_runs_uri, find_run
-from ndsc.tracking.recorded_run import RecordedRun
-from ndsc.tracking.store import StoreSettings
-from ndsc.tracking.unlogged import differing
-
-if TYPE_CHECKING:
-    from mlflow.entities import Run
+from ndsc.tracking import earlier_versions
+from ndsc.tracking.stale_runs import end_stale_runs
+from ndsc.tracking.store import impatient, open_store
+from ndsc.tracking.store_address import StoreSettings, earlier_runs_uri
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 PARENT = "mlflow.parentRunId"
 CONFIGURATION = "config/config.yaml"
-SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty where it did not finish
+SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty if it did not finish
+KEY, KIND, SWEEP = "ndsc.key", "ndsc.kind", "ndsc.sweep"
+METRIC = "best/val_accuracy"
+
+
+@dataclass(frozen=True)
+class RecordedRun:
+    """A stored run in plain values, named as this version names them.
+
+    `status` is FINISHED, FAILED, KILLED, RUNNING or DELETED; `started` is in milliseconds since 1970. Params are
+    written as they are typed on the command line. Each metric has its last value, which may be NaN.
+    """
+
+    id: str
+    name: str
+    status: str
+    started: int
+    params: Mapping[str, str]
+    metrics: Mapping[str, float]
+    tags: Mapping[str, str]
+
+    @property
+    def seed(self) -> str:
+        """The seed, or an empty text where none was logged."""
+        return self.params.get("seed", "")
+
+    @property
+    def manifest(self) -> str:
+        """The digest of the run's manifest, or an empty text."""
+        return self.tags.get("manifest", "")
 
 
 class History:
-    """The runs of one store."""
+    """The runs of one store. Nothing in it is created or changed."""
 
     def __init__(self, tracking: StoreSettings) -> None:
-        """Raises `UserError` where there is no local store, or no server is named."""
-        self._uri = earlier_runs_uri(tracking)
-        quiet_mlflow()
-        from mlflow import MlflowClient
-
-        self._client = MlflowClient(self._uri)
+        """Raises `UserError` if there is no local store, or no server is named."""
+        self.uri = earlier_runs_uri(tracking)
+        self.client = MlflowClient(self.uri)
 
     def find(self, names: Sequence[str]) -> list[RecordedRun]:
-        """The runs of these names, each once: an experiment's name gives all its runs, a run's id that run, and the
-        id of a sweep's own run (tag `ndsc.kind=sweep`) the runs below it and those that it found done.
+        """Return the runs of these names, each once.
 
-        A param that a run did not log, but another one did because somebody overrode it there, is completed from the
-        run's own configuration: an override that equals the default makes no difference between runs. What makes one
-        without an override, an edited file of conf/ for instance, becomes a param too.
+        The name of an experiment gives all its runs, the id of a run that run, and the id of a sweep's own run (tag
+        `ndsc.kind=sweep`) the runs below it and those that it reused. The params of a run are all its settings, also
+        where it logged only some of them.
 
         Raises:
             UserError: the store does not answer, or has nothing of one of these names.
@@ -55,135 +77,173 @@ class History:
         found: dict[str, RecordedRun] = {}
         for name in names:
             for run in self._of_run(name) if RUN_ID.fullmatch(name) else self._of_experiment(name):
-                found[run.info.run_id] = recorded(run)
-        return self._completed(found.values())
+                found[run.id] = run
+        runs = [self._complete(run) for run in found.values()]
+        keys = {key for run in runs for key in run.params}
+        return [replace(run, params=earlier_versions.add_defaults(run.params, keys)) for run in runs]
 
     def run(self, run_id: str) -> RecordedRun:
-        """One run by its id, also a sweep's own.
+        """Return one run by its id, also a sweep's own.
 
         Raises:
             UserError: the store does not answer or has no such run.
         """
-        return recorded(find_run(self._client, run_id, self._uri))
+        return _recorded(find_run(self.client, run_id, self.uri))
 
     def experiment(self, run_id: str) -> str:
-        """The name of the experiment that a run belongs to."""
-        run = find_run(self._client, run_id, self._uri)
-        return self._client.get_experiment(run.info.experiment_id).name
+        """Return the name of the experiment that a run belongs to."""
+        run = find_run(self.client, run_id, self.uri)
+        return self.client.get_experiment(run.info.experiment_id).name
 
     def curve(self, run_id: str, metric: str) -> list[float]:
-        """A metric's values by step."""
-        points = self._client.get_metric_history(run_id, metric)
+        """Return a metric's values by step."""
+        points = self.client.get_metric_history(run_id, metric)
         return [point.value for point in sorted(points, key=lambda point: (point.step, point.timestamp))]
 
-    def place(self, run_id: str) -> str:
-        """Where a run's artefacts lie: the whole path, or the address, that was its place when it was recorded."""
-        return find_run(self._client, run_id, self._uri).info.artifact_uri
+    def artifact_uri(self, run_id: str) -> str:
+        """Return the path or address of a run's artifacts at the time when it was recorded."""
+        return find_run(self.client, run_id, self.uri).info.artifact_uri
+
+    def config(self, run_id: str) -> DictConfig | None:
+        """Return the configuration that a run logged, with the keys of this version; None if it logged none."""
+        text = self.text(run_id, CONFIGURATION)
+        if text is None:
+            return None
+        config = OmegaConf.create(text)
+        assert isinstance(config, DictConfig)
+        return earlier_versions.rename_config(config)
 
     def text(self, run_id: str, path: str) -> str | None:
-        """An artefact as text; None where the run has none of this path."""
+        """Return an artifact as text; None if the run has none of this path."""
         with self.file(run_id, path) as found:
             return None if found is None else found.read_text(encoding="utf-8")
 
     @contextmanager
     def file(self, run_id: str, path: str) -> Iterator[Path | None]:
-        """An artefact as a file, for as long as the block lasts; None where the run has none of this path."""
+        """Give an artifact, a file or a folder, within the block; None if the run has none of this path."""
         folder = str(PurePosixPath(path).parent)
-        if path not in [entry.path for entry in self._client.list_artifacts(run_id, folder)]:
+        if path not in [entry.path for entry in self.client.list_artifacts(run_id, folder)]:
             yield None
             return
         with tempfile.TemporaryDirectory() as temporary:
-            yield Path(self._client.download_artifacts(run_id, path, temporary))
+            yield Path(self.client.download_artifacts(run_id, path, temporary))
 
-    def _of_run(self, run_id: str) -> "list[Run]":
-        run = find_run(self._client, run_id, self._uri)
-        if run.data.tags.get("ndsc.kind") != "sweep":
-            return [run]
-        below = self._search(run.info.experiment_id, f"tags.`{PARENT}` = '{run_id}'")
-        known = {child.info.run_id for child in below}
-        return below + [
-            find_run(self._client, other, self._uri) for other in self._reused(run_id) if other not in known
-        ]
+    def _of_run(self, run_id: str) -> list[RecordedRun]:
+        run = find_run(self.client, run_id, self.uri)
+        if run.data.tags.get(KIND) != "sweep":
+            return [_recorded(run)]
+        children = self._search(run.info.experiment_id, f"tags.`{PARENT}` = '{run_id}'")
+        known = {child.id for child in children}
+        return children + [self.run(other) for other in self._reused(run_id) if other not in known]
 
     def _reused(self, sweep_id: str) -> list[str]:
-        """What a sweep found done, it did not run again: the run belongs to an earlier sweep, or to none."""
+        """Return the runs that a sweep did not run again: they belong to an earlier sweep, or to none."""
         table = csv.DictReader(io.StringIO(self.text(sweep_id, SWEEP_TABLE) or ""))
         return [row["run"] for row in table if row["run"]]
 
-    def _of_experiment(self, name: str) -> "list[Run]":
-        with _answering(self._uri):
-            experiment = self._client.get_experiment_by_name(name)
-            if experiment is None or experiment.lifecycle_stage != "active":
-                known = ", ".join(sorted(one.name for one in self._client.search_experiments()))
-                raise UserError(
-                    f"The name of an experiment in {self._uri} was expected, or the id of a run: 32 letters and "
-                    f"digits. Received: {name}. The experiments there are: {known}."
-                )
+    def _of_experiment(self, name: str) -> list[RecordedRun]:
+        try:
+            with impatient():
+                experiment = self.client.get_experiment_by_name(name)
+                if experiment is None or experiment.lifecycle_stage != "active":
+                    known = ", ".join(sorted(one.name for one in self.client.search_experiments()))
+                    raise UserError(
+                        f"The name of an experiment in {self.uri} was expected, or the id of a run: 32 letters and "
+                        f"digits. Received: {name}. The experiments there are: {known}."
+                    )
+        except MlflowException as error:
+            raise _no_answer(self.uri, error) from error
         return self._search(experiment.experiment_id, "")
 
-    def _search(self, experiment_id: str, condition: str) -> "list[Run]":
+    def _search(self, experiment_id: str, condition: str) -> list[RecordedRun]:
+        """Return all runs of an experiment that meet the condition, the newest first."""
         found, token = [], None
         while True:
-            page = self._client.search_runs([experiment_id], condition, page_token=token)
+            page = self.client.search_runs([experiment_id], condition, page_token=token)
             found.extend(page)
             token = page.token
             if not token:
-                return found
+                return [_recorded(run) for run in found]
 
-    def _completed(self, runs: Iterable[RecordedRun]) -> list[RecordedRun]:
-        runs = list(runs)
-        keys = {key for run in runs for key in run.params}
-        runs = [self._complete(run, keys - run.params.keys()) for run in runs]
-        keys = self._unlogged(runs)
-        return [self._complete(run, keys - run.params.keys()) for run in runs]
+    def _complete(self, run: RecordedRun) -> RecordedRun:
+        if not earlier_versions.needs_completion(run.params) or (config := self.config(run.id)) is None:
+            return run
+        return replace(run, params=earlier_versions.complete_params(run.params, config))
 
-    def _unlogged(self, runs: Iterable[RecordedRun]) -> set[str]:
-        """In what configurations differ whose runs agree in all params but the seed."""
-        alike: dict[frozenset, list[str]] = {}
-        for run in runs:
-            if run.status == "FINISHED":
-                params = frozenset((key, value) for key, value in run.params.items() if key != "seed")
-                alike.setdefault(params, []).append(run.id)
-        found = set()
-        for ids in alike.values():
-            written = [self.text(run_id, CONFIGURATION) for run_id in ids] if len(ids) > 1 else []
-            found |= differing([yaml.load(text, yaml.CSafeLoader) for text in written if text is not None])
+
+class SweepRuns(History):
+    """The runs of the experiment that a sweep records into, for the process that launches them."""
+
+    def __init__(self, tracking: TrackingConfig, experiment_id: str) -> None:
+        super().__init__(tracking)
+        self._experiment_id = experiment_id
+
+    @classmethod
+    @contextmanager
+    def opened(cls, tracking: TrackingConfig) -> Iterator["SweepRuns"]:
+        """Open the store, create what is missing, and mark stale runs KILLED.
+
+        Raises:
+            UserError: the store cannot be opened.
+        """
+        with open_store(tracking) as store:
+            end_stale_runs(store.client, store.experiment_id)
+            yield cls(tracking, store.experiment_id)
+
+    def finished(self, keys: Iterable[str]) -> dict[str, RecordedRun]:
+        """Return, by run key, the newest FINISHED run that is no sweep's own.
+
+        A run whose store failed halfway ended FINISHED too, but has no accuracy there: it does not count.
+        """
+        found = {}
+        for key in dict.fromkeys(keys):
+            runs = self._search(self._experiment_id, f"tags.`{KEY}` = '{key}' AND attributes.status = 'FINISHED'")
+            if single := [run for run in runs if KIND not in run.tags and METRIC in run.metrics]:
+                found[key] = single[0]
         return found
 
-    def _complete(self, run: RecordedRun, missing: set[str]) -> RecordedRun:
-        written = self.text(run.id, CONFIGURATION) if missing else None
-        if written is None:
-            return run
-        config = OmegaConf.create(written)
-        values = {key: OmegaConf.select(config, key, default=...) for key in missing}
-        texts = {
-            # As run.log_params writes them.
-            key: value if isinstance(value, str) else json.dumps(value)
-            for key, value in values.items()
-            if value is not ... and not OmegaConf.is_config(value)
-        }
-        return replace(run, params={**run.params, **texts})
+    def sweep(self, sweep_key: str) -> RecordedRun | None:
+        """Return the newest run of this sweep, whatever its status."""
+        return next(iter(self._search(self._experiment_id, f"tags.`{SWEEP}` = '{sweep_key}'")), None)
+
+    def close(self, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float], status: str) -> None:
+        """End a sweep's own run, which no process records into any more."""
+        for key, value in tags.items():
+            self.client.set_tag(run_id, key, value)
+        for key, value in metrics.items():
+            self.client.log_metric(run_id, key, value)
+        self.client.set_terminated(run_id, status)
 
 
-@contextmanager
-def _answering(uri: str) -> Iterator[None]:
-    """Turn what the first request to a store can end in into a UserError."""
-    from mlflow.exceptions import MlflowException
+def find_run(client: MlflowClient, run_id: str, uri: str) -> mlflow.entities.Run:
+    """Return a run by its id.
 
+    Raises:
+        UserError: the store does not answer or has no such run.
+    """
     try:
         with impatient():
-            yield
+            return client.get_run(run_id)
     except MlflowException as error:
-        raise UserError(f"An MLflow store that answers was expected. Received from {uri}: {error}") from error
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise UserError(
+                f"The id of a run in {uri} was expected: 32 letters and digits, in the last lines that the run printed "
+                f"and at the top of its page (make ui). Received: {run_id}."
+            ) from error
+        raise _no_answer(uri, error) from error
 
 
-def recorded(run: "Run") -> RecordedRun:
+def _no_answer(uri: str, error: MlflowException) -> UserError:
+    return UserError(f"An MLflow store that answers was expected. Received from {uri}: {error}")
+
+
+def _recorded(run: mlflow.entities.Run) -> RecordedRun:
     return RecordedRun(
         id=run.info.run_id,
         name=run.info.run_name or "",
         status=run.info.status if run.info.lifecycle_stage == "active" else "DELETED",
         started=run.info.start_time,
-        params=run.data.params,
-        metrics=run.data.metrics,
-        tags=run.data.tags,
+        params=earlier_versions.rename_params(run.data.params),
+        metrics=earlier_versions.rename_metrics(run.data.metrics),
+        tags=earlier_versions.rename_tags(run.data.tags),
     )

@@ -1,77 +1,79 @@
-"""How an earlier run is done again: its configuration, read by this version of the package, with the places of now."""
+"""The configuration of a stored run for doing the run again, as this version of the package reads it."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import Config, typed
+from ndsc.config.schema import schema_config, typed
 from ndsc.errors import UserError
-
-if TYPE_CHECKING:
-    from ndsc.tracking.history import History
+from ndsc.tracking.earlier_versions import rename_overrides
+from ndsc.tracking.history import History
 
 
 @dataclass(frozen=True)
 class RerunConfig:
     """A run to be done again; `added` are the settings that it did not have yet, with the values they get."""
 
-    config: Config
     invocation: HydraJob
     added: Mapping[str, object]
 
+    @property
+    def config(self):
+        """The configuration as typed values. Raises `UserError` if it is not valid."""
+        return typed(self.invocation.composed)
 
-def read_rerun_config(history: "History", run_id: str, places: Mapping[str, object], folder: Path) -> RerunConfig:
-    """What a run logged of itself. The new one goes into the same experiment, below no sweep. Hydra must be there.
+
+def read_rerun_config(history: History, run_id: str, locations: Mapping[str, object], folder: Path) -> RerunConfig:
+    """Read what a run logged of its configuration. The new run belongs to the same experiment, and to no sweep.
+
+    Hydra must be initialized.
 
     Args:
-        places: settings that say where things lie and are recorded now.
+        locations: settings that say where files lie and runs are recorded now.
         folder: Hydra's, for the files that callbacks write.
 
     Raises:
         UserError: it did not log its configuration, or this version cannot read it.
     """
-    recorded = history.text(run_id, "config/config.yaml")
-    asked = history.text(run_id, "config/invocation.json")
-    if recorded is None or asked is None:
+    recorded, text = history.config(run_id), history.text(run_id, "config/invocation.json")
+    if recorded is None or text is None:
         raise UserError(
-            "A run of python -m ndsc.train was expected, with its artefacts config/config.yaml and "
-            f"config/invocation.json. Received: run={run_id}, which lacks one of them in {history.place(run_id)}. If "
-            "the store was moved, move it back: MLflow keeps whole paths. Otherwise name another run."
+            "A run of python -m ndsc.train was expected, with its artifacts config/config.yaml and "
+            f"config/invocation.json. Received: run={run_id}, which lacks one of them in "
+            f"{history.artifact_uri(run_id)}. If the store was moved, move it back: MLflow stores absolute paths. "
+            "Otherwise name another run."
         )
-    invocation = json.loads(asked)
+    invocation = json.loads(text)
     config, added = on_schema(recorded, lambda: hydra.compose("train"))
     alone = {"experiment": history.experiment(run_id), "run_name": None, "parent_run_id": None, "resume_run_id": None}
-    for key, value in ({f"tracking.{name}": value for name, value in alone.items()} | dict(places)).items():
+    for key, value in ({f"tracking.{name}": value for name, value in alone.items()} | dict(locations)).items():
         OmegaConf.update(config, key, value)
     replace_callbacks(config, invocation.get("folder"), str(folder))
-    overrides = [one for one in invocation["overrides"] if not one.startswith("+callbacks.pruning=")]
-    again = HydraJob(tuple(overrides), invocation["choices"], config, folder, in_sweep=False)
-    return RerunConfig(typed(config), again, added)
+    overrides = [rename_overrides(one) for one in invocation["overrides"] if not one.startswith("+callbacks.pruning=")]
+    return RerunConfig(HydraJob(tuple(overrides), invocation["choices"], config, folder, in_sweep=False), added)
 
 
-def on_schema(recorded: str, defaults: Callable[[], DictConfig]) -> tuple[DictConfig, dict[str, object]]:
-    """A recorded configuration (YAML) on the schema of now, and the settings that it did not have yet, with the values
-    they get.
+def on_schema(recorded: DictConfig, defaults: Callable[[], DictConfig]) -> tuple[DictConfig, dict[str, object]]:
+    """Return a recorded configuration on this version's schema, and the settings that it did not have yet.
 
-    What the run had comes as it was: of dictionaries of library objects nothing is added that it had left out.
+    Settings that the run had stay as they were. Nothing is added to dictionaries of library objects.
 
     Args:
-        defaults: gives `conf/train.yaml`, composed; asked only where a setting is missing.
+        defaults: returns `conf/train.yaml`, composed; called only where a setting is missing.
 
     Raises:
-        UserError: it has settings that there are no more, or values of other types.
+        UserError: it has settings that no longer exist, or values of other types.
     """
     try:
-        config = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(recorded))
+        config = OmegaConf.merge(schema_config(), recorded)
     except OmegaConfBaseException as error:
-        wrong = "is not known any more" if isinstance(error, ConfigKeyError) else f"does not fit ({error.msg})"
+        wrong = "no longer exists" if isinstance(error, ConfigKeyError) else f"does not fit ({error.msg})"
         raise UserError(
             "A configuration that this version of ndsc can read was expected. Received: one of another version, whose "
             f"setting {error.full_key} {wrong}. Check out the commit that the run was made with: its tag git.commit."
@@ -84,13 +86,13 @@ def on_schema(recorded: str, defaults: Callable[[], DictConfig]) -> tuple[DictCo
     return config, added
 
 
-def replace_callbacks(config: DictConfig, folder_then: str | None, folder_now: str) -> None:
-    """Let callbacks write into Hydra's folder of now and not over the files of then; in place.
+def replace_callbacks(config: DictConfig, recorded_folder: str | None, folder: str) -> None:
+    """Let callbacks write into Hydra's current folder and not over the recorded files, in place.
 
-    The callback by which a search gives runs up goes: it changes nothing in those that finish.
+    The callback by which a search prunes runs is removed: it changes nothing in runs that finish.
     """
     config.callbacks.pop("pruning", None)
-    if folder_then is not None:
+    if recorded_folder is not None:
         # As JSON, since the folder may stand at any depth.
         text = json.dumps(OmegaConf.to_container(config.callbacks))
-        config.callbacks = json.loads(text.replace(json.dumps(folder_then)[1:-1], json.dumps(folder_now)[1:-1]))
+        config.callbacks = json.loads(text.replace(json.dumps(recorded_folder)[1:-1], json.dumps(folder)[1:-1]))

@@ -15,8 +15,11 @@ from ndsc.model.photo_classifier import PhotoClassifier
 
 
 class ListingClassifier(mlflow.pyfunc.PythonModel):
-    """Takes a table with one binary column `image` (JPEG, PNG, GIF, BMP or WebP), gives `label` and for each class its
-    probability `p_<class>`."""
+    """A classifier of photos for MLflow.
+
+    It takes a table with one binary column `image` (JPEG, PNG, GIF, BMP or WebP), and returns `label` and the
+    probability of each class, `p_<class>`.
+    """
 
     def load_context(self, context: Any) -> None:
         """Load the classifier and the names of its classes."""
@@ -25,17 +28,17 @@ class ListingClassifier(mlflow.pyfunc.PythonModel):
     def predict(  # pyright: ignore[reportIncompatibleMethodOverride]  (MLflow's own has no body)
         self, context: Any, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """One row a photo. A photo that cannot be read is refused, with the reason, and with it the request."""
+        """Return one row a photo. Raises an MLflow exception with the reason if one of the photos cannot be read."""
         prepared = []
         for number, data in enumerate(model_input["image"]):
             if not isinstance(data, bytes):
-                raise _refusal(f"in row {number}: {type(data).__name__}")
+                raise _invalid(f"in row {number}: {type(data).__name__}")
             try:
                 prepared.append(self._classifier.prepare(data))
             except Unusable as error:
-                raise _refusal(f"in row {number}: {error}") from error
+                raise _invalid(f"in row {number}: {error}") from error
         if not prepared:
-            raise _refusal("a table without rows")
+            raise _invalid("a table without rows")
         names = pd.Index(self._classifier.classes)
         table = pd.DataFrame(self._classifier.probabilities(prepared), columns=names).astype(float)
         table = table.add_prefix("p_")
@@ -43,7 +46,7 @@ class ListingClassifier(mlflow.pyfunc.PythonModel):
         return table
 
 
-def _refusal(received: str) -> MlflowException:
+def _invalid(received: str) -> MlflowException:
     return MlflowException.invalid_parameter_value(
         "Expected the bytes of a JPEG, PNG, GIF, BMP or WebP photo in each row of the column 'image' (base64 in "
         f"dataframe_split). Received {received}."

@@ -1,4 +1,4 @@
-"""How a run hears that it has to stop, and how it is left in peace while it is closed."""
+"""Ctrl-C and SIGTERM: they stop a run, and wait while it is being closed."""
 
 import signal
 import threading
@@ -20,8 +20,8 @@ class Terminated(SystemExit):
 def sigterm_raises() -> Iterator[None]:
     """Turn SIGTERM into the exception `Terminated`, so that `with` blocks are left in order; exit code 143.
 
-    Python runs signal handlers in its main thread only; in any other thread this context changes nothing. Handlers
-    that were there before are put back.
+    Python runs signal handlers in its main thread only; in any other thread this context changes nothing. The former
+    handlers are restored.
     """
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -33,27 +33,27 @@ def sigterm_raises() -> Iterator[None]:
 
 @contextmanager
 def signals_come_first() -> Iterator[None]:
-    """Leave the block by `KeyboardInterrupt` after Ctrl-C and by `Terminated` after SIGTERM, whatever these became on
-    their way: TensorFlow makes an error of its own out of what is raised while it traces. A signal that the process
+    """Leave the block by `KeyboardInterrupt` after Ctrl-C and by `Terminated` after SIGTERM, even if another exception
+    replaced them: TensorFlow raises an error of its own for what is raised while it traces. A signal that the process
     ignores (Ctrl-C, where a shell started it in the background) stays ignored.
     """
-    heard: list[int] = []
+    received: list[int] = []
 
     def stop(number: int, _frame: FrameType | None) -> None:
-        heard.append(number)
-        raise _asked(number)
+        received.append(number)
+        raise _exception(number)
 
-    listened = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
-    with _handlers(stop, *listened):
+    handled = [number for number in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(number) != signal.SIG_IGN]
+    with _handlers(stop, *handled):
         try:
             yield
         except Exception as error:
-            if heard:
-                raise _asked(heard[0]) from error
+            if received:
+                raise _exception(received[0]) from error
             raise
 
 
-def _asked(number: int) -> BaseException:
+def _exception(number: int) -> BaseException:
     return KeyboardInterrupt() if number == signal.SIGINT else Terminated(EXIT_CODE)
 
 
@@ -62,7 +62,7 @@ def signals_held_off() -> Iterator[None]:
     """Keep Ctrl-C and SIGTERM waiting until the block has ended, then deliver them.
 
     People press Ctrl-C twice, and schedulers repeat SIGTERM. Without this, the second one would interrupt the closing
-    of the run, and the run would be RUNNING for ever. If the block raises, its exception takes their place.
+    of the run, and the run would stay RUNNING. If the block raises, its exception replaces the signals.
     """
     waiting: list[int] = []
     with _handlers(lambda number, _frame: waiting.append(number), signal.SIGINT, signal.SIGTERM):
@@ -81,5 +81,5 @@ def _handlers(handler: Handler, *numbers: signal.Signals) -> Iterator[None]:
         yield
     finally:
         for number, former in previous.items():
-            # None: a handler that a C library installed. Python cannot put that one back.
+            # None: a handler that a C library installed. Python cannot restore that one.
             signal.signal(number, signal.SIG_DFL if former is None else former)

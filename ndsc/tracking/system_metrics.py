@@ -1,4 +1,8 @@
-"""What the machine does during a run: curves of its utilisation, and a mean and a peak at the end."""
+"""System metrics of a run: curves of the machine's utilisation, and a mean and a peak at the end.
+
+They are ours because MLflow's monitor, measured, logs its first values after a whole interval and its last ones never,
+asks for the run's status every time, and shows every GPU of the host.
+"""
 
 import logging
 import sys
@@ -9,23 +13,26 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+from mlflow.entities import Metric
+from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
+from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
+from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
 from ndsc.tracking.gpu import BYTES_IN_MEGABYTE, GpuReader
-from ndsc.tracking.mlflow_run import Point
 
 # Utilisation is a difference between two readings; closer together than this, it is noise.
 SHORTEST_SECONDS = 0.1
 SECONDS_BETWEEN_WRITES = 10.0
 
-Publish = Callable[[Sequence[Point]], None]
+Publish = Callable[[Sequence[Metric]], None]
 
 logger = logging.getLogger(__name__)
 
 
 def anonymous_memory() -> int:
-    """Memory of this process that no file stands behind, in bytes: what it allocated, without mapped caches.
+    """Return the anonymous memory of this process in bytes: what it allocated, without memory-mapped caches.
 
-    Where the system does not tell (not Linux), the memory that this process shares with no other.
+    Only Linux reports it. Elsewhere it is the memory that this process shares with no other.
     """
     if sys.platform != "linux":
         return psutil.Process().memory_full_info().uss
@@ -35,8 +42,8 @@ def anonymous_memory() -> int:
 
 
 @dataclass
-class Spread:
-    """Mean over time and peak of a quantity that is read now and then."""
+class RunningStatistics:
+    """Mean over time and peak of a quantity that is read at intervals."""
 
     total: float = 0.0
     seconds: float = 0.0
@@ -50,21 +57,21 @@ class Spread:
 
 
 class SystemMetricsMonitor:
-    """Reads CPU, memory, disk, network and GPUs every `interval` seconds in a thread of its own.
+    """Read CPU, memory, disk, network and GPUs every `interval` seconds in a thread.
 
-    Readings are handed to `publish` every ten seconds, and at the end. If they cannot be read, a warning says so and
-    the run goes on.
+    Readings are passed to `publish` every ten seconds, and at the end. If they cannot be read, a warning is logged and
+    the run continues.
     """
 
     def __init__(self, interval: float, publish: Publish) -> None:
         self._interval = interval
         self._publish = publish
-        self._spreads: dict[str, Spread] = {}
+        self._statistics: dict[str, RunningStatistics] = {}
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="hardware", daemon=True)
 
     def start(self) -> None:
-        """Begin to read; the first values are there after a tenth of a second."""
+        """Start reading. The first values are available after a tenth of a second."""
         self._thread.start()
 
     def stop(self) -> dict[str, float]:
@@ -77,44 +84,39 @@ class SystemMetricsMonitor:
         if self._thread.ident is not None:
             self._thread.join()
         summary = {}
-        for name, spread in self._spreads.items():
+        for name, one in self._statistics.items():
             group, quantity = name.split("/")
-            summary[f"{group}/mean_{quantity}"] = spread.total / spread.seconds
-            summary[f"{group}/peak_{quantity}"] = spread.peak
+            summary[f"{group}/mean_{quantity}"] = one.total / one.seconds
+            summary[f"{group}/peak_{quantity}"] = one.peak
         return summary
 
     def _watch(self) -> None:
         try:
-            readings = _Readings(self._publish, self._spreads)
+            readings = _Readings(self._publish, self._statistics)
             time.sleep(SHORTEST_SECONDS)
             readings.take()
             while not self._stopped.wait(self._interval):
                 readings.take()
             readings.take()
             readings.write()
-        except Exception:  # a counter that cannot be read is no reason to lose a training
-            logger.warning("The hardware's utilisation is not recorded any longer.", exc_info=True)
+        except Exception:  # a counter that cannot be read is no reason to fail a training
+            logger.warning("The utilisation of the hardware is no longer recorded.", exc_info=True)
 
 
 class _Readings:
-    """Takes readings, sums them up in `spreads`, and publishes those that have waited long enough.
+    """Take readings, summarize them in `statistics`, and publish those that have waited long enough.
 
-    CPU, memory, disk and network come from MLflow's own readers, and appear under its names. Its loop round them
-    would not do: first values after a whole interval, last ones never, and a request for the run's status every time.
+    CPU, memory, disk and network come from MLflow's own readers, and have its names.
     """
 
-    def __init__(self, publish: Publish, spreads: dict[str, Spread]) -> None:
-        from mlflow.system_metrics.metrics.cpu_monitor import CPUMonitor
-        from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
-        from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
-
+    def __init__(self, publish: Publish, statistics: dict[str, RunningStatistics]) -> None:
         self._publish = publish
-        self._spreads = spreads
+        self._statistics = statistics
         self._readers = (CPUMonitor(), DiskMonitor(), NetworkMonitor())
         self._gpus = GpuReader()
-        self._unwritten: list[Point] = []
+        self._unwritten: list[Metric] = []
         self._count = 0
-        # The first answer in a thread is always 0: nothing has been measured yet.
+        # The first answer in a thread is always 0.
         psutil.cpu_percent()
         self._last_reading = self._last_write = time.monotonic()
 
@@ -126,9 +128,9 @@ class _Readings:
         self._last_reading += elapsed
         values = self._read()
         for name, value in _summarized(values).items():
-            self._spreads.setdefault(name, Spread()).add(value, elapsed)
+            self._statistics.setdefault(name, RunningStatistics()).add(value, elapsed)
         now = time.time_ns() // 1_000_000
-        self._unwritten += [Point(f"system/{name}", value, now, self._count) for name, value in values.items()]
+        self._unwritten += [Metric(f"system/{name}", value, now, self._count) for name, value in values.items()]
         self._count += 1
         if self._last_reading - self._last_write >= SECONDS_BETWEEN_WRITES:
             self.write()
@@ -150,7 +152,7 @@ class _Readings:
 
 
 def _summarized(values: Mapping[str, float]) -> dict[str, float]:
-    """Reduce one reading to what has a mean and a peak, keyed `group/quantity`."""
+    """Return the quantities of one reading that get a mean and a peak, keyed `group/quantity`."""
     summarized = {
         "system/cpu_utilization_percentage": values["cpu_utilization_percentage"],
         "system/memory_megabytes": values["process_memory_megabytes"],

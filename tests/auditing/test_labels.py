@@ -160,10 +160,10 @@ def features_of(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     from ndsc import experiment
     from ndsc.process import Timer
     from ndsc.storage.photo_reader import PhotoReader
-    from ndsc.tracking.run import NoRun
+    from ndsc.tracking.tracked_run import UntrackedRun
 
     with PhotoReader(Path(config.cache.root)) as reader:
         components = experiment.build_components(config, experiment.find_weights(config), reader, Timer())
-        drawn = experiment.draw_photos(config, components, NoRun())
+        drawn = experiment.draw_photos(config, components, UntrackedRun())
     vectors, photos = drawn.vectors, drawn.validated.photos
     return vectors, pd.Categorical(photos["label"]).codes.astype(np.int64), photos["content"].to_numpy(dtype=object)

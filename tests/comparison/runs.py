@@ -2,7 +2,7 @@
 
 import itertools
 
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 
 COMMIT = "76e4434d4315c132a599e4f3b0b0ee055eac5522"
 _numbers = itertools.count(1)

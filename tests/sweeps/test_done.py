@@ -12,7 +12,7 @@ from ndsc.errors import UserError
 from ndsc.model.weights import RANDOM_FALLBACK, Weights
 from ndsc.sweeps.job import Job
 from ndsc.sweeps.sweep import Outcome, Sweep, _goes_on
-from ndsc.tracking.recorded_run import RecordedRun
+from ndsc.tracking.history import RecordedRun
 from ndsc.tracking.stale_runs import HOST, host
 
 

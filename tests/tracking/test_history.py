@@ -6,10 +6,27 @@ import pytest
 from mlflow import MlflowClient
 
 from ndsc.errors import UserError
-from ndsc.tracking.history import History
+from ndsc.tracking.history import History, SweepRuns
 from ndsc.tracking.run import start_run
 
-CONFIG = "split:\n  validation: 0.2\n  by: null\naugmentation:\n  layers:\n    flip: {}\n"
+CONFIG = """
+split:
+  validation: 0.2
+  by: null
+augmentation:
+  layers:
+    zoom:
+      height_factor: [-0.1, 0.1]
+callbacks:
+  checkpoint:
+    filepath: outputs/best.weights.h5
+tracking:
+  root: mlruns
+  parent: null
+data:
+  extra: sellers.csv
+rerun: false
+"""
 
 
 def test_an_experiment_gives_all_its_runs_in_plain_values(tracking):
@@ -30,7 +47,7 @@ def test_more_runs_than_a_page_are_all_found(tracking, client: MlflowClient):
     experiment = client.create_experiment(tracking.experiment)
     ids = {client.create_run(experiment).info.run_id for _ in range(5)}
     history = History(tracking)
-    history._client.search_runs = functools.partial(history._client.search_runs, max_results=2)
+    history.client.search_runs = functools.partial(history.client.search_runs, max_results=2)
     assert {run.id for run in history.find([tracking.experiment])} == ids
 
 
@@ -50,7 +67,7 @@ def test_a_runs_id_gives_that_run_and_a_sweeps_id_the_runs_below_it(tracking):
     assert len(history.find([str(children[0]), str(sweep.id)])) == 2
 
 
-def test_what_a_sweep_found_done_belongs_to_it(tracking):
+def test_runs_that_a_sweep_reused_belong_to_it(tracking):
     with start_run(tracking, "earlier", {}) as earlier:
         pass
     with start_run(tracking, "sweep", {"ndsc.kind": "sweep"}) as sweep:
@@ -60,34 +77,62 @@ def test_what_a_sweep_found_done_belongs_to_it(tracking):
     assert [run.id for run in History(tracking).find([str(sweep.id)])] == [child.id, earlier.id]
 
 
-def test_a_param_that_only_others_logged_is_completed_from_the_runs_own_configuration(tracking):
-    with start_run(tracking, "overridden", {}) as overridden:
-        keys = ("split.validation", "split.by", "augmentation.layers.flip", "augmentation.layers.turn.factor")
-        overridden.log_params(dict.fromkeys(keys, "typed"))
-    with start_run(tracking, "default", {}) as default:
-        default.log_text(CONFIG, "config/config.yaml")
+def test_a_run_that_logged_some_settings_gets_the_others_from_its_configuration(tracking):
+    with start_run(tracking, "some", {}) as some:
+        some.log_params({"head": "linear", "split.validation": 0.2, "backbone.float32": "none"})
+        some.log_text(CONFIG, "config/config.yaml")
     with start_run(tracking, "foreign", {}) as foreign:
-        pass
+        foreign.log_params({"rate": 0.1})
     params = {run.id: run.params for run in History(tracking).find([tracking.experiment])}
-    # Layers are no value, and what the run did not have stays absent.
-    assert params[str(default.id)] == {"split.validation": "0.2", "split.by": "null"}
-    assert params[str(foreign.id)] == {}
-    assert params[str(overridden.id)]["split.validation"] == "typed"
+    assert params[str(some.id)] == {
+        "head": "linear",
+        "split.validation": "0.2",
+        "split.by": "null",
+        "backbone.float32_until": "none",
+        "augmentation.layers.zoom.height_factor": "[-0.1, 0.1]",
+    }
+    assert params[str(foreign.id)] == {"rate": "0.1"}
 
 
-def test_what_runs_of_equal_params_differ_in_becomes_a_param_of_all(tracking):
+def test_an_edited_file_of_conf_is_a_difference_between_runs(tracking):
     edited = CONFIG.replace("0.2", "0.3")
     ids = []
-    for head, config in (("mlp", CONFIG), ("mlp", edited), ("linear", CONFIG)):
+    for config in (CONFIG, edited):
         with start_run(tracking, "run", {}) as run:
-            run.log_params({"head": head, "seed": 0})
+            run.log_params({"head": "mlp", "seed": 0})
             run.log_text(config, "config/config.yaml")
         ids.append(str(run.id))
     params = {run.id: run.params.get("split.validation") for run in History(tracking).find([tracking.experiment])}
-    assert [params[run_id] for run_id in ids] == ["0.2", "0.3", "0.2"]
+    assert [params[run_id] for run_id in ids] == ["0.2", "0.3"]
 
 
-def test_an_artefact_is_read_as_text_and_a_missing_one_is_none(tracking):
+def test_a_setting_that_came_later_has_its_default(tracking):
+    with start_run(tracking, "older", {}) as older:
+        older.log_params({"cache.dtype": "float16"})
+    with start_run(tracking, "newer", {}) as newer:
+        newer.log_params(
+            {
+                "cache.dtype": "float16",
+                "training.label_smoothing": 0.1,
+                "optimizer.weight_decay": 0.1,
+                "training.finetune.epochs": 2,
+            }
+        )
+    params = {run.id: run.params for run in History(tracking).find([tracking.experiment])}
+    # Of a library object, and of a section that the default leaves out, nothing is added.
+    assert params[str(older.id)] == {"cache.dtype": "float16", "training.label_smoothing": "0.0"}
+    assert params[str(newer.id)]["training.label_smoothing"] == "0.1"
+
+
+def test_settings_of_all_runs_are_params_so_that_no_configuration_is_read(tracking, monkeypatch: pytest.MonkeyPatch):
+    with start_run(tracking, "run", {}) as run:
+        run.log_params({"cache.dtype": "float16", "seed": 0})
+    history = History(tracking)
+    monkeypatch.setattr(history, "config", lambda _run_id: pytest.fail("read"))
+    assert [run.seed for run in history.find([tracking.experiment])] == ["0"]
+
+
+def test_an_artifact_is_read_as_text_and_a_missing_one_is_none(tracking):
     with start_run(tracking, "run", {}) as run:
         run.log_text("Straße\n", "notes/a.txt")
     history = History(tracking)
@@ -96,7 +141,7 @@ def test_an_artefact_is_read_as_text_and_a_missing_one_is_none(tracking):
     assert history.text(str(run.id), "nowhere/a.txt") is None
 
 
-def test_failed_and_deleted_runs_are_known_as_such(tracking, client: MlflowClient):
+def test_failed_and_deleted_runs_have_their_status(tracking, client: MlflowClient):
     with pytest.raises(ZeroDivisionError), start_run(tracking, "failing", {}) as failed:
         _ = 1 / 0
     with start_run(tracking, "deleted", {}) as deleted:
@@ -107,7 +152,7 @@ def test_failed_and_deleted_runs_are_known_as_such(tracking, client: MlflowClien
     assert [run.id for run in history.find([tracking.experiment])] == [failed.id]
 
 
-def test_an_unknown_experiment_is_told_with_those_there_are(tracking):
+def test_the_error_for_an_unknown_experiment_names_those_there_are(tracking):
     with start_run(tracking, "run", {}):
         pass
     with pytest.raises(UserError, match=rf"Received: nonsense\. The experiments there are: .*{tracking.experiment}"):
@@ -116,7 +161,7 @@ def test_an_unknown_experiment_is_told_with_those_there_are(tracking):
         History(tracking).find(["0" * 32])
 
 
-def test_a_server_that_does_not_answer_is_told(settings, tmp_path, monkeypatch: pytest.MonkeyPatch):
+def test_a_server_that_does_not_answer_is_an_error(settings, tmp_path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     with pytest.raises(UserError, match=r"store that answers was expected\. Received from http://127"):
@@ -145,3 +190,25 @@ def test_the_store_is_not_changed(tracking, store_root):
     assert len(history.find([tracking.experiment])) == 1
     assert history.text(str(run.id), "a.txt") == "a"
     assert hashlib.sha256((store_root / "mlflow.db").read_bytes()).digest() == before
+
+
+def test_a_run_that_ended_without_its_metrics_is_not_finished_for_a_sweep(tracking):
+    with start_run(tracking, "whole", {"ndsc.key": "a"}) as whole:
+        whole.log_metrics({"best/val_accuracy": 0.9})
+    # As a run whose store failed halfway, and was available again at its end.
+    for key in ("a", "b"):
+        with start_run(tracking, "without", {"ndsc.key": key, "ndsc.unsent": "mlruns/unsent/1"}):
+            pass
+    with SweepRuns.opened(tracking) as runs:
+        assert {key: run.id for key, run in runs.finished(["a", "b"]).items()} == {"a": whole.id}
+
+
+def test_a_sweep_is_found_by_its_key_and_can_be_closed(tracking):
+    with start_run(tracking, "sweep", {"ndsc.kind": "sweep", "ndsc.sweep": "k"}, left="RUNNING") as run:
+        pass
+    with SweepRuns.opened(tracking) as runs:
+        assert runs.sweep("other") is None
+        runs.close(str(run.id), {"best.run": "x"}, {"sweep/finished": 2.0}, "FINISHED")
+        found = runs.sweep("k")
+        assert found is not None
+        assert (found.status, found.tags["best.run"], found.metrics["sweep/finished"]) == ("FINISHED", "x", 2.0)

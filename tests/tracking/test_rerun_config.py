@@ -10,8 +10,11 @@ from ndsc.tracking.rerun_config import on_schema, replace_callbacks
 Compose = Callable[..., DictConfig]
 
 
-def yaml(config: DictConfig) -> str:
-    return OmegaConf.to_yaml(config, resolve=True)
+def stored(config: DictConfig) -> DictConfig:
+    """The configuration as it comes back from a store."""
+    loaded = OmegaConf.create(OmegaConf.to_yaml(config, resolve=True))
+    assert isinstance(loaded, DictConfig)
+    return loaded
 
 
 def no_defaults() -> DictConfig:
@@ -20,7 +23,7 @@ def no_defaults() -> DictConfig:
 
 def test_a_recorded_configuration_comes_back_as_it_was(composed: Compose):
     config = composed("training=finetune", "~augmentation.layers.flip", "callbacks=none", "optimizer=sgd", "head=mlp")
-    again, added = on_schema(yaml(config), no_defaults)
+    again, added = on_schema(stored(config), no_defaults)
     assert typed(again) == typed(config)
     assert added == {}
     assert "flip" not in again.augmentation.layers
@@ -31,30 +34,30 @@ def test_settings_that_came_later_get_their_defaults_and_are_named(composed: Com
     older = OmegaConf.to_container(config, resolve=True)
     assert isinstance(older, dict)
     del older["backbone"]["resize"], older["split"]
-    again, added = on_schema(yaml(OmegaConf.create(older)), lambda: composed("seed=0"))
+    again, added = on_schema(OmegaConf.create(older), lambda: composed("seed=0"))
     assert added == {"backbone.resize": "stretch", "split": config.split}
     assert typed(again) == typed(config)
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "told"),
+    ("key", "value", "message"),
     [
-        ("backbone.colour", "red", "setting backbone.colour is not known any more"),
+        ("backbone.colour", "red", "setting backbone.colour no longer exists"),
         ("training.epochs", "many", r"setting training.epochs does not fit .*'many'"),
     ],
 )
-def test_settings_that_this_version_cannot_read_are_refused_by_name(
-    composed: Compose, key: str, value: object, told: str
+def test_settings_that_this_version_cannot_read_are_rejected_by_name(
+    composed: Compose, key: str, value: object, message: str
 ):
-    recorded = OmegaConf.create(yaml(composed()))
+    recorded = stored(composed())
     OmegaConf.update(recorded, key, value)
-    with pytest.raises(UserError, match=told):
-        on_schema(yaml(recorded), no_defaults)
+    with pytest.raises(UserError, match=message):
+        on_schema(recorded, no_defaults)
 
 
-def test_callbacks_write_into_the_folder_of_now_and_give_nothing_up(composed: Compose):
+def test_callbacks_write_into_the_current_folder_and_prune_nothing(composed: Compose):
     pruning = "{_target_:ndsc.training.callbacks.PruneTrial,storage:a,study:b,trial:1}"
-    config, _ = on_schema(yaml(composed("callbacks=checkpoint", f"+callbacks.pruning={pruning}")), no_defaults)
+    config, _ = on_schema(stored(composed("callbacks=checkpoint", f"+callbacks.pruning={pruning}")), no_defaults)
     then = str(config.callbacks.checkpoint.filepath).removesuffix("/best.weights.h5")
     early_stopping = config.callbacks.early_stopping
     replace_callbacks(config, then, "/now")

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from ndsc.tracking.model import log_classifier
-from ndsc.tracking.query import fetch_classifier
+from ndsc.tracking.downloads import fetch_classifier
+from ndsc.tracking.logged_model import log_classifier
 from ndsc.tracking.run import start_run
 from tests.servers import QUIET, free_port, kill, serving
 
@@ -57,21 +57,23 @@ def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings
         orphan.log_params({"seed": 1})
         kill(server)
         orphan.log_history({"val/loss": [0.5, 0.25]})
-        orphan.log_text("kept", "notes/b.txt")
+        orphan.log_text("buffered", "notes/b.txt")
         orphan.log_table(pd.DataFrame({"label": ["mobile"]}), "classes.csv")
         orphan.log_file(tmp_path / "photo.jpg", "photos")
         orphan.log_file(tmp_path / "server.log", "")
         orphan.log_dataset(pd.DataFrame({"label": ["mobile"]}), "ndsc", "data", "training")
         orphan.set_tags({"weights": "random"})
-        orphan.attempt("the model", lambda: pytest.fail("sent"), lambda kept: (kept / "model.keras").write_bytes(b"m"))
+        orphan.attempt(
+            "the model", lambda: pytest.fail("sent"), lambda folder: (folder / "model.keras").write_bytes(b"m")
+        )
 
     folder = root / "unsent" / orphan.id
-    assert orphan.unsent == folder
+    assert orphan.offline_folder == folder
     points = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     losses = [(point["step"], point["value"]) for point in points if point["key"] == "val/loss"]
     assert losses == [(1, 0.5), (2, 0.25)]
     assert "system/peak_memory_megabytes" in {point["key"] for point in points}
-    assert (folder / "artifacts" / "notes" / "b.txt").read_text() == "kept"
+    assert (folder / "artifacts" / "notes" / "b.txt").read_text() == "buffered"
     assert (folder / "artifacts" / "photos" / "photo.jpg").read_bytes() == b"photo"
     assert (folder / "artifacts" / "server.log").exists()
     assert json.loads((folder / "tags.jsonl").read_text()) == {"weights": "random"}

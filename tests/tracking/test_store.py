@@ -9,7 +9,8 @@ from mlflow import MlflowClient
 
 from ndsc.errors import UserError
 from ndsc.tracking.run import start_run
-from ndsc.tracking.store import IGNORE_RULES, create_store, store_uri
+from ndsc.tracking.store import create_store
+from ndsc.tracking.store_address import IGNORE_RULES, store_uri
 
 RECORDER = """
 from ndsc.config.schema import TrackingConfig

@@ -1,5 +1,7 @@
 import json
 import math
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import mlflow
 import pandas as pd
@@ -7,6 +9,7 @@ import pytest
 from matplotlib import pyplot
 
 from ndsc.tracking.run import start_run
+from ndsc.tracking.tracked_run import Run, UntrackedRun, table_digest
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def test_params_are_written_as_they_are_typed(recorded):
 def test_a_param_too_long_for_mlflow_is_stored_whole(recorded):
     run, folder = recorded(lambda run: run.log_params({"fits": "x" * 6000, "long": "y" * 6001}))
     assert run.data.params["fits"] == "x" * 6000
-    assert run.data.params["long"] == "6001 characters, see the artefact params/long.txt"
+    assert run.data.params["long"] == "6001 characters, see the artifact params/long.txt"
     assert (folder / "params" / "long.txt").read_text() == "y" * 6001
 
 
@@ -50,7 +53,7 @@ def test_a_param_that_changes_or_has_brackets_is_a_mistake_and_fails_the_run(tra
             run.log_params({"seed": 1})
         with pytest.raises(mlflow.MlflowException, match="head"):
             run.log_params({"head[0]": 1})
-        assert run.unsent is None
+        assert run.offline_folder is None
 
 
 def test_metrics_have_a_step_and_may_be_undefined(recorded):
@@ -85,7 +88,7 @@ def test_a_history_may_be_longer_than_mlflow_takes_at_once(recorded, client):
     assert sorted(point.step for point in history) == list(range(1, 2501))
 
 
-def test_texts_tables_plain_data_files_and_folders_are_artefacts(recorded, tmp_path):
+def test_texts_tables_plain_data_files_and_folders_are_artifacts(recorded, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "inner.txt").write_text("inner")
 
@@ -137,25 +140,25 @@ def test_each_split_is_a_dataset_with_a_context(recorded):
     assert mlflow.data.get_source(inputs[0].dataset).uri == "data/photos"
 
 
-def test_a_store_that_comes_back_has_the_true_end_and_a_tag_that_says_what_it_missed(tracking, client, caplog):
+def test_a_store_that_is_available_again_gets_the_end_status_and_the_offline_folder(tracking, client, caplog):
     def fail():
         raise ConnectionError("gone for a moment")
 
     with start_run(tracking, "gap", {}) as run:
         run.attempt("a model", fail, lambda folder: (folder / "model.keras").write_bytes(b"model"))
-        run.log_text("kept too", "a.txt")
+        run.log_text("buffered too", "a.txt")
 
     recorded = client.get_run(run.id)
     assert recorded.info.status == "FINISHED"
-    assert recorded.data.tags["ndsc.unsent"] == str(run.unsent)
-    assert run.unsent is not None
-    assert (run.unsent / "model.keras").read_bytes() == b"model"
-    assert (run.unsent / "artifacts" / "a.txt").read_text() == "kept too"
+    assert recorded.data.tags["ndsc.unsent"] == str(run.offline_folder)
+    assert run.offline_folder is not None
+    assert (run.offline_folder / "model.keras").read_bytes() == b"model"
+    assert (run.offline_folder / "artifacts" / "a.txt").read_text() == "buffered too"
     assert "did not take a model" in caplog.text
     assert "ConnectionError: gone for a moment" in caplog.text
 
 
-def test_a_failed_run_in_a_gap_of_the_store_ends_failed_and_keeps_its_traceback(tracking, client):
+def test_a_run_that_fails_during_an_outage_ends_failed_and_its_traceback_is_buffered(tracking, client):
     def fail():
         raise ConnectionError
 
@@ -165,12 +168,88 @@ def test_a_failed_run_in_a_gap_of_the_store_ends_failed_and_keeps_its_traceback(
 
     with pytest.raises(RuntimeError), start_run(tracking, "gap", {}) as run:
         work(run)
-    assert run.unsent is not None
+    assert run.offline_folder is not None
     assert client.get_run(run.id).info.status == "FAILED"
-    assert "RuntimeError: broken" in (run.unsent / "artifacts" / "error" / "traceback.txt").read_text()
+    assert "RuntimeError: broken" in (run.offline_folder / "artifacts" / "error" / "traceback.txt").read_text()
 
 
-def test_a_mistake_in_the_sending_code_is_no_failure_of_the_store(tracking):
+def test_a_mistake_in_the_sending_code_is_raised(tracking):
     with pytest.raises(TypeError), start_run(tracking, "mistake", {}) as run:
-        run.attempt("a model", lambda: len(3), lambda _folder: pytest.fail("kept"))
-    assert run.unsent is None
+        run.attempt("a model", lambda: len(3), lambda _folder: pytest.fail("buffered"))
+    assert run.offline_folder is None
+
+
+def test_a_dataset_has_columns_rows_and_a_source(recorded):
+    frame = pd.DataFrame({"path": ["a", "b"], "size": [1, 2], "share": [0.5, None], "rejected": [True, False]})
+    run, _ = recorded(lambda run: run.log_dataset(frame, "ndsc", "data/photos", "training"))
+    (dataset,) = (each.dataset for each in run.inputs.dataset_inputs)
+    columns = json.loads(dataset.schema)["mlflow_colspec"]
+    assert [(column["name"], column["type"]) for column in columns] == [
+        ("path", "string"),
+        ("size", "long"),
+        ("share", "double"),
+        ("rejected", "boolean"),
+    ]
+    assert json.loads(dataset.profile) == {"num_rows": 2, "num_elements": 8}
+    assert json.loads(dataset.source) == {"uri": "data/photos"}
+    assert dataset.digest == table_digest(frame)
+
+
+@pytest.mark.parametrize(
+    "source", ["rendered sample", "s3://bucket/photos", "https://host.example/photos", "/a /b.csv"]
+)
+def test_a_dataset_may_come_from_anywhere(recorded, source: str):
+    frame = pd.DataFrame({"path": ["a"], "size": pd.array([None], dtype="Int64"), "by": [None]})
+    run, _ = recorded(lambda run: run.log_dataset(frame, "ndsc", source, "training"))
+    (dataset,) = (each.dataset for each in run.inputs.dataset_inputs)
+    assert source in dataset.source
+
+
+def test_the_digest_of_a_dataset_covers_every_row_and_cell():
+    frame = pd.DataFrame({"path": [f"{number}.jpg" for number in range(10_002)]})
+    changed = frame.copy()
+    changed.loc[10_001, "path"] = "other.jpg"
+    assert table_digest(frame) == table_digest(frame.copy())
+    assert table_digest(frame) != table_digest(changed)
+    assert len(table_digest(frame)) <= 36
+
+
+def test_runs_that_log_one_dataset_at_the_same_moment_all_have_it(tracking, client):
+    with start_run(tracking, "creates the experiment", {}) as run:
+        root = run._root
+    experiment = client.get_experiment_by_name(tracking.experiment).experiment_id
+    together = Barrier(4)
+
+    def log(name: str) -> str:
+        run = Run(client.create_run(experiment).info.run_id, client, root)
+        together.wait()
+        run.log_dataset(pd.DataFrame({"path": [name]}), name, "data/photos", "training")
+        assert run.offline_folder is None
+        return str(run.id)
+
+    with ThreadPoolExecutor(4) as threads:
+        for number in range(10):
+            for run_id in list(threads.map(log, [f"photos {number}"] * 4)):
+                assert len(client.get_run(run_id).inputs.dataset_inputs) == 1
+
+
+def test_an_untracked_run_accepts_everything_and_stores_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = UntrackedRun()
+    figure, _ = pyplot.subplots()
+    run.log_params({"seed": 0, "long": "x" * 6001})
+    run.log_metrics({"val/loss": 0.5}, step=1)
+    run.log_history({"val/loss": [0.5]})
+    run.log_bytes(b"", "a.bin")
+    run.log_text("", "a.txt")
+    run.log_json({}, "a.json")
+    run.log_table(pd.DataFrame(), "a.csv")
+    run.log_file(tmp_path)
+    run.log_figure(figure, "a.png")
+    run.log_dataset(pd.DataFrame({"path": ["a"]}), "name", "source", "training")
+    run.set_tags({"weights": "random"})
+    run.attempt("nothing", lambda: pytest.fail("sent"), lambda folder: pytest.fail(f"buffered in {folder}"))
+
+    assert (run.id, run.offline_folder) == (None, None)
+    assert not pyplot.fignum_exists(figure.number)
+    assert list(tmp_path.iterdir()) == []
