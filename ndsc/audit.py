@@ -64,9 +64,10 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     start_tensorflow(config.threads)
     # TensorFlow, MLflow and cleanlab take seconds to import: after everything that can be checked without them.
     from ndsc import experiment
-    from ndsc.auditing import issues, report
+    from ndsc.auditing import report
     from ndsc.auditing.findings import examine
-    from ndsc.auditing.page import Page
+    from ndsc.auditing.issues import add_excluded, issue_table
+    from ndsc.auditing.page import render_page
     from ndsc.run_reporter import data_source
     from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.tracked_run import UntrackedRun
@@ -81,24 +82,31 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         drawn = experiment.draw_photos(_without_limits(config), components, UntrackedRun())
         photos, groups = drawn.validated, drawn.duplicates.groups
         findings = examine(photos, drawn.vectors, groups, reader, config.audit.folds, config.seed)
-        found = issues.verdict_table(findings)
-        listed = found if drawn.plan.excluded is None else issues.with_excluded(found, drawn.plan.excluded.listings)
-        excluded_before = len(listed) - len(found)
-        page = Page(findings, found, report.thumbnails(findings.photos, reader), config.audit.shown)
+        issues = issue_table(findings)
+        listed = issues if drawn.plan.excluded is None else add_excluded(issues, drawn.plan.excluded.listings)
+        excluded_before = len(listed) - len(issues)
         made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
         if excluded_before:
-            made += f" Not examined, because sampling.exclude excludes them: {excluded_before:,}; {report.VERDICTS} "
-            made += "excludes them too."
-        html = page.html(data_source(config.data), made, training_command(overrides, folder / report.VERDICTS))
-        report.write_report(folder, html, {**report.tables(findings), report.VERDICTS: listed})
-    proposed = (found["exclude"] == "yes").sum()
+            made += f" Not examined, because sampling.exclude excludes them: {excluded_before:,}; {report.ISSUES} "
+            made += "still excludes them."
+        page = render_page(
+            findings,
+            issues,
+            report.thumbnails(findings.photos, reader),
+            config.audit.shown,
+            source=data_source(config.data),
+            made=made,
+            command=training_command(overrides, folder / report.ISSUES),
+        )
+        report.write_report(folder, page, {**report.tables(findings), report.ISSUES: listed})
+    proposed = (issues["exclude"] == "yes").sum()
     closing_table(
         {
-            "photos": f"{len(findings.photos):,} can be used, {len(findings.rejected):,} are broken",
-            "doubtful": f"{len(found):,} (proposed to exclude: {proposed:,})",
-            **({"excluded before": f"{excluded_before:,} (not examined)"} if excluded_before else {}),
+            "photos": f"{len(findings.photos):,} usable, {len(findings.rejected):,} broken",
+            "issues": f"{len(issues):,} photos (proposed for exclusion: {proposed:,})",
+            **({"excluded earlier": f"{excluded_before:,} (not examined)"} if excluded_before else {}),
             "page": str(folder / report.PAGE),
-            "issues": str(folder / report.VERDICTS),
+            "table of issues": str(folder / report.ISSUES),
         }
     )
     return folder / report.PAGE
@@ -130,14 +138,14 @@ def check(config: AuditConfig) -> None:
             raise UserError(f"audit.{key} must be at least {least}. Received: audit.{key}={value}.")
 
 
-def training_command(overrides: tuple[str, ...], verdicts: Path) -> str:
-    """The command that trains on the same data without what the verdicts leave out.
+def training_command(overrides: tuple[str, ...], issues: Path) -> str:
+    """Return the command that trains on the same data without the excluded photos.
 
-    They take the place of an earlier `sampling.exclude`, whose photos are among them.
+    The table replaces an earlier `sampling.exclude`, whose photos it contains.
     """
     own = ("audit.", "hydra.", "sampling=", "sampling.exclude=", "~", "tracking")
     kept = [one for one in overrides if not one.startswith(own)]
-    return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={verdicts}"])
+    return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={issues}"])
 
 
 @hydra_command("audit")

@@ -1,4 +1,4 @@
-"""The real command line on real files with planted faults, and a training that takes the audit's verdicts."""
+"""The real command line on real files with planted faults, and a training that takes the audit's issues."""
 
 import importlib.util
 import io
@@ -91,23 +91,23 @@ def audited(place: Location) -> str:
 
 
 def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Location, audited: str):
-    assert "34 can be used, 1 are broken" in audited
+    assert "34 usable, 1 broken" in audited
     assert str(place.report / "audit.html") in "".join(audited.split())
     names = {path.name for path in place.report.iterdir()}
-    tables = {"audit", "classes", "sizes", "broken", "duplicates", "labels", "odd", "appearance"}
+    tables = {"audit", "classes", "sizes", "broken", "duplicates", "labels", "outliers", "appearance"}
     assert names == {"audit.html", *(f"{name}.csv" for name in tables)}
-    verdicts = pd.read_csv(place.report / "audit.csv").set_index("image_path")
+    issues = pd.read_csv(place.report / "audit.csv").set_index("image_path")
     for path, issue, exclude in (
         ("beauty/broken.jpg", "broken", "yes"),
         ("fashion/blank.jpg", "nearly blank", "yes"),
         ("fashion/0.jpg", "two labels", "yes"),
         ("mobile/stolen.jpg", "two labels", "yes"),
-        ("mobile/again.jpg", "copy", "no"),
-        ("mobile/smaller.jpg", "copy", "no"),
-        ("mobile/1.jpg", "copy", "no"),
+        ("mobile/again.jpg", "duplicate", "no"),
+        ("mobile/smaller.jpg", "duplicate", "no"),
+        ("mobile/1.jpg", "duplicate", "no"),
     ):
-        assert issue in verdicts.loc[path, "issue"].split("; ")
-        assert verdicts.loc[path, "exclude"] == exclude
+        assert issue in issues.loc[path, "issue"].split("; ")
+        assert issues.loc[path, "exclude"] == exclude
 
 
 def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Location, audited: str):
@@ -118,7 +118,7 @@ def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Loc
 
 def test_a_second_audit_does_not_go_over_the_first(place: Location, audited: str, tmp_path: Path):
     edited = (place.report / "audit.csv").read_bytes()
-    with pytest.raises(UserError, match="Nothing was changed there"):
+    with pytest.raises(UserError, match="Nothing was changed"):
         main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
     assert (place.report / "audit.csv").read_bytes() == edited
 
@@ -131,19 +131,19 @@ def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Location
     kept = pd.read_csv(tmp_path / "second" / "audit.csv").set_index("image_path").loc[gone["image_path"]]
     assert (kept["exclude"] == "yes").all()
     assert kept["issue"].tolist() == gone["issue"].tolist()
-    assert f"as sampling.exclude leaves them out: {len(gone)}; audit.csv keeps them out" in page
+    assert f"because sampling.exclude excludes them: {len(gone)}; audit.csv still excludes them" in page
     assert page.count("sampling.exclude=") == 1
 
 
 def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
     place: Location, audited: str, tmp_path: Path
 ):
-    verdicts = tmp_path / "edited.csv"
+    issues = tmp_path / "edited.csv"
     table = pd.read_csv(place.report / "audit.csv")
-    table.loc[table["issue"].str.contains("copy"), "exclude"] = "no"  # a person's word
-    table.to_csv(verdicts, index=False)
+    table.loc[table["issue"].str.contains("duplicate"), "exclude"] = "no"  # a person's word
+    table.to_csv(issues, index=False)
     with composing(tmp_path) as composed:
-        settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={verdicts}")
+        settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={issues}")
         metrics = train(typed(settings), HydraJob.of(settings)).metrics
     excluded = table.loc[table["exclude"] == "yes", "image_path"]
     assert metrics["data/excluded"] == len(excluded)
@@ -156,7 +156,7 @@ def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
     assert not drawn & set(excluded)
     logged = pd.read_csv(io.StringIO(history.text(run.id, "data/excluded.csv")))
     assert sorted(logged["image_path"]) == sorted(excluded)
-    verdicts.unlink()
+    issues.unlink()
     register_reproduce()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         places = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={place.folder / 'cache'}"]

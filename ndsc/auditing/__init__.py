@@ -1,1 +1,1 @@
-"""What is wrong with the data: duplicates, labels, odd and bad photos, and the page that shows them."""
+"""Audit of a data set: duplicates, label issues, outliers, unreadable and poor photos, and the page that shows them."""

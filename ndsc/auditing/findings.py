@@ -1,14 +1,13 @@
-"""All that an audit finds, photo by photo."""
+"""Everything that an audit finds, photo by photo."""
 
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from ndsc.auditing.appearance import judge_appearance
-from ndsc.auditing.copies import find_copies
-from ndsc.auditing.labels import examine_labels
-from ndsc.auditing.outliers import FAR, measure_outliers
+from ndsc.auditing.appearance import examine_appearance
+from ndsc.auditing.label_issues import examine_labels
+from ndsc.auditing.outliers import MAX_DEVIATION, measure_deviations
 from ndsc.data.photo_validation import ValidatedPhotos
 from ndsc.seeds import derive
 from ndsc.storage.photo_reader import PhotoReader
@@ -16,27 +15,34 @@ from ndsc.storage.photo_reader import PhotoReader
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found. `photos`, `labels`, `oddity` and `appearance` have a row for each photo that can be used, in one
-    order.
+    """Results of all examinations.
 
-    photos: as in `ValidatedPhotos`. rejected: image_path, label and reason of the others. classes: names by number.
-    copies: see `find_copies`. labels: see `judge_labels`. oddity: (n,), see `measure_outliers`. appearance: see
-    `judge_appearance`.
+    `photos`, `labels`, `deviations` and `appearance` have one row for each usable photo, in one order.
+
+    photos: see `ValidatedPhotos`. rejected: image_path, label and reason of the other files. classes: names by number.
+    duplicates: see `duplicate_table`. labels: see `examine_labels`. deviations: (n,), see `measure_deviations`.
+    appearance: see `examine_appearance`.
     """
 
     photos: pd.DataFrame
     rejected: pd.DataFrame
     classes: tuple[str, ...]
-    copies: pd.DataFrame
+    duplicates: pd.DataFrame
     labels: pd.DataFrame
-    oddity: np.ndarray
+    deviations: np.ndarray
     appearance: pd.DataFrame
 
     @property
-    def odd(self) -> np.ndarray:
-        """Positions of the odd photos, the oddest first."""
-        order = np.argsort(-np.nan_to_num(self.oddity), kind="stable")
-        return order[np.nan_to_num(self.oddity)[order] > FAR]
+    def outliers(self) -> np.ndarray:
+        """Positions of the outliers, the furthest first."""
+        deviations = np.nan_to_num(self.deviations)
+        order = np.argsort(-deviations, kind="stable")
+        return order[deviations[order] > MAX_DEVIATION]
+
+    @property
+    def surplus(self) -> int:
+        """How many photos fewer there would be with one of each duplicate group."""
+        return len(self.duplicates) - self.duplicates["group"].nunique()
 
 
 def examine(
@@ -56,8 +62,32 @@ def examine(
         photos,
         usable.rejected,
         classes,
-        find_copies(photos, groups),
+        duplicate_table(photos, groups),
         examine_labels(vectors, labels, names, folds, seed),
-        measure_outliers(vectors, labels, names, derive(seed, "audit oddity")),
-        judge_appearance(photos, reader),
+        measure_deviations(vectors, labels, names, derive(seed, "audit oddity")),
+        examine_appearance(photos, reader),
     )
+
+
+def duplicate_table(photos: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
+    """Return every photo of a group of two or more: groups with two labels first, then the largest.
+
+    Columns: group (numbered from 1), image_path, label, labels (number of labels in the group), match (`same bytes` or
+    `same picture`), position (in `photos`).
+
+    Args:
+        photos: see `ndsc.data.photo_validation.ValidatedPhotos`.
+        groups: (n,) names of their duplicate groups (see `ndsc.duplicates.duplicate_groups.find_duplicates`).
+    """
+    number = pd.factorize(groups)[0]
+    sizes = np.bincount(number)[number]
+    repeated = np.flatnonzero(sizes > 1)
+    found = photos.iloc[repeated][["image_path", "label", "content"]].assign(
+        key=number[repeated], photos=sizes[repeated], position=repeated
+    )
+    found["labels"] = found.groupby("key")["label"].transform("nunique")
+    contents = found.groupby("key")["content"].transform("nunique")
+    found["match"] = np.where(contents == 1, "same bytes", "same picture")
+    found = found.sort_values(["labels", "photos", "key", "image_path"], ascending=[False, False, True, True])
+    found.insert(0, "group", pd.factorize(found["key"])[0] + 1)
+    return found[["group", "image_path", "label", "labels", "match", "position"]].reset_index(drop=True)

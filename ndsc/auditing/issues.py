@@ -1,117 +1,108 @@
-"""One table that says of each doubtful photo what is wrong with it, and whether to leave it out: for
-`sampling.exclude`, and for a person to edit in a spreadsheet before."""
+"""The table of issues: one row per suspicious photo, which a person can edit and `sampling.exclude` reads."""
 
+from collections.abc import Iterator
+
+import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.labels import LEAST_FITTED, believable, well_known
-from ndsc.auditing.outliers import FAR
+from ndsc.auditing.label_issues import MIN_TRAINING_PHOTOS, has_learned_class, is_reliable
+from ndsc.auditing.outliers import MAX_DEVIATION
 from ndsc.evaluation.figures.style import counted
 
 COLUMNS = ["image_path", "content", "label", "issue", "score", "note", "exclude"]
 BROKEN, TWO_LABELS, BLANK = "broken", "two labels", "nearly blank"
-WRONG, DOUBTFUL, ODD, COPY = "likely wrong label", "doubtful label", "odd", "copy"
-# In the order in which they are told.
-ISSUES = (BROKEN, TWO_LABELS, WRONG, DOUBTFUL, BLANK, "dark", "blurred", ODD, COPY)
-# What a photo is always left out for, beside labels where they can be judged. Of the others, most are as a shop meant
-# them.
+WRONG, DOUBTFUL, OUTLIER, DUPLICATE = "likely wrong label", "doubtful label", "outlier", "duplicate"
+# The worst first.
+ISSUES = (BROKEN, TWO_LABELS, WRONG, DOUBTFUL, BLANK, "dark", "blurred", OUTLIER, DUPLICATE)
+# Always proposed for exclusion, as are wrong labels where they can be judged. Most photos with other issues are as
+# their shop intended.
 EXCLUDED = (BROKEN, TWO_LABELS)
-EXCLUDED_BEFORE, NOT_LOOKED_AT = "left out before", "sampling.exclude left it out, so it was not looked at"
-# Below this score a nearly blank photo is left out as well: CleanVision gives 0.16 to one of a single shade. Above it,
-# they are mostly slim things on a white ground.
+EXCLUDED_EARLIER, NOT_EXAMINED = "excluded earlier", "excluded by sampling.exclude, so not examined"
+# Nearly blank photos below this score are excluded too: CleanVision gives 0.16 to a photo of a single shade. Above it,
+# most are thin objects on a white background.
 CERTAINLY_BLANK = 0.2
 
 
-def verdict_table(findings: Findings) -> pd.DataFrame:
-    """One row a photo with at least one issue, the worst first; columns as COLUMNS.
+def issue_table(findings: Findings) -> pd.DataFrame:
+    """Return one row per photo with at least one issue, the worst first, with the columns COLUMNS.
 
-    `issue` names all of them, `; ` between; `score` is that of the first, from 0 (sure) to 1; `exclude` is yes or no,
-    and no for every photo that the configuration names as a test photo: a test that loses its hard photos flatters.
+    `issue` names all issues, separated by `; `; `score` is that of the first, from 0 (certain) to 1; `exclude` is yes
+    or no. A photo that the configuration names as a test photo is never excluded: a test without its hard photos is too
+    easy.
     """
-    told = pd.concat([_broken(findings), _usable(findings)], ignore_index=True)
-    told["rank"] = told["issue"].map({issue: rank for rank, issue in enumerate(ISSUES)})
-    blank = (told["issue"] == BLANK) & (told["score"] < CERTAINLY_BLANK)
-    doubted = (told["issue"] == WRONG) & told["believed"] & believable(findings.labels)
-    told["out"] = (told["issue"].isin(EXCLUDED) | blank | doubted) & (told["role"] != "test")
-    told = told.sort_values(["rank", "score", "image_path"], kind="stable")
-    told["note"] = told["note"].where(told["note"] != "", None)
-    merged = told.groupby("photo", sort=False).agg(
+    unusable = findings.rejected.assign(content="", role="")
+    photos = pd.concat([findings.photos, unusable], ignore_index=True)[["image_path", "content", "label", "role"]]
+    found = pd.concat(_issues(findings), ignore_index=True).join(photos, on="position")
+    found["rank"] = found["issue"].map({issue: rank for rank, issue in enumerate(ISSUES)})
+    learned = found["position"].isin(findings.labels.index[has_learned_class(findings.labels)])
+    wrong = (found["issue"] == WRONG) & learned & is_reliable(findings.labels)
+    blank = (found["issue"] == BLANK) & (found["score"] < CERTAINLY_BLANK)
+    found["excluded"] = (found["issue"].isin(EXCLUDED) | blank | wrong) & (found["role"] != "test")
+    found = found.sort_values(["rank", "score", "image_path"], kind="stable")
+    merged = found.groupby("position", sort=False).agg(
         image_path=("image_path", "first"),
         content=("content", "first"),
         label=("label", "first"),
-        issue=("issue", lambda issues: "; ".join(dict.fromkeys(issues))),
+        issue=("issue", _joined),
         score=("score", "first"),
-        note=("note", lambda notes: "; ".join(dict.fromkeys(notes.dropna()))),
-        exclude=("out", lambda out: "yes" if out.any() else "no"),
+        note=("note", _joined),
+        exclude=("excluded", lambda excluded: "yes" if excluded.any() else "no"),
     )
     return merged.reset_index(drop=True)[COLUMNS]
 
 
-def with_excluded(verdicts: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
-    """The verdicts, and below them the listings that `sampling.exclude` kept this audit from looking at, still left out
-    for the issue that its file gave: a training takes one file, and without them here they would come back.
+def add_excluded(issues: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
+    """Append the listings that `sampling.exclude` hid from this audit, still excluded and with their earlier issue.
+
+    A training takes one file: without these rows, the next one would include them again.
 
     Args:
         excluded: image_path, label and issue.
     """
-    kept = excluded.assign(content="", score=0.0, note=NOT_LOOKED_AT, exclude="yes")
-    kept["issue"] = kept["issue"].where(kept["issue"] != "", EXCLUDED_BEFORE)
-    # An empty table's columns would decide the types.
-    return pd.concat([part for part in (verdicts, kept[COLUMNS]) if len(part)] or [verdicts], ignore_index=True)
+    earlier = excluded.assign(content="", score=0.0, note=NOT_EXAMINED, exclude="yes")
+    earlier["issue"] = earlier["issue"].where(earlier["issue"] != "", EXCLUDED_EARLIER)
+    # The columns of an empty table would decide the types.
+    return pd.concat([part for part in (issues, earlier[COLUMNS]) if len(part)] or [issues], ignore_index=True)
 
 
-def _broken(findings: Findings) -> pd.DataFrame:
-    rows = findings.rejected
-    return pd.DataFrame(
-        {
-            "photo": [f"broken {number}" for number in range(len(rows))],
-            "image_path": rows["image_path"],
-            "content": "",
-            "label": rows["label"],
-            "role": "",
-            "believed": False,
-            "issue": BROKEN,
-            "score": 0.0,
-            "note": rows["reason"],
-        }
-    )
-
-
-def _usable(findings: Findings) -> pd.DataFrame:
-    labels, copies = findings.labels, findings.copies
-    two = copies["labels"] > 1
-    wrong, doubtful = labels.index[labels["wrong"]], labels.index[labels["doubtful"] & ~labels["wrong"]]
-    parts = [
-        _part(findings, copies.loc[two, "position"], TWO_LABELS, 0.0, "group " + copies.loc[two, "group"].astype(str)),
-        _part(findings, copies.loc[~two, "position"], COPY, 0.0, "group " + copies.loc[~two, "group"].astype(str)),
-        _part(findings, wrong, WRONG, labels.loc[wrong, "quality"], [looks_like(findings, at) for at in wrong]),
-        _part(
-            findings, doubtful, DOUBTFUL, labels.loc[doubtful, "quality"], [looks_like(findings, at) for at in doubtful]
-        ),
-        _part(findings, findings.odd, ODD, FAR / findings.oddity[findings.odd], ""),
-    ]
-    for issue in findings.appearance:
-        scores = findings.appearance[issue].dropna()
-        parts.append(_part(findings, scores.index, issue, scores, ""))
-    return pd.concat(parts, ignore_index=True)
-
-
-def _part(findings: Findings, positions: object, issue: str, score: object, note: object) -> pd.DataFrame:
-    """Rows of one issue. Score and note: one for all, or one each in the order of the positions."""
-    rows = findings.photos.iloc[list(positions)]
-    found = rows[["image_path", "content", "label", "role"]].assign(photo=rows.index.astype(str), issue=issue)
-    return found.assign(
-        believed=well_known(findings.labels.loc[rows.index]),
-        score=score if isinstance(score, float) else list(score),
-        note=note if isinstance(note, str) else list(note),
-    )
-
-
-def looks_like(findings: Findings, position: int) -> str:
-    """In words, what a photo is more likely than what its label says, and why that may mean little."""
+def describe_label(findings: Findings, position: int) -> str:
+    """Return a phrase that names the class more probable than the label, and says if it is hardly learned."""
     row = findings.labels.loc[position]
     likelier = findings.classes[int(row["likelier"])]
-    told = f"looks like {likelier} ({row['other']:.0%}; as labelled {row['given']:.0%})"
-    if row["fitted"] >= LEAST_FITTED:
-        return told
-    return f"{told}, judged by only {counted(int(row['fitted']), 'photo')} under its label"
+    text = f"looks like {likelier} ({row['other']:.0%}; as labelled {row['given']:.0%})"
+    if row["fitted"] >= MIN_TRAINING_PHOTOS:
+        return text
+    return f"{text}, learned from only {counted(int(row['fitted']), 'photo')} with its label"
+
+
+def _issues(findings: Findings) -> Iterator[pd.DataFrame]:
+    """Yield tables of one issue each; rejected files are numbered after the usable photos."""
+    labels, duplicates = findings.labels, findings.duplicates
+    rejected = len(findings.photos) + np.arange(len(findings.rejected))
+    yield _rows(BROKEN, rejected, 0.0, findings.rejected["reason"])
+    for issue, flagged in ((TWO_LABELS, duplicates["labels"] > 1), (DUPLICATE, duplicates["labels"] == 1)):
+        groups = "group " + duplicates.loc[flagged, "group"].astype(str)
+        yield _rows(issue, duplicates.loc[flagged, "position"], 0.0, groups)
+    for issue, flagged in ((WRONG, labels["wrong"]), (DOUBTFUL, labels["doubtful"] & ~labels["wrong"])):
+        positions = labels.index[flagged]
+        notes = [describe_label(findings, position) for position in positions]
+        yield _rows(issue, positions, labels.loc[positions, "quality"], notes)
+    yield _rows(OUTLIER, findings.outliers, MAX_DEVIATION / findings.deviations[findings.outliers], "")
+    for issue in findings.appearance:
+        scores = findings.appearance[issue].dropna()
+        yield _rows(str(issue), scores.index, scores, "")
+
+
+def _rows(issue: str, positions: ArrayLike, score: ArrayLike, note: ArrayLike) -> pd.DataFrame:
+    """Return one row per position. Score and note: one for all, or one each in the order of the positions."""
+    rows = pd.DataFrame({"position": np.asarray(positions, dtype=int)}).assign(issue=issue)
+    rows["score"] = np.broadcast_to(np.asarray(score, dtype=float), len(rows))
+    rows["note"] = np.broadcast_to(np.asarray(note, dtype=object), len(rows))
+    return rows
+
+
+def _joined(texts: pd.Series) -> str:
+    """Join the different texts of a photo that say something."""
+    return "; ".join(dict.fromkeys(text for text in texts if text))

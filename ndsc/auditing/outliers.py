@@ -1,4 +1,4 @@
-"""Photos far from all others of their class: another thing, or the same thing as nobody else shows it."""
+"""Outliers: photos far from all others of their class."""
 
 import numpy as np
 import pandas as pd
@@ -6,20 +6,20 @@ import pandas as pd
 from ndsc.duplicates.vectors import unit_rows
 
 NEIGHBOURS = 10
-# Photos of a class that the others are compared with; more take longer and find the same ones.
-MOST_COMPARED = 5_000
-AT_ONCE = 2_048
+# Photos of a class that the others are compared with; more take longer and find the same outliers.
+MAX_COMPARED = 5_000
+BATCH = 2_048
 # In robust standard deviations of the class.
-FAR = 3.0
-# Of a normal distribution, the standard deviation is so many times the median deviation.
+MAX_DEVIATION = 3.0
+# The ratio of the standard deviation of a normal distribution to its median absolute deviation.
 NORMAL = 1.4826
 
 
-def measure_outliers(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) how many robust standard deviations a photo is further away from its class than the class's median photo.
+def measure_deviations(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray, seed: int) -> np.ndarray:
+    """Return how many robust standard deviations each photo is further from its class than the median photo, (n,).
 
-    Its distance is the mean cosine distance to the 10 nearest photos of its class, copies of itself left out; NaN in a
-    class of fewer than three groups.
+    The distance is the mean cosine distance to the 10 nearest photos of the class that are no duplicates; NaN in a
+    class with fewer than three duplicate groups.
 
     Args:
         vectors: (n, d) features.
@@ -30,27 +30,27 @@ def measure_outliers(vectors: np.ndarray, labels: np.ndarray, groups: np.ndarray
     group = pd.factorize(groups)[0]
     found = np.full(len(labels), np.nan)
     for label in pd.unique(labels):
-        mine = np.flatnonzero(labels == label)
-        others = mine[np.unique(group[mine], return_index=True)[1]]
-        if len(others) < 3:
+        members = np.flatnonzero(labels == label)
+        compared = members[np.unique(group[members], return_index=True)[1]]
+        if len(compared) < 3:
             continue
-        if len(others) > MOST_COMPARED:
-            others = random.choice(others, MOST_COMPARED, replace=False)
-        distance = _distances(vectors, group, mine, others)
-        middle = np.median(distance)
-        spread = NORMAL * np.median(np.abs(distance - middle))
-        found[mine] = (distance - middle) / spread if spread > 0 else 0.0
+        if len(compared) > MAX_COMPARED:
+            compared = random.choice(compared, MAX_COMPARED, replace=False)
+        distance = _distances(vectors, group, members, compared)
+        median = np.median(distance)
+        deviation = NORMAL * np.median(np.abs(distance - median))
+        found[members] = (distance - median) / deviation if deviation > 0 else 0.0
     return found
 
 
-def _distances(vectors: np.ndarray, group: np.ndarray, mine: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """(mine,) mean cosine distances to the nearest of the others that are of another group."""
-    compared, near = unit_rows(vectors[others]), min(NEIGHBOURS, len(others) - 1)
-    found = np.empty(len(mine))
-    for start in range(0, len(mine), AT_ONCE):
-        part = mine[start : start + AT_ONCE]
-        likeness = unit_rows(vectors[part]) @ compared.T
-        likeness[group[part][:, None] == group[others]] = -1.0
-        nearest = np.partition(likeness, -near, axis=1)[:, -near:]
+def _distances(vectors: np.ndarray, group: np.ndarray, members: np.ndarray, compared: np.ndarray) -> np.ndarray:
+    """Return mean cosine distances, (members,), to the nearest compared photos of another group."""
+    others, near = unit_rows(vectors[compared]), min(NEIGHBOURS, len(compared) - 1)
+    found = np.empty(len(members))
+    for start in range(0, len(members), BATCH):
+        part = members[start : start + BATCH]
+        similarity = unit_rows(vectors[part]) @ others.T
+        similarity[group[part][:, None] == group[compared]] = -1.0
+        nearest = np.partition(similarity, -near, axis=1)[:, -near:]
         found[start : start + len(part)] = 1 - nearest.mean(axis=1)
     return found

@@ -1,224 +1,151 @@
-"""The audit's page: what was found, a sample of the photos, and what to do about it."""
+"""The audit's page: the numbers, a selection of the photos, and what to do about them.
 
-from collections.abc import Callable, Sequence
+The words and shapes are in `page.html.jinja`; Jinja escapes whatever comes from the data.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ndsc.auditing import markup
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.issues import looks_like
-from ndsc.auditing.labels import believable, ranked, well_known
-from ndsc.auditing.markup import Card
+from ndsc.auditing.issues import describe_label
+from ndsc.auditing.label_issues import has_learned_class, is_reliable, rank_labels
+from ndsc.evaluation.figures import style
 from ndsc.evaluation.figures.style import counted, percent
 from ndsc.evaluation.intervals import SIZES, size_bucket
 
-MOST_GROUPS = 16
-MOST_OF_A_GROUP = 4
-MOST_BROKEN = 30
-ADVICE = {
-    "dark": "Hardly anything can be seen in these. Where you cannot tell the class, say yes in audit.csv.",
-    "blurred": "Not even their sharpest edges are sharp. Where you cannot tell the class, say yes in audit.csv.",
-    "nearly blank": "Next to nothing but one shade, the emptiest first: placeholders, or slim things on a white "
-    "ground. Those of a single shade are left out unless you say no in audit.csv; of the others, say yes to those "
-    "without a product.",
-}
+MAX_GROUPS = 16
+MAX_GROUP_PHOTOS = 4
+MAX_BROKEN = 30
 
 
-class Page:
-    """Writes the page of one audit.
+class Bar(NamedTuple):
+    """A bar of a chart: photos, and behind them those that are broken."""
+
+    name: str
+    photos: int
+    broken: int = 0
+
+    @property
+    def total(self) -> int:
+        return self.photos + self.broken
+
+
+@dataclass(frozen=True)
+class Card:
+    """A photo with two lines of text. `image` is a URL; `highlighted` colours the first line."""
+
+    image: str
+    title: str
+    detail: str
+    path: str
+    highlighted: bool = False
+
+
+@dataclass(frozen=True)
+class PhotoSection:
+    """The photos with one issue: how many there are, and cards of the first ones."""
+
+    count: int
+    cards: Sequence[Card]
+
+
+def render_page(
+    findings: Findings,
+    issues: pd.DataFrame,
+    thumbnail: Callable[[int], str],
+    max_photos: int,
+    *,
+    source: str,
+    made: str,
+    command: str,
+) -> str:
+    """Return the page as HTML that needs no other file.
 
     Args:
-        verdicts: see `verdict_table`.
-        thumbnail: from a position among the photos to an address of a small picture of it.
-        shown: photos in a section.
+        issues: see `issue_table`.
+        thumbnail: returns the URL of a small picture for a position among the photos.
+        max_photos: photos shown in a section.
+        source: where the photos come from.
+        made: the date and the features that were used.
+        command: trains without the photos that are excluded.
     """
+    environment = Environment(
+        loader=PackageLoader("ndsc.auditing", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"counted": counted, "percent": percent, "thousands": "{:,}".format}
+    photos, rejected, labels = findings.photos, findings.rejected, findings.labels
+    sizes = size_bucket(photos["width"], photos["height"]).value_counts()
+    return environment.get_template("page.html.jinja").render(
+        source=source,
+        made=made,
+        command=command,
+        colours={name: getattr(style, name) for name in ("BLUE", "FAINT", "INK", "MUTED", "ORANGE")},
+        findings=findings,
+        excluded=int((issues["exclude"] == "yes").sum()),
+        two_labels=int((findings.duplicates["labels"] > 1).sum()),
+        wrong=int(labels["wrong"].sum()),
+        doubtful=int((labels["doubtful"] & ~labels["wrong"]).sum()),
+        classes=_class_bars(photos["label"].value_counts(), rejected["label"].value_counts()),
+        sizes=[Bar(name, int(sizes.get(name, 0))) for name in SIZES],
+        formats=_bars(photos["format"]),
+        reasons=_bars(rejected["reason"]),
+        broken=rejected[["image_path", "label", "reason"]].head(MAX_BROKEN).astype(str).to_numpy().tolist(),
+        groups=list(_duplicate_groups(findings.duplicates, thumbnail)),
+        group_count=findings.duplicates["group"].nunique(),
+        accuracy=float((~labels.loc[labels["quality"].notna(), "doubtful"]).mean()),
+        reliable=is_reliable(labels),
+        photos=_photo_sections(findings, thumbnail, max_photos),
+    )
 
-    def __init__(self, findings: Findings, verdicts: pd.DataFrame, thumbnail: Callable[[int], str], shown: int) -> None:
-        self._found, self._verdicts, self._thumbnail, self._shown = findings, verdicts, thumbnail, shown
 
-    def html(self, source: str, made: str, command: str) -> str:
-        """The whole page.
+def _class_bars(usable: pd.Series, broken: pd.Series) -> list[Bar]:
+    bars = [
+        Bar(str(name), int(usable.get(name, 0)), int(broken.get(name, 0))) for name in {*usable.index, *broken.index}
+    ]
+    return sorted(bars, key=lambda bar: (-bar.photos, bar.name))
 
-        Args:
-            source: where the photos come from. made: when, by which features. command: how to train without what was
-                found.
-        """
-        found = self._found
-        total = len(found.photos) + len(found.rejected)
-        head = (
-            f"<h1>{counted(total, 'photo')} looked at, {self._left_out():,} proposed to leave out</h1>"
-            f'<p class="muted">{markup.escape(source)}. {markup.escape(made)}</p>'
-        )
-        parts = [head, self._tiles(), self._next(command), self._classes(), self._sizes(), self._broken()]
-        parts += [self._duplicates(), self._labels(), self._odd()]
-        parts += [self._appearance(issue) for issue in found.appearance]
-        return markup.document(f"Audit of {source}", parts)
 
-    def _left_out(self) -> int:
-        return int((self._verdicts["exclude"] == "yes").sum())
+def _bars(values: pd.Series) -> list[Bar]:
+    return [Bar(str(name), int(count)) for name, count in values.value_counts().items()]
 
-    def _tiles(self) -> str:
-        found = self._found
-        two = int((found.copies["labels"] > 1).sum())
-        return markup.tiles(
-            {
-                "photos that can be used": (len(found.photos), "classes"),
-                "broken": (len(found.rejected), "broken"),
-                "copies of another photo": (_surplus(found.copies), "duplicates"),
-                "under two labels": (two, "duplicates"),
-                "likely wrong labels": (int(found.labels["wrong"].sum()), "labels"),
-                "doubtful labels": (int((found.labels["doubtful"] & ~found.labels["wrong"]).sum()), "labels"),
-                "odd for their class": (len(found.odd), "odd"),
-                **{issue: (int(scores.notna().sum()), _name(issue)) for issue, scores in found.appearance.items()},
-            }
-        )
 
-    def _next(self, command: str) -> str:
-        return markup.section(
-            "next",
-            "What to do with this",
-            None,
-            "Go through audit.csv in a spreadsheet, set the column exclude to yes or no, save it as CSV, and train "
-            "without what is marked yes. What is left out is left out of validation too, so an accuracy reached "
-            "without the doubtful photos is not comparable to one reached with them.",
-            [f"<pre>{markup.escape(command)}</pre>"],
-        )
-
-    def _classes(self) -> str:
-        found = self._found
-        good, bad = found.photos["label"].value_counts(), found.rejected["label"].value_counts()
-        names = sorted({*good.index, *bad.index}, key=lambda name: (-int(good.get(name, 0)), name))
-        rows = [(str(name), int(good.get(name, 0)), int(bad.get(name, 0))) for name in names]
-        advice = (
-            "A class with far fewer photos than the others is learned less well: take as many of each "
-            "(sampling.per_class), or weigh them up (training.class_weights=balanced)."
-        )
-        return markup.section("classes", "Photos of each class", None, advice, [markup.bars(rows)])
-
-    def _sizes(self) -> str:
-        photos = self._found.photos
-        sizes = size_bucket(photos["width"], photos["height"]).value_counts()
-        formats = photos["format"].value_counts()
-        sides = markup.bars([(name, int(sizes.get(name, 0)), 0) for name in SIZES])
-        kinds = markup.bars([(str(name), int(count), 0) for name, count in formats.items()])
-        columns = f"<div><h3>Shorter side</h3>{sides}</div><div><h3>Format, by their bytes</h3>{kinds}</div>"
-        advice = (
-            "Photos smaller than backbone.image_size are enlarged: where many are, a smaller image_size costs "
-            "nothing and is faster."
-        )
-        return markup.section("sizes", "Sizes", None, advice, [f'<div class="columns">{columns}</div>'])
-
-    def _broken(self) -> str:
-        rows = self._found.rejected
-        reasons = markup.bars([(str(reason), int(count), 0) for reason, count in rows["reason"].value_counts().items()])
-        listed = markup.table(rows[["image_path", "label", "reason"]].head(MOST_BROKEN).astype(str).to_numpy().tolist())
-        advice = (
-            "These files hold no photo that could be used; training passes them over by itself. Fetch them anew, "
-            "or take them out of the listings."
-        )
-        parts = [reasons, "<h3>Files</h3>", listed, markup.more(MOST_BROKEN, len(rows), "broken.csv")]
-        return markup.section("broken", "Broken files", len(rows), advice, parts if len(rows) else [])
-
-    def _duplicates(self) -> str:
-        copies = self._found.copies
-        chosen = list(copies.groupby("group", sort=True))[:MOST_GROUPS]
-        framed = [self._group(rows) for _, rows in chosen]
-        advice = (
-            "Training keeps copies on one side of a split: by itself where they have the same bytes, with "
-            "split.duplicates=near where they show the same picture. Under two labels, it sets them aside: decide "
-            "which label is right, and mend the other listing."
-        )
-        rest = markup.more(len(chosen), copies["group"].nunique(), "duplicates.csv", "more groups")
-        parts = [markup.groups(framed), rest] if framed else []
-        return markup.section("duplicates", "Copies of another photo", _surplus(copies), advice, parts)
-
-    def _group(self, rows: pd.DataFrame) -> list[Card]:
-        two = bool((rows["labels"] > 1).any())
-        first = rows.iloc[0]
-        beside = f"group {first['group']}: {counted(len(rows), 'photo')}, {first['alike']}"
-        # Of a group under two labels, both are shown.
-        ordered = rows.loc[[*rows.drop_duplicates("label").index, *rows[rows.duplicated("label")].index]]
-        return [
-            Card(self._thumbnail(int(row["position"])), str(row["label"]), beside, row["image_path"], two)
-            for _, row in ordered.head(MOST_OF_A_GROUP).iterrows()
+def _duplicate_groups(duplicates: pd.DataFrame, thumbnail: Callable[[int], str]) -> Iterator[list[Card]]:
+    """Yield cards of the first groups. A group with two labels shows a photo of each."""
+    for number, rows in list(duplicates.groupby("group", sort=True))[:MAX_GROUPS]:
+        detail = f"group {number}: {counted(len(rows), 'photo')}, {rows['match'].iloc[0]}"
+        repeated = rows.duplicated("label")
+        shown = pd.concat([rows[~repeated], rows[repeated]]).head(MAX_GROUP_PHOTOS)
+        yield [
+            Card(thumbnail(int(row["position"])), str(row["label"]), detail, row["image_path"], row["labels"] > 1)
+            for _, row in shown.iterrows()
         ]
 
-    def _labels(self) -> str:
-        found = self._found
-        doubtful = [
-            at for at in ranked(found.labels) if found.labels.at[at, "doubtful"] or found.labels.at[at, "wrong"]
-        ]
-        judged = found.labels["quality"].notna()
-        right = float((~found.labels.loc[judged, "doubtful"]).mean())
-        advice = (
-            f"A classifier that never saw these photos, and is right on {percent(right)} of all, would call them "
-            "something else; the surest come first. Mend the labels that are wrong; where one is right, the photo is "
-            "a hard one, and worth keeping. "
-        )
-        if believable(found.labels):
-            advice += "The ones in orange are left out unless you say no in audit.csv."
-        else:
-            advice += "It errs too often to be believed without a look, so none is left out unless you say yes in "
-            advice += "audit.csv."
-        return self._photos(
-            "labels",
-            "Doubtful labels",
-            doubtful,
-            advice,
-            "labels.csv",
-            lambda at: (f"{found.photos.at[at, 'label']}?", looks_like(found, at)),
-            bad=found.labels["wrong"] & well_known(found.labels),
-        )
 
-    def _odd(self) -> str:
-        found = self._found
-        advice = (
-            "These are unlike all others of their class: something that belongs to no class, or a rare kind worth "
-            "having more photos of. Nothing is left out for this unless you say yes in audit.csv."
-        )
-        return self._photos(
-            "odd",
-            "Odd for their class",
-            found.odd,
-            advice,
-            "odd.csv",
-            lambda at: (found.photos.at[at, "label"], f"{found.oddity[at]:.1f} deviations from its class"),
-        )
+def _photo_sections(findings: Findings, thumbnail: Callable[[int], str], max_photos: int) -> dict[str, PhotoSection]:
+    """Return the sections of labels, outliers and each kind of appearance, by name."""
+    names, paths, labels = findings.photos["label"], findings.photos["image_path"], findings.labels
 
-    def _appearance(self, issue: str) -> str:
-        scores = self._found.appearance[issue].dropna().sort_values(kind="stable")
-        return self._photos(
-            _name(issue),
-            issue.capitalize(),
-            scores.index,
-            ADVICE[issue],
-            "appearance.csv",
-            lambda at: (self._found.photos.at[at, "label"], f"{issue}: score {scores[at]:.2f}"),
-        )
+    def section(
+        positions: Sequence[int], details: Iterable[str], mark: str = "", highlighted: Collection[int] = ()
+    ) -> PhotoSection:
+        shown = zip(positions[:max_photos], details, strict=False)  # details are made for these photos only
+        cards = [Card(thumbnail(at), f"{names[at]}{mark}", text, paths[at], at in highlighted) for at, text in shown]
+        return PhotoSection(len(positions), cards)
 
-    def _photos(
-        self,
-        name: str,
-        title: str,
-        positions: Sequence[int],
-        advice: str,
-        file: str,
-        told: Callable[[int], tuple[str, str]],
-        bad: pd.Series | None = None,
-    ) -> str:
-        """A section that shows the first of these photos, with two lines on each; `bad` says for every photo whether
-        it stands out."""
-        shown = list(positions)[: self._shown]
-        paths = self._found.photos["image_path"]
-        made = [Card(self._thumbnail(at), *told(at), paths[at], bad is not None and bool(bad[at])) for at in shown]
-        parts = [markup.cards(made), markup.more(len(shown), len(positions), file)] if shown else []
-        return markup.section(name, title, len(positions), advice, parts)
-
-
-def _surplus(copies: pd.DataFrame) -> int:
-    """How many photos fewer there would be with one of each group."""
-    return len(copies) - copies["group"].nunique()
-
-
-def _name(issue: str) -> str:
-    return issue.replace(" ", "_")
+    suspicious = [at for at in rank_labels(labels) if labels.at[at, "doubtful"] or labels.at[at, "wrong"]]
+    wrong = set(labels.index[labels["wrong"] & has_learned_class(labels)])
+    sections = {
+        "labels": section(suspicious, (describe_label(findings, at) for at in suspicious), "?", wrong),
+        "outliers": section(
+            findings.outliers.tolist(),
+            (f"{findings.deviations[at]:.1f} deviations from its class" for at in findings.outliers),
+        ),
+    }
+    for issue in findings.appearance:
+        scores = findings.appearance[issue].dropna().sort_values(kind="stable")
+        sections[str(issue)] = section(scores.index.tolist(), (f"{issue}: score {score:.2f}" for score in scores))
+    return sections

@@ -1,62 +1,61 @@
-"""The folder that an audit leaves: the page, and a table for each of its sections."""
+"""The files of an audit: the page, the table of issues, and a table for each section of the page."""
 
 import base64
 import io
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ndsc.auditing.appearance import photo
+from ndsc.auditing.appearance import decode_photo
 from ndsc.auditing.findings import Findings
-from ndsc.auditing.labels import ranked
+from ndsc.auditing.label_issues import rank_labels
 from ndsc.caching.tables import replaced
 from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
 from ndsc.storage.photo_reader import PhotoReader
 
-PAGE, VERDICTS = "audit.html", "audit.csv"
-TABLES = ("classes.csv", "sizes.csv", "broken.csv", "duplicates.csv", "labels.csv", "odd.csv", "appearance.csv")
-# All that an audit writes, and so all that must not be there before.
-FILES = (PAGE, VERDICTS, *TABLES)
-THUMBNAIL_SIDE = 220  # pixels; shown at two thirds of that, for screens with more pixels
-# Of the photos whose labels are the likeliest wrong, so many are listed even where none is.
-LISTED_SUSPECTS = 0.1
+PAGE, ISSUES = "audit.html", "audit.csv"
+TABLES = ("classes.csv", "sizes.csv", "broken.csv", "duplicates.csv", "labels.csv", "outliers.csv", "appearance.csv")
+# All files that an audit writes; none of them may exist before.
+FILES = (PAGE, ISSUES, *TABLES)
+THUMBNAIL_SIDE = 220  # pixels; shown at two thirds of that, for screens of high density
+# The share of all photos whose labels are listed even if none of them looks wrong, the most suspicious first.
+LISTED_LABELS = 0.1
 
 
 def check_folder(folder: Path) -> None:
-    """Look whether an audit can be written there.
+    """Check that an audit can be written to a folder without overwriting anything.
 
     Raises:
-        UserError: a file that it would write is there already: an earlier audit's, which a person may have edited, or
-            one of the user's own.
+        UserError: one of the files exists: from an earlier audit, which a person may have edited, or the user's own.
     """
-    taken = [name for name in FILES if (folder / name).exists()]
-    if taken:
+    existing = [name for name in FILES if (folder / name).exists()]
+    if existing:
         raise UserError(
-            "audit.output must name a folder without any file that an audit writes. Received: "
-            f"audit.output={folder}, which has {', '.join(taken)}. Nothing was changed there; name another folder."
+            "audit.output must name a folder without earlier results of an audit. Received: "
+            f"audit.output={folder}, which has {', '.join(existing)}. Nothing was changed; name another folder."
         )
 
 
 def tables(findings: Findings) -> dict[str, pd.DataFrame]:
-    """By file name (TABLES), what each section is about."""
+    """Return the table of each section by file name (TABLES)."""
     photos, named = findings.photos, ["image_path", "content", "label"]
-    suspects = findings.labels.loc[ranked(findings.labels)]
-    suspects = suspects[
-        suspects["wrong"] | suspects["doubtful"] | (np.arange(len(suspects)) < LISTED_SUSPECTS * len(photos))
-    ]
-    doubtful = suspects.assign(likelier=[findings.classes[number] for number in suspects["likelier"]])
-    looks = findings.appearance.dropna(how="all")
+    ranked = findings.labels.loc[rank_labels(findings.labels)]
+    first = np.arange(len(ranked)) < LISTED_LABELS * len(photos)
+    listed = ranked[ranked["wrong"] | ranked["doubtful"] | first]
+    listed = listed.assign(likelier=[findings.classes[number] for number in listed["likelier"]])
+    appearance = findings.appearance.dropna(how="all")
     found = (
         _class_table(findings),
         _size_table(photos),
         findings.rejected,
-        findings.copies.drop(columns="position"),
-        photos.loc[doubtful.index, named].join(doubtful),
-        photos.loc[findings.odd, named].assign(deviations=findings.oddity[findings.odd]),
-        photos.loc[looks.index, named].join(looks),
+        findings.duplicates.drop(columns="position"),
+        photos.loc[listed.index, named].join(listed),
+        photos.loc[findings.outliers, named].assign(deviations=findings.deviations[findings.outliers]),
+        photos.loc[appearance.index, named].join(appearance),
     )
     return dict(zip(TABLES, found, strict=True))
 
@@ -72,33 +71,31 @@ def _size_table(photos: pd.DataFrame) -> pd.DataFrame:
 
 
 def thumbnails(photos: pd.DataFrame, reader: PhotoReader) -> Callable[[int], str]:
-    """Gives, for a position among the photos, a small JPEG as an address that holds the picture itself."""
-    made: dict[int, str] = {}
+    """Return a function from a position among the photos to a small JPEG as a data URL."""
 
-    def address(position: int) -> str:
-        if position not in made:
-            row = photos.iloc[position]
-            picture = photo(reader.read(str(row["archive"]), int(row["offset"]), int(row["size"])))
-            picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-            file = io.BytesIO()
-            picture.save(file, "JPEG", quality=80, optimize=True)
-            made[position] = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
-        return made[position]
+    @cache  # a photo can stand in several sections
+    def data_url(position: int) -> str:
+        row = photos.iloc[position]
+        picture = decode_photo(reader.read(str(row["archive"]), int(row["offset"]), int(row["size"])))
+        picture.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        file = io.BytesIO()
+        picture.save(file, "JPEG", quality=80, optimize=True)
+        return f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
 
-    return address
+    return data_url
 
 
 def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> None:
-    """Write the page and the tables, each whole or not at all.
+    """Write the page and the tables, each atomically.
 
     Raises:
-        UserError: a file of that name is there already, or the disk refuses.
+        UserError: one of the files exists, or the folder cannot be written.
     """
     check_folder(folder)
     try:
         for name, table in found.items():
             with replaced(folder / name) as unfinished:
-                # With a mark of its encoding, or spreadsheets on Windows misread what is not English.
+                # With a byte order mark: without it, spreadsheets on Windows misread other scripts.
                 unfinished.write_bytes(table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
         with replaced(folder / PAGE) as unfinished:
             unfinished.write_bytes(page.encode("utf-8"))

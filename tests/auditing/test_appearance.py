@@ -6,16 +6,15 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from ndsc.auditing.appearance import judge_appearance, photo
+from ndsc.auditing.appearance import BLURRED, decode_photo, examine_appearance, sharpness
 from ndsc.auditing.issues import CERTAINLY_BLANK
-from ndsc.auditing.sharpness import BLURRED, sharpness
 from ndsc.sample import render_sample
 from ndsc.storage.photo_reader import PhotoReader
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """A good photo, and what becomes of it when it is made dark, blurred, or nearly blank."""
+    """A good photo, and the same photo made dark, blurred, and nearly blank."""
     sample = render_sample(tmp_path_factory.mktemp("sample"), photos_per_class=10)
     with tarfile.open(sample / "fashion_image.tar") as archive:
         members = (member for member in archive if member.isfile())
@@ -39,38 +38,38 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def judged(photos: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def scores(photos: pd.DataFrame, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     with PhotoReader(tmp_path_factory.mktemp("cache")) as reader:
-        return judge_appearance(photos, reader).set_index(photos["image_path"])
+        return examine_appearance(photos, reader).set_index(photos["image_path"])
 
 
 @pytest.mark.parametrize("issue", ["dark", "blurred", "nearly blank"])
-def test_a_planted_fault_is_found(judged: pd.DataFrame, issue: str):
-    assert 0 <= judged.loc[issue, issue] < 1
+def test_a_planted_fault_is_found(scores: pd.DataFrame, issue: str):
+    assert 0 <= scores.loc[issue, issue] < 1
 
 
-def test_the_photo_as_it_was_has_none(judged: pd.DataFrame):
-    assert judged.loc["good"].isna().all()
+def test_the_original_photo_has_no_fault(scores: pd.DataFrame):
+    assert scores.loc["good"].isna().all()
 
 
-def test_a_faulty_photo_has_its_own_fault_only(judged: pd.DataFrame):
-    assert judged.loc["dark"].notna().tolist() == [True, False, False]
-    assert pd.isna(judged.loc["blurred", "dark"])
-    assert judged.loc["nearly blank", "nearly blank"] < CERTAINLY_BLANK
+def test_a_faulty_photo_has_its_own_fault_only(scores: pd.DataFrame):
+    assert scores.loc["dark"].notna().tolist() == [True, False, False]
+    assert pd.isna(scores.loc["blurred", "dark"])
+    assert scores.loc["nearly blank", "nearly blank"] < CERTAINLY_BLANK
 
 
-def test_a_thing_on_a_plain_ground_is_as_blurred_as_its_edges():
+def test_an_object_on_a_plain_background_is_as_blurred_as_its_edges():
     slim = Image.new("L", (400, 400), 255)
     slim.paste(20, (190, 50, 210, 350))
     assert sharpness(slim) > 4 * BLURRED
     assert sharpness(slim.filter(ImageFilter.GaussianBlur(8))) < BLURRED / 2
-    assert sharpness(slim.resize((100, 100))) > 4 * BLURRED  # small photos are not blurred for that
+    assert sharpness(slim.resize((100, 100))) > 4 * BLURRED  # a small photo is not blurred
 
 
-def test_a_photo_is_seen_upright_and_in_colour(tmp_path: Path):
+def test_a_photo_is_decoded_upright_and_in_colour(tmp_path: Path):
     grey = Image.fromarray(np.tile(np.arange(200, dtype=np.uint8), (100, 1)))
     exif = Image.Exif()
     exif[0x0112] = 6
     grey.save(tmp_path / "turned.jpg", exif=exif)
-    seen = photo((tmp_path / "turned.jpg").read_bytes())
+    seen = decode_photo((tmp_path / "turned.jpg").read_bytes())
     assert (seen.mode, seen.size) == ("RGB", (100, 200))

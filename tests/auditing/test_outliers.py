@@ -1,6 +1,6 @@
 import numpy as np
 
-from ndsc.auditing.outliers import FAR, measure_outliers
+from ndsc.auditing.outliers import MAX_DEVIATION, measure_deviations
 
 
 def bunched(photos: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -12,41 +12,41 @@ def bunched(photos: int = 200) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return vectors.astype(np.float16), labels, np.arange(photos).astype(str).astype(object)
 
 
-def test_a_photo_of_another_thing_is_odd_and_the_others_are_not():
+def test_a_photo_of_something_else_is_an_outlier():
     vectors, labels, groups = bunched()
     vectors[7] = np.random.default_rng(1).normal(0, 4, 32)
-    oddity = measure_outliers(vectors, labels, groups, seed=0)
-    assert oddity.argmax() == 7
-    assert oddity[7] > 2 * FAR
-    assert (oddity > FAR).sum() <= 3
+    deviations = measure_deviations(vectors, labels, groups, seed=0)
+    assert deviations.argmax() == 7
+    assert deviations[7] > 2 * MAX_DEVIATION
+    assert (deviations > MAX_DEVIATION).sum() <= 3
 
 
-def test_copies_do_not_keep_each_other_company():
+def test_duplicates_do_not_count_as_neighbours():
     vectors, labels, groups = bunched()
     odd = np.random.default_rng(1).normal(0, 4, 32)
     vectors[1:31:2], groups[1:31:2] = odd, "reposted"
-    oddity = measure_outliers(vectors, labels, groups, seed=0)
-    assert (oddity[1:31:2] > FAR).all()
+    deviations = measure_deviations(vectors, labels, groups, seed=0)
+    assert (deviations[1:31:2] > MAX_DEVIATION).all()
 
 
 def test_a_photo_is_measured_by_its_own_class_only():
     vectors, labels, groups = bunched()
     vectors[2] = vectors[3]  # a cat that is just like a dog
-    oddity = measure_outliers(vectors, labels, groups, seed=0)
-    assert oddity[2] > FAR > oddity[3]
+    deviations = measure_deviations(vectors, labels, groups, seed=0)
+    assert deviations[2] > MAX_DEVIATION > deviations[3]
 
 
-def test_large_classes_are_compared_with_a_part_of_themselves(monkeypatch):
+def test_large_classes_are_compared_with_a_sample(monkeypatch):
     vectors, labels, groups = bunched()
     vectors[7] = np.random.default_rng(1).normal(0, 4, 32)
-    monkeypatch.setattr("ndsc.auditing.outliers.MOST_COMPARED", 30)
-    monkeypatch.setattr("ndsc.auditing.outliers.AT_ONCE", 16)
-    oddity = measure_outliers(vectors, labels, groups, seed=0)
-    assert oddity.argmax() == 7
-    np.testing.assert_array_equal(oddity, measure_outliers(vectors, labels, groups, seed=0))
+    monkeypatch.setattr("ndsc.auditing.outliers.MAX_COMPARED", 30)
+    monkeypatch.setattr("ndsc.auditing.outliers.BATCH", 16)
+    deviations = measure_deviations(vectors, labels, groups, seed=0)
+    assert deviations.argmax() == 7
+    np.testing.assert_array_equal(deviations, measure_deviations(vectors, labels, groups, seed=0))
 
 
-def test_of_two_photos_neither_is_odd():
-    assert np.isnan(measure_outliers(np.eye(2), np.array(["a", "a"]), np.array(["1", "2"]), seed=0)).all()
-    # Nor where all are the same.
-    assert (measure_outliers(np.ones((5, 3)), np.array(["a"] * 5), np.arange(5).astype(str), seed=0) == 0).all()
+def test_two_photos_have_no_deviation():
+    assert np.isnan(measure_deviations(np.eye(2), np.array(["a", "a"]), np.array(["1", "2"]), seed=0)).all()
+    # Nor have photos that are all equal.
+    assert (measure_deviations(np.ones((5, 3)), np.array(["a"] * 5), np.arange(5).astype(str), seed=0) == 0).all()

@@ -1,6 +1,7 @@
-"""ValidationCache, page and tables of findings that are planted."""
+"""Tables and page of planted findings."""
 
 import io
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -8,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.auditing.copies import find_copies
-from ndsc.auditing.findings import Findings
-from ndsc.auditing.issues import COLUMNS, verdict_table, with_excluded
-from ndsc.auditing.page import Page
+from ndsc.auditing.findings import Findings, duplicate_table
+from ndsc.auditing.issues import COLUMNS, add_excluded, issue_table
+from ndsc.auditing.page import render_page
 from ndsc.auditing.report import FILES, check_folder, tables, write_report
 from ndsc.errors import UserError
 
@@ -51,69 +51,69 @@ def findings() -> Findings:
     labels.loc[[5, 6, 11], "doubtful"] = True
     labels.loc[6, "likelier"] = 1
     labels.loc[[5, 11], "wrong"] = True
-    oddity = np.zeros(12)
-    oddity[7] = 6.0
+    deviations = np.zeros(12)
+    deviations[7] = 6.0
     nothing = np.full(12, np.nan)
     appearance = pd.DataFrame({"dark": nothing, "blurred": nothing, "nearly blank": nothing})
     appearance.loc[8, "dark"], appearance.loc[[9, 10], "nearly blank"] = 0.2, [0.01, 0.25]
     rejected = pd.DataFrame({"image_path": ["broken.jpg"], "label": ["dog"], "reason": ["cut off or damaged"]})
-    copies = find_copies(photos, GROUPS)
-    return Findings(photos, rejected, ("cat", "dog"), copies, labels, oddity, appearance)
+    copies = duplicate_table(photos, GROUPS)
+    return Findings(photos, rejected, ("cat", "dog"), copies, labels, deviations, appearance)
 
 
-def test_every_doubtful_photo_has_one_row_with_its_issue_and_a_verdict(findings: Findings):
-    verdicts = verdict_table(findings)
-    assert verdicts.columns.tolist() == COLUMNS
-    found = {row.image_path: (row.issue, row.exclude) for row in verdicts.itertuples()}
+def test_each_suspicious_photo_has_one_row_with_issue_and_exclude(findings: Findings):
+    issues = issue_table(findings)
+    assert issues.columns.tolist() == COLUMNS
+    found = {row.image_path: (row.issue, row.exclude) for row in issues.itertuples()}
     assert found == {
         "broken.jpg": ("broken", "yes"),
         "photo 0.jpg": ("two labels", "yes"),
         "photo 1.jpg": ("two labels", "yes"),
-        "photo 2.jpg": ("copy", "no"),
-        "photo 3.jpg": ("copy", "no"),
-        "photo 4.jpg": ("copy", "no"),
+        "photo 2.jpg": ("duplicate", "no"),
+        "photo 3.jpg": ("duplicate", "no"),
+        "photo 4.jpg": ("duplicate", "no"),
         "photo 5.jpg": ("likely wrong label", "yes"),
         EVIL: ("likely wrong label", "no"),  # a test photo stays
         "photo 6.jpg": ("doubtful label", "no"),
-        "photo 7.jpg": ("odd", "no"),
+        "photo 7.jpg": ("outlier", "no"),
         "photo 8.jpg": ("dark", "no"),
         "photo 9.jpg": ("nearly blank", "yes"),
         "photo 10.jpg": ("nearly blank", "no"),
     }
-    assert verdicts["image_path"].tolist()[:4] == ["broken.jpg", "photo 0.jpg", "photo 1.jpg", "photo 5.jpg"]
-    notes = verdicts.set_index("image_path")["note"]
+    assert issues["image_path"].tolist()[:4] == ["broken.jpg", "photo 0.jpg", "photo 1.jpg", "photo 5.jpg"]
+    notes = issues.set_index("image_path")["note"]
     assert notes["broken.jpg"] == "cut off or damaged"
     assert notes["photo 5.jpg"] == "looks like cat (98%; as labelled 1%)"
 
 
-def test_of_several_issues_the_worst_decides_and_all_are_named(findings: Findings):
+def test_a_photo_with_several_issues_is_ranked_by_the_worst(findings: Findings):
     findings.appearance.loc[5, "blurred"] = 0.1
-    findings.oddity[5] = 9.0
-    row = verdict_table(findings).set_index("image_path").loc["photo 5.jpg"]
-    assert (row["issue"], row["exclude"], row["score"]) == ("likely wrong label; blurred; odd", "yes", 0.01)
+    findings.deviations[5] = 9.0
+    row = issue_table(findings).set_index("image_path").loc["photo 5.jpg"]
+    assert (row["issue"], row["exclude"], row["score"]) == ("likely wrong label; blurred; outlier", "yes", 0.01)
 
 
-def test_where_nothing_is_wrong_the_table_is_empty_and_the_page_says_so(findings: Findings):
+def test_without_issues_the_table_is_empty(findings: Findings):
     fine = findings.photos.iloc[5:11].reset_index(drop=True)
     clean = Findings(
         fine,
         findings.rejected.iloc[:0],
         ("cat", "dog"),
-        find_copies(fine, fine["content"]),
+        duplicate_table(fine, fine["content"]),
         pd.concat([findings.labels.iloc[[0]]] * 6, ignore_index=True),
         np.zeros(6),
         findings.appearance.iloc[:6] * np.nan,
     )
-    verdicts = verdict_table(clean)
-    assert verdicts.columns.tolist() == COLUMNS
-    assert len(verdicts) == 0
-    assert "0 proposed to leave out" in written_page(clean, verdicts)
+    issues = issue_table(clean)
+    assert issues.columns.tolist() == COLUMNS
+    assert len(issues) == 0
+    assert "0 proposed for exclusion" in written_page(clean, issues)
 
 
-def test_copies_under_two_labels_come_first(findings: Findings):
-    assert findings.copies["group"].tolist() == [1, 1, 2, 2, 2]
-    assert findings.copies["labels"].tolist() == [2, 2, 1, 1, 1]
-    assert findings.copies["alike"].tolist() == ["the same bytes"] * 2 + ["the same picture"] * 3
+def test_duplicate_groups_with_two_labels_come_first(findings: Findings):
+    assert findings.duplicates["group"].tolist() == [1, 1, 2, 2, 2]
+    assert findings.duplicates["labels"].tolist() == [2, 2, 1, 1, 1]
+    assert findings.duplicates["match"].tolist() == ["same bytes"] * 2 + ["same picture"] * 3
 
 
 class Reader(HTMLParser):
@@ -144,33 +144,63 @@ class Reader(HTMLParser):
         assert self.open.pop() == tag
 
 
-def written_page(findings: Findings, verdicts: pd.DataFrame, shown: int = 36) -> str:
-    page = Page(findings, verdicts, lambda position: f"data:image/jpeg;base64,{position}", shown)
-    return page.html("the <data>", "Made today.", "python -m ndsc.train sampling.exclude='a & b.csv'")
+def written_page(findings: Findings, issues: pd.DataFrame, shown: int = 36) -> str:
+    return render_page(
+        findings,
+        issues,
+        lambda position: f"data:image/jpeg;base64,{position}",
+        shown,
+        source="the <data>",
+        made="Made today.",
+        command="python -m ndsc.train sampling.exclude='a & b.csv'",
+    )
 
 
-def test_the_page_is_whole_needs_nothing_from_elsewhere_and_escapes_what_strangers_wrote(findings: Findings):
-    text = written_page(findings, verdict_table(findings))
+def test_the_page_is_valid_self_contained_and_escaped(findings: Findings):
+    text = written_page(findings, issue_table(findings))
     reader = Reader()
     reader.feed(text)
     assert not reader.open
-    sections = ["next", "classes", "sizes", "broken", "duplicates", "labels", "odd", "dark", "blurred", "nearly_blank"]
+    sections = [
+        "next",
+        "classes",
+        "sizes",
+        "broken",
+        "duplicates",
+        "labels",
+        "outliers",
+        "dark",
+        "blurred",
+        "nearly_blank",
+    ]
     assert reader.ids == sections
     assert set(reader.links) <= {f"#{name}" for name in reader.ids}
     assert all(image["src"].startswith("data:") for image in reader.images)
     shown = {image["src"].rpartition(",")[2] for image in reader.images}
     assert shown == set(map(str, range(12)))
     assert "http" not in text
-    assert "13 photos looked at, 5 proposed to leave out" in text
+    assert "13 photos examined, 5 proposed for exclusion" in text
     assert EVIL not in text
     assert "the &lt;data&gt;" in text
     assert "a &amp; b.csv" in text
 
 
-def test_a_section_shows_the_first_photos_and_says_where_the_rest_is(findings: Findings):
-    text = written_page(findings, verdict_table(findings), shown=1)
-    assert "1 more in <code>appearance.csv</code>" in text
-    assert "2 more in <code>labels.csv</code>" in text
+def test_hostile_labels_reasons_and_paths_are_escaped(findings: Findings):
+    photos = findings.photos.assign(label=EVIL)
+    duplicates = findings.duplicates.assign(label=EVIL, image_path=EVIL)
+    rejected = findings.rejected.assign(image_path=EVIL, label=EVIL, reason=EVIL)
+    hostile = replace(findings, photos=photos, rejected=rejected, duplicates=duplicates, classes=(EVIL, EVIL))
+    text = written_page(hostile, issue_table(hostile))
+    assert EVIL not in text
+    assert "<img src=x" not in text
+    assert text.count("&lt;img src=x onerror=&#34;alert(1)&#34;&gt;&amp;.jpg") > 12
+    Reader().feed(text)
+
+
+def test_a_section_shows_the_first_photos_and_names_the_table_of_the_rest(findings: Findings):
+    text = written_page(findings, issue_table(findings), shown=1)
+    assert "1 more photo in <code>appearance.csv</code>" in text
+    assert "2 more photos in <code>labels.csv</code>" in text
 
 
 def test_each_section_has_a_table(findings: Findings):
@@ -180,61 +210,61 @@ def test_each_section_has_a_table(findings: Findings):
     assert found["broken.csv"]["reason"].tolist() == ["cut off or damaged"]
     assert found["labels.csv"]["image_path"].tolist()[:3] == ["photo 5.jpg", EVIL, "photo 6.jpg"]
     assert found["labels.csv"]["likelier"].tolist() == ["cat", "cat", "dog"]
-    assert found["odd.csv"]["deviations"].tolist() == [6.0]
+    assert found["outliers.csv"]["deviations"].tolist() == [6.0]
     assert found["appearance.csv"]["image_path"].tolist() == ["photo 8.jpg", "photo 9.jpg", "photo 10.jpg"]
     assert found["duplicates.csv"]["group"].nunique() == 2
 
 
-def test_files_are_written_whole_and_an_earlier_audit_is_never_overwritten(findings: Findings, tmp_path: Path):
+def test_an_earlier_audit_is_never_overwritten(findings: Findings, tmp_path: Path):
     folder = tmp_path / "new" / "audit"
-    write_report(folder, "<p>page", {"audit.csv": verdict_table(findings), **tables(findings)})
+    write_report(folder, "<p>page", {"audit.csv": issue_table(findings), **tables(findings)})
     assert {path.name for path in folder.iterdir()} == set(FILES)
     read = pd.read_csv(io.BytesIO((folder / "audit.csv").read_bytes()))
     assert EVIL in read["image_path"].tolist()
     for again in (check_folder, lambda folder: write_report(folder, "other", {})):
-        with pytest.raises(UserError, match=r"which has audit.html, audit.csv, .*Nothing was changed there"):
+        with pytest.raises(UserError, match=r"which has audit.html, audit.csv, .*Nothing was changed"):
             again(folder)
     assert (folder / "audit.html").read_text() == "<p>page"
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_file_of_the_user_s_own_is_never_overwritten(findings: Findings, tmp_path: Path, name: str):
+def test_a_file_of_the_user_is_never_overwritten(findings: Findings, tmp_path: Path, name: str):
     (tmp_path / name).write_text("mine")
-    with pytest.raises(UserError, match=rf"which has {name}\. Nothing was changed there"):
-        write_report(tmp_path, "page", {"audit.csv": verdict_table(findings), **tables(findings)})
+    with pytest.raises(UserError, match=rf"which has {name}\. Nothing was changed"):
+        write_report(tmp_path, "page", {"audit.csv": issue_table(findings), **tables(findings)})
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [(name, "mine")]
 
 
-def test_a_folder_that_cannot_be_made_is_told_in_a_sentence(findings: Findings, tmp_path: Path):
+def test_a_folder_that_cannot_be_created_is_reported(findings: Findings, tmp_path: Path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"audit.output must name a folder that can be written. Received: .*file/audit"):
         write_report(tmp_path / "file" / "audit", "page", {})
 
 
-def test_where_too_many_labels_look_wrong_none_is_left_out_for_it(findings: Findings):
+def test_no_label_is_excluded_if_too_many_look_wrong(findings: Findings):
     findings.labels.loc[[5, 6, 7, 11], "wrong"] = True
-    verdicts = verdict_table(findings)
-    assert (verdicts.loc[verdicts["issue"] == "likely wrong label", "exclude"] == "no").all()
-    assert "none is left out unless you say yes" in written_page(findings, verdicts)
+    issues = issue_table(findings)
+    assert (issues.loc[issues["issue"] == "likely wrong label", "exclude"] == "no").all()
+    assert "none is excluded unless you set exclude to yes" in written_page(findings, issues)
 
 
-def test_of_a_class_that_is_hardly_known_nothing_is_left_out_for_its_label(findings: Findings):
+def test_no_label_of_a_hardly_learned_class_is_excluded(findings: Findings):
     findings.labels.loc[5, "fitted"] = 19
-    row = verdict_table(findings).set_index("image_path").loc["photo 5.jpg"]
+    row = issue_table(findings).set_index("image_path").loc["photo 5.jpg"]
     assert (row["issue"], row["exclude"]) == ("likely wrong label", "no")
-    assert row["note"] == "looks like cat (98%; as labelled 1%), judged by only 19 photos under its label"
+    assert row["note"] == "looks like cat (98%; as labelled 1%), learned from only 19 photos with its label"
     findings.labels.loc[5, "fitted"] = 20
-    assert verdict_table(findings).set_index("image_path").loc["photo 5.jpg", "exclude"] == "yes"
+    assert issue_table(findings).set_index("image_path").loc["photo 5.jpg", "exclude"] == "yes"
 
 
-def test_what_an_earlier_file_left_out_stays_left_out_for_its_own_reason(findings: Findings):
+def test_photos_excluded_earlier_stay_excluded_with_their_issue(findings: Findings):
     excluded = pd.DataFrame({"image_path": ["x.jpg", "y.jpg"], "label": ["cat", "dog"], "issue": ["broken", ""]})
-    verdicts = verdict_table(findings)
-    told = with_excluded(verdicts, excluded)
-    pd.testing.assert_frame_equal(told.iloc[:-2], verdicts)
-    assert told.columns.tolist() == COLUMNS
-    assert told.iloc[-2:][["image_path", "label", "issue", "exclude"]].to_numpy().tolist() == [
+    issues = issue_table(findings)
+    table = add_excluded(issues, excluded)
+    pd.testing.assert_frame_equal(table.iloc[:-2], issues)
+    assert table.columns.tolist() == COLUMNS
+    assert table.iloc[-2:][["image_path", "label", "issue", "exclude"]].to_numpy().tolist() == [
         ["x.jpg", "cat", "broken", "yes"],
-        ["y.jpg", "dog", "left out before", "yes"],
+        ["y.jpg", "dog", "excluded earlier", "yes"],
     ]
-    assert with_excluded(verdicts.iloc[:0], excluded.iloc[:0]).columns.tolist() == COLUMNS
+    assert add_excluded(issues.iloc[:0], excluded.iloc[:0]).columns.tolist() == COLUMNS

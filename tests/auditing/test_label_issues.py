@@ -6,8 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ndsc.auditing.evidence import choose_fitted, choose_folds, predict_out_of_fold
-from ndsc.auditing.labels import examine_labels, judge_labels, ranked
+from ndsc.auditing.label_issues import (
+    choose_folds,
+    choose_training_photos,
+    examine_labels,
+    predict_out_of_fold,
+    rank_labels,
+    score_labels,
+)
 from ndsc.config.schema import Config
 
 
@@ -24,36 +30,36 @@ def alone(photos: int) -> np.ndarray:
     return np.array([f"photo {number}" for number in range(photos)], dtype=object)
 
 
-def test_flipped_labels_come_first_and_are_told_with_the_right_class():
+def test_flipped_labels_are_ranked_first_with_the_right_class():
     vectors, true = separable(300)
     flipped = np.arange(0, 300, 20)
     labels = true.copy()
     labels[flipped] = (labels[flipped] + 1) % 3
-    judged = examine_labels(vectors, labels, alone(300), folds=5, seed=0)
-    assert set(ranked(judged)[: len(flipped)]) == set(flipped)
-    sure = set(judged.index[judged["wrong"]])
+    scores = examine_labels(vectors, labels, alone(300), folds=5, seed=0)
+    assert set(rank_labels(scores)[: len(flipped)]) == set(flipped)
+    sure = set(scores.index[scores["wrong"]])
     assert sure <= set(flipped)
-    assert len(sure) >= 12  # cleanlab would rather be right
-    assert judged.loc[flipped, "likelier"].tolist() == true[flipped].tolist()
-    assert (judged.loc[flipped, "other"] > judged.loc[flipped, "given"]).all()
+    assert len(sure) >= 12  # cleanlab prefers precision
+    assert scores.loc[flipped, "likelier"].tolist() == true[flipped].tolist()
+    assert (scores.loc[flipped, "other"] > scores.loc[flipped, "given"]).all()
 
 
-def test_of_right_labels_none_is_doubted():
+def test_correct_labels_are_not_doubted():
     vectors, labels = separable(300)
-    judged = examine_labels(vectors, labels, alone(300), folds=5, seed=0)
-    assert not judged[["doubtful", "wrong"]].to_numpy().any()
+    scores = examine_labels(vectors, labels, alone(300), folds=5, seed=0)
+    assert not scores[["doubtful", "wrong"]].to_numpy().any()
 
 
-def test_copies_of_a_wrongly_labelled_photo_do_not_vouch_for_each_other():
+def test_duplicates_of_a_mislabelled_photo_do_not_confirm_each_other():
     vectors, labels = separable(300)
     groups = alone(300)
     # Eight copies of one photo under the wrong label, spread over all folds if they were not a group.
     vectors[:24:3], groups[:24:3], labels[:24:3] = vectors[0], "reposted", 1
-    judged = examine_labels(vectors, labels, groups, folds=5, seed=0)
-    assert set(ranked(judged)[:8]) == set(range(0, 24, 3))
+    scores = examine_labels(vectors, labels, groups, folds=5, seed=0)
+    assert set(rank_labels(scores)[:8]) == set(range(0, 24, 3))
 
 
-def test_folds_keep_groups_together_and_spread_every_class():
+def test_folds_keep_groups_together_and_are_stratified():
     labels = np.repeat([0, 1, 2], [100, 50, 2])
     groups = np.array(
         [f"group {number // 2}" if number < 100 else f"alone {number}" for number in range(152)], dtype=object
@@ -66,7 +72,7 @@ def test_folds_keep_groups_together_and_spread_every_class():
     assert (fold != choose_folds(groups, labels, 5, seed=1)).any()
 
 
-def test_a_photo_never_has_a_say_in_its_own_prediction():
+def test_the_label_of_a_photo_does_not_influence_its_own_prediction():
     vectors, labels = separable(60)
     fold = choose_folds(alone(60), labels, 5, seed=0)
     before = predict_out_of_fold(vectors, labels, fold, seed=0).probabilities
@@ -77,58 +83,56 @@ def test_a_photo_never_has_a_say_in_its_own_prediction():
     assert (after[~mine] != before[~mine]).any()
 
 
-def test_more_photos_than_are_needed_are_not_fitted_all(monkeypatch: pytest.MonkeyPatch):
+def test_at_most_max_training_photos_are_fitted(monkeypatch: pytest.MonkeyPatch):
     vectors, labels = separable(300)
     fold = choose_folds(alone(300), labels, 5, seed=0)
-    monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 60)
+    monkeypatch.setattr("ndsc.auditing.label_issues.MAX_TRAINING_PHOTOS", 60)
     few = predict_out_of_fold(vectors, labels, fold, seed=0).probabilities
     assert (few.argmax(axis=1) == labels).mean() > 0.95
     np.testing.assert_array_equal(few, predict_out_of_fold(vectors, labels, fold, seed=0).probabilities)
 
 
-def test_a_rare_class_is_fitted_too_where_not_all_photos_are(monkeypatch: pytest.MonkeyPatch):
+def test_a_rare_class_is_fitted_even_if_not_all_photos_are(monkeypatch: pytest.MonkeyPatch):
     vectors, labels = separable(3000, classes=2)
     rare = np.arange(30)
     random = np.random.default_rng(1)
     vectors[rare], labels[rare] = random.normal(0, 1, (30, 16)) - 6, 2
-    monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 90)
-    judged = examine_labels(vectors, labels, alone(3000), folds=5, seed=0)
-    assert not judged.loc[rare, ["wrong", "doubtful"]].to_numpy().any()
-    assert (judged.loc[rare, "fitted"] == 24).all()  # all there are in the other folds
-    assert judged["fitted"].between(24, 60).all()
+    monkeypatch.setattr("ndsc.auditing.label_issues.MAX_TRAINING_PHOTOS", 90)
+    scores = examine_labels(vectors, labels, alone(3000), folds=5, seed=0)
+    assert not scores.loc[rare, ["wrong", "doubtful"]].to_numpy().any()
+    assert (scores.loc[rare, "fitted"] == 24).all()  # all there are in the other folds
+    assert scores["fitted"].between(24, 60).all()
 
 
-def test_a_class_s_share_is_all_it_has_or_its_part_and_the_rest_is_anybody_s(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ndsc.auditing.evidence.MOST_FITTED", 100)
+def test_each_class_gets_its_share_and_the_rest_is_random(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ndsc.auditing.label_issues.MAX_TRAINING_PHOTOS", 100)
     labels = np.repeat([0, 1, 2, 3], [900, 80, 10, 1])
-    chosen = choose_fitted(labels, np.random.default_rng(0))
+    chosen = choose_training_photos(labels, np.random.default_rng(0))
     assert len(set(chosen)) == 100
     counts = np.bincount(labels[chosen])
     assert counts[:2].min() >= 25
     assert counts[2:].tolist() == [10, 1]
-    np.testing.assert_array_equal(chosen, choose_fitted(labels, np.random.default_rng(0)))
+    np.testing.assert_array_equal(chosen, choose_training_photos(labels, np.random.default_rng(0)))
 
 
-def test_of_a_class_with_one_photo_nothing_is_said():
+def test_a_class_with_one_photo_is_not_judged():
     vectors, labels = separable(61)
     labels[60] = 3
-    judged = examine_labels(vectors, labels, alone(61), folds=5, seed=0)
-    assert judged.loc[60, ["quality", "given", "other"]].isna().all()
-    assert not judged.loc[60, "wrong"]
-    assert 60 not in ranked(judged)
-    assert (judged["likelier"] < 3).all()
+    scores = examine_labels(vectors, labels, alone(61), folds=5, seed=0)
+    assert scores.loc[60, ["quality", "given", "other"]].isna().all()
+    assert not scores.loc[60, "wrong"]
+    assert 60 not in rank_labels(scores)
+    assert (scores["likelier"] < 3).all()
 
 
-def test_with_one_class_that_can_be_judged_nothing_is_said_at_all():
-    judged = judge_labels(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), np.array([0, 0, 1]), alone(3))
-    assert len(ranked(judged)) == 0
+def test_a_single_class_is_not_judged():
+    scores = score_labels(np.array([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7]]), np.array([0, 0, 1]), alone(3))
+    assert len(rank_labels(scores)) == 0
 
 
 @pytest.mark.soak
 @pytest.mark.skipif("NDSC_ROOT" not in os.environ, reason="needs photos in NDSC's layout, named by NDSC_ROOT")
-def test_the_first_photos_hold_nearly_all_flipped_labels_of_real_photos(
-    configured: Callable[..., Config], tmp_path: Path
-):
+def test_flipped_labels_of_real_photos_are_ranked_first(configured: Callable[..., Config], tmp_path: Path):
     """With 5 % of the labels flipped, mean of 3 seeds: 93 % of them in the first 5 %, 98 % in the first 8 %."""
     cache = os.environ.get("NDSC_CACHE", str(tmp_path / "cache"))
     root = os.environ["NDSC_ROOT"]
@@ -140,10 +144,10 @@ def test_the_first_photos_hold_nearly_all_flipped_labels_of_real_photos(
         flipped = random.choice(len(labels), round(0.05 * len(labels)), replace=False)
         given = labels.copy()
         given[flipped] = (given[flipped] + random.integers(1, 3, len(flipped))) % 3
-        judged = examine_labels(vectors, given, groups, folds=5, seed=seed)
-        hit = np.isin(ranked(judged), flipped)
+        scores = examine_labels(vectors, given, groups, folds=5, seed=seed)
+        hit = np.isin(rank_labels(scores), flipped)
         shares = [hit[: round(share * len(labels))].sum() / len(flipped) for share in (0.05, 0.08)]
-        sure = judged["wrong"].to_numpy()
+        sure = scores["wrong"].to_numpy()
         found.append(shares)
         print(
             f"seed {seed}: {shares[0]:.1%} in the first 5 %, {shares[1]:.1%} in the first 8 %; cleanlab is sure of "
