@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,17 +90,18 @@ def _repeat(
     from ndsc import experiment
     from ndsc.comparison.run_diff import as_table, diff_runs, first_difference
     from ndsc.comparison.run_summary import summarize_current_run, summarize_recorded_run
-    from ndsc.data.relocate import check_contents, find_again
+    from ndsc.data.relocate import check_contents, relocate_photos
     from ndsc.storage.locations import location_of
     from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.run import start_run
 
     config = rerun.config
     root = None if data_root is None else location_of(os.path.expanduser(data_root))
-    manifest = find_again(_manifest(history, recorded.id), config.data.source, root, cache)
+    manifest = _manifest(history, recorded.id)
+    manifest = replace(manifest, rows=relocate_photos(manifest.rows, config.data.source, root, cache))
     weights = experiment.find_weights(config)
     with PhotoReader(cache) as reader:
-        check_contents(manifest, reader)
+        check_contents(manifest.rows, reader)
         phases, precision = experiment.plan_phases(config), config.backbone.precision
         networks = _quantized_networks(history, recorded.id, phases, precision, cache)
         with start_run(config.tracking, f"reproduce {recorded.name}", {"ndsc.reproduces": recorded.id}) as run:

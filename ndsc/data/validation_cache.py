@@ -1,4 +1,4 @@
-"""ValidationCache on photos, remembered in the cache: whether a content can be used, and what its header says."""
+"""Results of photo validation, cached by content: whether a photo can be used, and its header."""
 
 from dataclasses import asdict, dataclass
 from operator import attrgetter
@@ -12,7 +12,7 @@ from ndsc.data.decoding import DECODER, Unusable, validate_photo
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """What is known of one content: its header, or the reason why it cannot be used (empty when it can)."""
+    """The header of one content, or the reason why it cannot be used (empty when it can)."""
 
     content: str
     reason: str
@@ -34,38 +34,38 @@ SCHEMA = pa.schema(
 
 
 class ValidationCache:
-    """ValidationCache by content."""
+    """Validation results by content."""
 
     def __init__(self, cache_root: Path) -> None:
-        self._kept = AppendOnlyTables(cache_root / "verdicts", DECODER)
+        self._tables = AppendOnlyTables(cache_root / "validation", DECODER)
         self._known: dict[str, ValidationResult] = {}
         self._new: list[ValidationResult] = []
-        for table in self._kept.load():
+        for table in self._tables.load():
             columns = [table.column(name).to_pylist() for name in SCHEMA.names]
             self._known.update(zip(columns[0], map(ValidationResult, *columns), strict=True))
 
-    def of(self, content: str, data: bytes) -> ValidationResult:
-        """The verdict on these bytes, remembered or made now. Safe to call from several threads."""
+    def validate(self, content: str, data: bytes) -> ValidationResult:
+        """Return the cached result for these bytes, or validate them now. Safe to call from several threads."""
         known = self._known.get(content)
         if known is None:
-            known = _judge(content, data)
+            known = _validate(content, data)
             self._known[content] = known
             self._new.append(known)
         return known
 
     def save(self) -> None:
-        """Add what is new to the cache. A cache that cannot be written is worth a warning: the run needs it not."""
+        """Add the new results to the cache. If it cannot be written, a warning is logged: the run does not need it."""
         if self._new:
-            self._kept.add(verdict_table(self._new), f"The verdicts on {len(self._new)} photos")
+            self._tables.add(result_table(self._new), f"The validation of {len(self._new)} photos")
             self._new = []
 
 
-def verdict_table(verdicts: list[ValidationResult]) -> pa.Table:
-    """One row a verdict, with the columns of SCHEMA."""
-    return pa.table({name: list(map(attrgetter(name), verdicts)) for name in SCHEMA.names}, schema=SCHEMA)
+def result_table(results: list[ValidationResult]) -> pa.Table:
+    """Return one row for each result, with the columns of SCHEMA."""
+    return pa.table({name: list(map(attrgetter(name), results)) for name in SCHEMA.names}, schema=SCHEMA)
 
 
-def _judge(content: str, data: bytes) -> ValidationResult:
+def _validate(content: str, data: bytes) -> ValidationResult:
     try:
         return ValidationResult(content, "", **asdict(validate_photo(data)))
     except Unusable as unusable:

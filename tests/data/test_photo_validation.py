@@ -1,4 +1,5 @@
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import numpy as np
 import pytest
 
 from ndsc.config.schema import DataConfig
-from ndsc.data import validation_cache as verdicts
+from ndsc.data import validation_cache
 from ndsc.data.catalogue import Catalogue, load_catalogue
 from ndsc.data.photo_validation import ValidatedPhotos, validate_photos
 from ndsc.data.sampling import Queue, Quota, SamplePlan
@@ -38,7 +39,7 @@ def queue_of(catalogue: Catalogue, *quotas: Quota, label: str = "a") -> Queue:
     return Queue(label, np.arange(catalogue.rows.num_rows), quotas)
 
 
-def found(catalogue: Catalogue, folder: Path, *queues: Queue, max_rejected: float = 0.5) -> ValidatedPhotos:
+def validated(catalogue: Catalogue, folder: Path, *queues: Queue, max_rejected: float = 0.5) -> ValidatedPhotos:
     with PhotoReader(folder) as reader:
         return validate_photos(catalogue, SamplePlan(queues, {}), reader, folder, max_rejected)
 
@@ -49,7 +50,7 @@ def names(paths: Sequence[str]) -> list[str]:
 
 def test_quotas_are_filled_in_order_and_no_further(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(9)])
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 4)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 4)))
     assert names(usable.photos["image_path"]) == ["0", "1", "2", "3", "4", "5"]
     assert usable.photos["role"].tolist() == ["pool"] * 2 + ["sample"] * 4
     assert names(usable.learnable["image_path"]) == ["2", "3", "4", "5"]
@@ -59,20 +60,20 @@ def test_quotas_are_filled_in_order_and_no_further(tmp_path: Path):
 
 def test_a_copy_of_a_test_photo_is_not_learned_from(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), jpeg(1), jpeg(0), jpeg(2)])
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 2)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 2)))
     assert names(usable.learnable["image_path"]) == ["3"]
 
 
 def test_a_queue_is_followed_in_its_own_order(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(5)])
-    usable = found(catalogue, tmp_path, Queue("a", np.array([3, 1, 4]), (Quota("sample", 2),)))
+    usable = validated(catalogue, tmp_path, Queue("a", np.array([3, 1, 4]), (Quota("sample", 2),)))
     assert names(usable.photos["image_path"]) == ["3", "1"]
 
 
 def test_bad_photos_are_listed_with_the_reason_and_replaced_by_the_next(tmp_path: Path):
     good = [jpeg(number) for number in range(12)]
     catalogue = data_of(tmp_path, [good[0], *BAD.values(), *good[1:]])
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 8)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 8)))
     assert names(usable.photos["image_path"]) == ["0", *map(str, range(6, 15))]
     assert dict(zip(names(usable.rejected["image_path"]), usable.rejected["reason"], strict=True)) == {
         "1": "empty file",
@@ -85,20 +86,20 @@ def test_bad_photos_are_listed_with_the_reason_and_replaced_by_the_next(tmp_path
 
 def test_a_queue_that_ends_gives_all_it_has(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), b"<html>", jpeg(1)])
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 1), Quota("sample", 1150)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 1), Quota("sample", 1150)))
     assert usable.photos["role"].tolist() == ["pool", "sample"]
 
 
 def test_any_format_is_known_by_its_bytes_whatever_its_name_says(tmp_path: Path):
     photos = [data for data, _ in GOOD.values()]
     catalogue = data_of(tmp_path, photos)
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", len(photos))))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", len(photos))))
     assert usable.photos["format"].tolist() == [format for _, format in GOOD.values()]
 
 
 def test_equal_bytes_have_equal_content_and_others_another(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), jpeg(1), jpeg(0)])
-    content = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3))).photos["content"]
+    content = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3))).photos["content"]
     assert content[0] == content[2] != content[1]
     assert content.str.fullmatch("[0-9a-f]{32}").all()
 
@@ -106,29 +107,29 @@ def test_equal_bytes_have_equal_content_and_others_another(tmp_path: Path):
 def test_the_second_run_decodes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(8)] + [b"<html>"])
     queue = queue_of(catalogue, Quota("sample", 9))
-    first = found(catalogue, tmp_path, queue)
+    first = validated(catalogue, tmp_path, queue)
 
     def never(data: bytes) -> None:
         raise AssertionError("decoded again")
 
-    monkeypatch.setattr(verdicts, "validate_photo", never)
-    second = found(catalogue, tmp_path, queue)
+    monkeypatch.setattr(validation_cache, "validate_photo", never)
+    second = validated(catalogue, tmp_path, queue)
     assert second.photos.equals(first.photos)
     assert second.rejected.equals(first.rejected)
 
 
 def test_too_many_bad_photos_stop_the_run_with_the_reasons_counted(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(20)] + [b"<html>", b"<html>", b""])
-    with pytest.raises(UserError, match=r"3 of the 23 looked at \(2 × not an image, 1 × empty file\).* 10.0%"):
-        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 23)), max_rejected=0.1)
+    with pytest.raises(UserError, match=r"At most 10.0% .*3 of the first 23 \(2 × not an image, 1 × empty file\)"):
+        validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 23)), max_rejected=0.1)
 
 
 def test_as_many_bad_photos_as_allowed_do_not(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(18)] + [b""] * 2)
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.1)
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.1)
     assert len(usable.rejected) == 2
     with pytest.raises(UserError):
-        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.0)
+        validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.0)
 
 
 def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -137,7 +138,7 @@ def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path
     with CountingReader(tmp_path) as reader, pytest.raises(UserError):
         validate_photos(catalogue, draw, reader, tmp_path, 0.05)
     assert 50 < reader.count < 400
-    monkeypatch.setattr(verdicts, "validate_photo", lambda data: pytest.fail("what was decided is not decided again"))
+    monkeypatch.setattr(validation_cache, "validate_photo", lambda data: pytest.fail("a cached result must be used"))
     with CountingReader(tmp_path) as reader, pytest.raises(UserError):
         validate_photos(catalogue, draw, reader, tmp_path, 0.05)
 
@@ -149,18 +150,16 @@ def test_a_class_all_of_whose_photos_are_bad_stops_the_run_however_few_they_are(
         Queue("b", np.array([40, 41]), (Quota("sample", 2),)),
         Queue("a", np.arange(40), (Quota("sample", 40),)),
     ]
-    with pytest.raises(UserError, match=r"1 without any \(b: 1 × not an image, 1 × empty file\)\. Mend these photos"):
-        found(catalogue, tmp_path, *queues, max_rejected=0.05)
+    with pytest.raises(UserError, match=r"1 without any \(b: 1 × not an image, 1 × empty file\)\. Fix these photos"):
+        validated(catalogue, tmp_path, *queues, max_rejected=0.05)
 
 
 def test_what_is_rejected_and_what_is_animated_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     photos = [jpeg(), b"", b"<html>", GOOD["GIF, animated"][0], GOOD["WebP, animated"][0]]
     catalogue = data_of(tmp_path, photos)
     with caplog.at_level(logging.INFO):
-        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 5)))
-    assert "2 photos could not be used, of which the next ones drawn replace none, for there are no more: 1 ×" in (
-        caplog.text
-    )
+        validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 5)))
+    assert re.search(r"2 photos cannot be used \(1 × .*, 1 × .*\); of these, none are replaced", caplog.text)
     assert "2 photos are animated; their first frames are used" in caplog.text
 
 
@@ -170,17 +169,17 @@ def test_a_replacement_is_claimed_only_where_there_is_one(
 ):
     catalogue = data_of(tmp_path, [b"", b"<html>", *(jpeg(number) for number in range(3))])
     with caplog.at_level(logging.INFO):
-        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", wanted)))
-    assert f"2 photos could not be used, of which the next ones drawn replace {replaced}: 1 ×" in caplog.text
-    assert "lost to the test" not in caplog.text
+        validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", wanted)))
+    assert f"; of these, {replaced} are replaced by the next ones drawn" in caplog.text
+    assert "missing from the test" not in caplog.text
 
 
-def test_stated_test_photos_that_cannot_be_used_are_named_in_a_warning(
+def test_listed_test_photos_that_cannot_be_used_are_named_in_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ):
     catalogue = data_of(tmp_path, [jpeg(0), b"", jpeg(1), b"<html>"])
     queues = [Queue("a", np.array([at]), (Quota("test", 1),)) for at in (0, 1)]
-    found(catalogue, tmp_path, *queues, Queue("a", np.array([2, 3]), (Quota("sample", 2),)), max_rejected=0.9)
+    validated(catalogue, tmp_path, *queues, Queue("a", np.array([2, 3]), (Quota("sample", 2),)), max_rejected=0.9)
     (warning,) = (record.getMessage() for record in caplog.records if record.levelno == logging.WARNING)
     assert warning.startswith("1 of the test photos")
     assert warning.endswith("nothing replaces them: a/1.jpg (empty file)")
@@ -189,17 +188,17 @@ def test_stated_test_photos_that_cannot_be_used_are_named_in_a_warning(
 def test_columns_of_the_data_that_are_called_like_ours_are_renamed(tmp_path: Path):
     ours = {"split": ["x"], "width": [7], "reason": ["sale"], "shop": ["s"]}
     catalogue = data_of(tmp_path, [jpeg()], **ours)
-    (photo,) = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1))).photos.to_dict("records")
+    (photo,) = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1))).photos.to_dict("records")
     assert (photo["data_split"], photo["data_width"], photo["data_reason"], photo["shop"]) == ("x", 7, "sale", "s")
     assert (photo["width"], photo["reason"]) == (32, "")
     assert "split" not in photo
 
 
-def test_an_archive_that_has_become_shorter_rejects_what_it_lost(tmp_path: Path):
+def test_an_archive_that_has_become_shorter_rejects_the_missing_photos(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(4)])
     archive = tmp_path / "photos.tar"
     archive.write_bytes(archive.read_bytes()[: catalogue.rows.column("offset")[3].as_py() + 100])
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 4)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 4)))
     assert names(usable.photos["image_path"]) == ["0", "1", "2"]
     assert "cut off" in usable.rejected["reason"][0]
 
@@ -212,7 +211,7 @@ def test_photos_in_plain_files_are_found_like_those_in_archives(tmp_path: Path, 
     config = configured("data=folder", f"data.root={tmp_path / 'photos'}")
     catalogue = load_catalogue(config.data, tmp_path / "cache")
     (tmp_path / "photos" / "b" / "good.jpg").unlink()
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 4)), max_rejected=0.9)
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 4)), max_rejected=0.9)
     assert usable.photos["image_path"].tolist() == ["a/good.jpg"]
     assert usable.rejected["image_path"].tolist() == ["a/page.jpg", "b/good.jpg", "b/page.jpg"]
 
@@ -224,11 +223,11 @@ def test_a_plain_file_that_is_missing_is_not_looked_for_in_an_archive(tmp_path: 
     (tmp_path / "t.csv").write_text("image_path,label\na/1.jpg,a\na/gone.jpg,a\nb/1.jpg,b\n")
     data = DataConfig("table", str(tmp_path), "domain", None, "t.csv", "image_path", "label")
     catalogue = load_catalogue(data, tmp_path)
-    usable = found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3)))
+    usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3)))
     assert usable.rejected["reason"].tolist() == ["listed, but the file is not there"]
 
 
 def test_columns_that_would_have_one_name_are_refused_before_anything_is_read(tmp_path: Path):
     catalogue = data_of(tmp_path, [b"<html>"], width=["x"], data_width=["y"])
     with pytest.raises(UserError, match="Rename one of the columns width and data_width"):
-        found(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1)))
+        validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1)))

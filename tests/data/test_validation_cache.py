@@ -27,15 +27,15 @@ def named(data: bytes) -> str:
 
 
 def write(cache: Path, numbers: range) -> None:
-    """Judge photos, and save after each."""
+    """Validate photos, and save after each."""
     for number in numbers:
-        judged(cache, [jpeg(number)])
+        validated(cache, [jpeg(number)])
 
 
-def judged(cache: Path, photos: list[bytes]) -> list[ValidationResult]:
-    verdicts = ValidationCache(cache)
-    found = [verdicts.of(named(data), data) for data in photos]
-    verdicts.save()
+def validated(cache: Path, photos: list[bytes]) -> list[ValidationResult]:
+    results = ValidationCache(cache)
+    found = [results.validate(named(data), data) for data in photos]
+    results.save()
     return found
 
 
@@ -48,73 +48,73 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     return seen
 
 
-def kept(cache: Path) -> list[Path]:
-    return [path for path in (cache / "verdicts").rglob("*") if path.is_file()]
+def cached_files(cache: Path) -> list[Path]:
+    return [path for path in (cache / "validation").rglob("*") if path.is_file()]
 
 
-def test_a_verdict_is_the_header_or_the_reason(tmp_path: Path):
-    turned, grey, empty, page, cut = judged(tmp_path, PHOTOS)
+def test_a_result_is_the_header_or_the_reason(tmp_path: Path):
+    turned, grey, empty, page, cut = validated(tmp_path, PHOTOS)
     assert turned == ValidationResult(named(TURNED), "", "jpeg", 48, 64, 6, alpha=False, animated=False)
     assert grey.alpha
-    assert [verdict.reason for verdict in (empty, page, cut)] == ["empty file", "not an image", "damaged header"]
+    assert [result.reason for result in (empty, page, cut)] == ["empty file", "not an image", "damaged header"]
 
 
-def test_the_next_run_knows_the_verdicts_and_decodes_nothing(tmp_path: Path, decoded: list[bytes]):
-    first = judged(tmp_path, PHOTOS)
+def test_the_next_run_finds_the_results_and_decodes_nothing(tmp_path: Path, decoded: list[bytes]):
+    first = validated(tmp_path, PHOTOS)
     assert len(decoded) == len(PHOTOS)
-    assert judged(tmp_path, PHOTOS) == first
+    assert validated(tmp_path, PHOTOS) == first
     assert len(decoded) == len(PHOTOS)
-    assert len(kept(tmp_path)) == 1
+    assert len(cached_files(tmp_path)) == 1
 
 
 @pytest.mark.parametrize("part", [0, 10, 0.5, 0.99], ids=["empty", "ten bytes", "half", "nearly all"])
-def test_a_truncated_file_is_not_believed_and_not_fatal(
+def test_a_truncated_file_is_discarded_and_not_fatal(
     tmp_path: Path, decoded: list[bytes], caplog: pytest.LogCaptureFixture, part: float
 ):
-    first = judged(tmp_path, PHOTOS)
-    (path,) = kept(tmp_path)
+    first = validated(tmp_path, PHOTOS)
+    (path,) = cached_files(tmp_path)
     data = path.read_bytes()
     path.write_bytes(data[: int(part * len(data)) if part < 1 else int(part)])
     with caplog.at_level(logging.WARNING):
-        assert judged(tmp_path, PHOTOS) == first
+        assert validated(tmp_path, PHOTOS) == first
     assert str(path) in caplog.text
     assert len(decoded) == 2 * len(PHOTOS)
 
 
 def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, decoded: list[bytes]):
-    first = judged(tmp_path, PHOTOS)
-    (path,) = kept(tmp_path)
+    first = validated(tmp_path, PHOTOS)
+    (path,) = cached_files(tmp_path)
     data = path.read_bytes()
     for at in range(0, len(data), 97):
         flipped = bytearray(data)
         flipped[at] ^= 0x10
         path.write_bytes(flipped)
-        assert ValidationCache(tmp_path).of(named(TURNED), TURNED) == first[0]
+        assert ValidationCache(tmp_path).validate(named(TURNED), TURNED) == first[0]
     assert len(decoded) == len(PHOTOS) + len(range(0, len(data), 97))
 
 
-def test_other_rules_do_not_find_these_verdicts(tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch):
-    judged(tmp_path, PHOTOS)
+def test_other_rules_do_not_find_these_results(tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch):
+    validated(tmp_path, PHOTOS)
     monkeypatch.setattr(module, "DECODER", "another")
-    judged(tmp_path, PHOTOS)
+    validated(tmp_path, PHOTOS)
     assert len(decoded) == 2 * len(PHOTOS)
 
 
-def test_what_a_dying_writer_leaves_is_ignored(tmp_path: Path):
-    judged(tmp_path, PHOTOS)
-    (path,) = kept(tmp_path)
+def test_the_temporary_file_of_a_killed_writer_is_ignored(tmp_path: Path):
+    validated(tmp_path, PHOTOS)
+    (path,) = cached_files(tmp_path)
     path.rename(path.with_name(f".{path.name}.0123.tmp"))
-    assert judged(tmp_path, PHOTOS[:1])[0].orientation == 6
+    assert validated(tmp_path, PHOTOS[:1])[0].orientation == 6
 
 
 def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    (tmp_path / "verdicts").write_text("a file where a folder should be")
+    (tmp_path / "validation").write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
-        assert judged(tmp_path, PHOTOS)[0].reason == ""
+        assert validated(tmp_path, PHOTOS)[0].reason == ""
     assert "could not be kept" in caplog.text
 
 
-def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path: Path, decoded: list[bytes]):
+def test_two_processes_write_at_once_and_nothing_is_missing(tmp_path: Path, decoded: list[bytes]):
     command = [sys.executable, "-c", WRITER, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout is not None
@@ -122,5 +122,5 @@ def test_two_processes_write_at_once_and_nothing_is_lost(tmp_path: Path, decoded
         write(tmp_path, range(20))
     assert other.returncode == 0
     decoded.clear()
-    judged(tmp_path, [jpeg(number) for number in range(30)])
+    validated(tmp_path, [jpeg(number) for number in range(30)])
     assert decoded == []
