@@ -3,7 +3,6 @@
 Hydra takes sweepers from the package `hydra_plugins` only, and imports all that lies in it at every start.
 """
 
-import hashlib
 import itertools
 import re
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.types import Override
 
+from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError, shown_to_user
 from ndsc.sweeps.composing import ComposingSweeper, fixed
 from ndsc.sweeps.job import Job
@@ -28,7 +28,7 @@ class GridSweeper(ComposingSweeper):
 
             shared_tracking(jobs)
             sweep = Sweep(self._launcher, self.config, arguments)
-            key = hashlib.blake2b(" ".join(sorted({job.key for job in jobs})).encode(), digest_size=16).hexdigest()
+            key = content_hash(" ".join(sorted({job.key for job in jobs})))
             with sweep.tracked(key, _name(jobs), jobs[0]):
                 sweep.launch(jobs)
         if sweep.failed:

@@ -3,7 +3,6 @@
 Hydra takes sweepers from the package `hydra_plugins` only, and imports all that lies in it at every start.
 """
 
-import hashlib
 import importlib.util
 import sys
 from collections.abc import Mapping
@@ -11,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError, shown_to_user
 from ndsc.sweeps.composing import ComposingSweeper, fixed
 from ndsc.sweeps.job import Job
@@ -58,7 +58,7 @@ class OptunaSweeper(ComposingSweeper):
             self._same = [fixed(override) for key, override in overrides.items() if key not in space]
             first = self._job(self._same, {}, {})
             described = f"{first.key} {space} {self._seed}"
-            key = hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+            key = content_hash(described)
             from ndsc.sweeps.sweep import Sweep  # it imports MLflow, which takes seconds
 
             sweep = Sweep(self._launcher, self.config, arguments)

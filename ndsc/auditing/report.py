@@ -12,7 +12,7 @@ import pandas as pd
 from ndsc.auditing.appearance import decode_photo
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.label_issues import rank_labels
-from ndsc.caching.tables import replaced
+from ndsc.caching.atomic import atomic_write
 from ndsc.errors import UserError
 from ndsc.evaluation.intervals import size_bucket
 from ndsc.storage.photo_reader import PhotoReader
@@ -94,10 +94,10 @@ def write_report(folder: Path, page: str, found: Mapping[str, pd.DataFrame]) -> 
     check_folder(folder)
     try:
         for name, table in found.items():
-            with replaced(folder / name) as unfinished:
+            with atomic_write(folder / name) as unfinished:
                 # With a byte order mark: without it, spreadsheets on Windows misread other scripts.
                 unfinished.write_bytes(table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig"))
-        with replaced(folder / PAGE) as unfinished:
+        with atomic_write(folder / PAGE) as unfinished:
             unfinished.write_bytes(page.encode("utf-8"))
     except OSError as error:
         raise UserError(

@@ -1,1 +1,1 @@
-"""How anything is stored on disk between runs: atomic writes, file locks, tables, exported networks."""
+"""Storage of files on disk between runs: atomic writes, locks, digests, tables and exported networks."""

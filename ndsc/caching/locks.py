@@ -1,6 +1,6 @@
-"""Advisory locks on files. The kernel holds them for a process and releases them when it ends, however it ends.
+"""Advisory locks on files. The kernel releases the locks of a process when it ends, even if it is killed.
 
-Nothing that is right depends on them: where a file system has none, work may be done twice, with the same result.
+No result depends on them: on a file system without locks, work may be done twice, with the same result.
 """
 
 import errno
@@ -9,119 +9,131 @@ import logging
 import os
 import platform
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum, auto
 from pathlib import Path
 
-from ndsc.caching.disk import refused, write_at
+from filelock import FileLock, Timeout
 
-logger = logging.getLogger(__name__)
+from ndsc.caching.atomic import is_write_refused
 
-CLAIM, FILLING = "used", "filling"
+log = logging.getLogger(__name__)
+
+CLAIM = "used"
 NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 
 
-class Outcome(Enum):
-    """What became of the wish for a lock."""
+class LockState(Enum):
+    """The result of an attempt to lock a file."""
 
     HELD = auto()
     BUSY = auto()
     UNSUPPORTED = auto()
 
 
-def lock(file: int, *, shared: bool = False, wait: bool = False) -> Outcome:
-    """Lock an open file until it is closed; `BUSY` only where `wait` is false. Raises OSError."""
-    operation = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB)
+def file_lock(path: Path) -> FileLock:
+    """Return an exclusive lock on `path`, not yet acquired. The file is created, but its content never changes."""
+    return FileLock(path, fallback_to_soft=False)
+
+
+def acquire(lock: FileLock, *, wait: bool = False) -> LockState:
+    """Acquire an exclusive lock; the state is `BUSY` only if `wait` is false.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
     try:
-        fcntl.flock(file, operation)
-    except BlockingIOError:
-        return Outcome.BUSY
+        lock.acquire(blocking=wait)
+    except Timeout:
+        return LockState.BUSY
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        return Outcome.UNSUPPORTED
-    return Outcome.HELD
+        return LockState.UNSUPPORTED
+    return LockState.HELD
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Hold `path` locked; waits for the process that holds it, and says which one. Raises OSError."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+def exclusive_lock(path: Path) -> Iterator[None]:
+    """Hold an exclusive lock on the file `path`. If another process holds it, its name is logged, and it is waited for.
+
+    Raises:
+        OSError: the file cannot be created or opened.
+    """
+    lock = file_lock(path)
+    state = acquire(lock)
+    if state is LockState.BUSY:
+        owner = path.read_text(errors="replace") or "another process"
+        log.info("Waiting for %s, which writes to the same folder (%s).", owner, path.parent)
+        state = acquire(lock, wait=True)
+    if state is LockState.UNSUPPORTED:
+        log.info("%s has no locks: processes that write to it at once may do the same work twice.", path.parent)
     try:
-        outcome = lock(file)
-        if outcome is Outcome.BUSY:
-            logger.info("Waiting for %s, which fills the same cache (%s).", _owner(file), path.parent)
-            outcome = lock(file, wait=True)
-        if outcome is Outcome.UNSUPPORTED:
-            logger.info("%s has no locks: runs that fill it at once may do the same work twice.", path.parent)
-        _sign(file)
-        try:
-            yield
-        finally:
-            if outcome is Outcome.HELD:
-                # Closing is not enough where a forked child still has the file open.
-                fcntl.flock(file, fcntl.LOCK_UN)
+        _write_owner(path)
+        yield
     finally:
-        os.close(file)
+        lock.release()
 
 
 def claim(folder: Path) -> int:
-    """Make `folder`, note that it is used now, and keep it from being pruned until the returned file is closed.
+    """Create `folder`, record that it is used now, and protect it from being pruned.
 
-    Raises OSError where the folder is neither there nor can be made.
+    Returns:
+        An open file. Closing it ends the protection.
+
+    Raises:
+        OSError: the folder does not exist and cannot be created.
     """
     path = folder / CLAIM
     while True:
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            file = _open_for_lock(path)
+            file = _open_claim(path)
         except FileNotFoundError:
-            continue  # Pruned between the two lines.
-        lock(file, shared=True, wait=True)
-        if _is_still(path, file):
-            return file
-        os.close(file)  # Pruned while this process waited for the lock.
+            continue  # The folder was pruned between the two lines.
+        try:
+            # The only shared lock, which filelock does not have for plain files.
+            fcntl.flock(file, fcntl.LOCK_SH)
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                os.close(file)
+                raise
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(file)):
+                return file
+        os.close(file)  # The folder was pruned while this process waited for the lock.
 
 
 @contextmanager
 def unclaimed(folder: Path) -> Iterator[bool]:
-    """Whether no process has claimed `folder`; if so, none can before the end. False also where there are no locks.
+    """Tell whether no process has claimed `folder`, and prevent claims until the end of the block.
 
-    Raises OSError.
+    The value is false on a file system without locks.
+
+    Raises:
+        OSError: the file cannot be created or opened.
     """
-    file = os.open(folder / CLAIM, os.O_RDWR | os.O_CREAT, 0o666)
+    lock = file_lock(folder / CLAIM)
     try:
-        yield lock(file) is Outcome.HELD
+        yield acquire(lock) is LockState.HELD
     finally:
-        os.close(file)
+        lock.release()
 
 
-def _open_for_lock(path: Path) -> int:
+def _open_claim(path: Path) -> int:
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
-        if not refused(error) or not path.exists():
+        if not is_write_refused(error) or not path.exists():
             raise
-        return os.open(path, os.O_RDONLY)  # Enough for a shared lock on what may only be read.
+        return os.open(path, os.O_RDONLY)  # This is enough for a shared lock.
     os.utime(file)
     return file
 
 
-def _is_still(path: Path, file: int) -> bool:
+def _write_owner(path: Path) -> None:
     try:
-        return os.path.samestat(os.stat(path), os.fstat(file))
-    except FileNotFoundError:
-        return False
-
-
-def _owner(file: int) -> str:
-    return os.pread(file, 200, 0).decode(errors="replace") or "another process"
-
-
-def _sign(file: int) -> None:
-    try:
-        os.ftruncate(file, 0)
-        write_at(file, memoryview(f"process {os.getpid()} on {platform.node()}".encode()), 0)
+        path.write_text(f"process {os.getpid()} on {platform.node()}")
     except OSError as error:
-        if not refused(error):  # On a full disk the lock holds all the same, without a name.
+        if not is_write_refused(error):  # On a full disk the lock works without a name.
             raise

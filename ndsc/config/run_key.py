@@ -1,12 +1,11 @@
 """The key of a run: equal for runs whose configuration, data and source code give the same numbers."""
 
-import hashlib
 import json
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from ndsc.caching.tables import content_signature
+from ndsc.caching.digests import combined_hash, content_hash, content_signature
 from ndsc.config.keys import flatten, is_compared
 from ndsc.config.schema import Config
 
@@ -31,15 +30,14 @@ def run_key(config: Config, data_digest: str) -> str:
         "data": data_digest,
         "source": source_digest(),
     }
-    return hashlib.blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return content_hash(json.dumps(parts, sort_keys=True))
 
 
 @lru_cache(maxsize=1)  # what is edited while a sweep runs is not what it runs
 def source_digest() -> str:
     """32 hex digits of the package's Python files, names and contents, as they were when first asked for."""
-    digest = hashlib.blake2b(digest_size=16)
+    parts: list[bytes | str] = []
     for path in sorted(PACKAGE.rglob("*.py")):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n".encode())
-        digest.update(content)
-    return digest.hexdigest()
+        parts += [f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n", content]
+    return combined_hash(parts)

@@ -1,6 +1,5 @@
 """The catalogue: a table of all listings with their labels, and where the bytes of each photo are."""
 
-import hashlib
 import json
 import logging
 import os
@@ -11,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ndsc.caching.digests import content_hash
 from ndsc.caching.tables import load_or_make
 from ndsc.config.schema import DataConfig, SamplingConfig, SplitConfig
 from ndsc.data.photo_lists import exclusion_table, test_list_table
@@ -126,7 +126,7 @@ def _cache_path(source: Source, labels: str, metadata: UserTable | None, cache_r
     """Return the path of the joined table in the cache: its name changes with every file that it depends on."""
     files = [*source.files(), *([] if metadata is None else [metadata.path])]
     key = json.dumps([RULES, labels, *((str(path), location_signature(path)) for path in files)])
-    return cache_root / "catalogues" / f"{hashlib.blake2b(key.encode(), digest_size=16).hexdigest()}.arrow"
+    return cache_root / "catalogues" / f"{content_hash(key)}.arrow"
 
 
 def _complete(rows: pa.Table, facts: dict[str, int], metadata: UserTable | None) -> tuple[pa.Table, dict[str, int]]:

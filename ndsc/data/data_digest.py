@@ -1,24 +1,19 @@
 """The digest of the configured data, by which a run is recognized without indexing any archive."""
 
-import hashlib
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pyarrow as pa
 
-from ndsc.caching.tables import content_signature, file_digest
+from ndsc.caching.digests import combined_hash, content_signature, file_digest
 from ndsc.config.schema import DataConfig, SamplingConfig
 from ndsc.data.sources import SAMPLE, SAMPLE_VERSION, find_source
 from ndsc.storage.archive import is_archive
 from ndsc.storage.locations import Location, local_copy, location_content_signature
 
 ROWS_AT_ONCE = 4096
-
-
-def content_hash(data: bytes) -> str:
-    """32 hex digits of a photo's bytes: its identity everywhere."""
-    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def digest_inputs(data: DataConfig, sampling: SamplingConfig) -> tuple[object, ...]:
@@ -36,13 +31,11 @@ def data_digest(data: DataConfig, sampling: SamplingConfig, cache_root: Path) ->
     Raises:
         UserError: the data is missing.
     """
-    digest = hashlib.blake2b(digest_size=16)
-    for part in _source_parts(data, cache_root):
-        digest.update(f"{part}\n".encode())
-    for table in (data.metadata, sampling.test.list, sampling.exclude):
-        part = "none" if table is None else _table_state(Path(table).expanduser())
-        digest.update(f"{part}\n".encode())
-    return digest.hexdigest()
+    tables = (
+        "none" if table is None else _table_state(Path(table).expanduser())
+        for table in (data.metadata, sampling.test.list, sampling.exclude)
+    )
+    return combined_hash(f"{part}\n" for part in chain(_source_parts(data, cache_root), tables))
 
 
 def _source_parts(data: DataConfig, cache_root: Path) -> Iterator[str]:

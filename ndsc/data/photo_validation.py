@@ -16,8 +16,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
+from ndsc.caching.digests import content_hash
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.data_digest import content_hash
 from ndsc.data.photo_lists import warn_missing_test_photos
 from ndsc.data.sampling import Queue, SamplePlan
 from ndsc.data.user_tables import names_beside

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ndsc.data.data_digest import content_hash
+from ndsc.caching.digests import content_hash
 from ndsc.data.sources import SAMPLE, sample_folder
 from ndsc.errors import UserError
 from ndsc.storage.archive import ShortRead, is_archive

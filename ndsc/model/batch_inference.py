@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ndsc.caching.tables import file_digest
+from ndsc.caching.digests import file_digest
 from ndsc.model.engines import BATCH, Engine, build_engine, choose_engine
 from ndsc.model.freeze_line import Cut
 from ndsc.model.photo_classifier import PhotoClassifier

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from ndsc.caching.locks import alone
+from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.startup import start_tensorflow
@@ -134,7 +134,7 @@ def _download_once(backbone: BackboneConfig) -> None:
     with ExitStack() as ending:
         with suppress(OSError):  # where this folder cannot be written, Keras takes one of its own
             folder.mkdir(parents=True, exist_ok=True)
-            ending.enter_context(alone(folder / f".{backbone.weights_file}.lock"))
+            ending.enter_context(exclusive_lock(folder / f".{backbone.weights_file}.lock"))
         if not _is_whole(backbone):
             _download(backbone)
 

@@ -12,7 +12,9 @@ from typing import Any, Self
 
 import pyarrow as pa
 
-from ndsc.caching.tables import file_digest, load_table, save_table, written_whole
+from ndsc.caching.atomic import atomic_cache_write
+from ndsc.caching.digests import file_digest
+from ndsc.caching.tables import load_table, save_table
 from ndsc.errors import UserError
 from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, GzipStream, SeekableGzip
 from ndsc.storage.locations import MEGABYTE, LargeBlocks, Location, location_of, location_signature, open_bytes
@@ -209,7 +211,7 @@ def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:
             if not source.extend_seek_index(min(offset, end)):
                 break
             reached(min(offset, end))
-        with written_whole(seek_index) as temporary:
+        with atomic_cache_write(seek_index) as temporary:
             source.save_seek_index(temporary)
             digest = file_digest(temporary)
     return digest

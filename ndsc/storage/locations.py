@@ -6,14 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
-from ndsc.caching.tables import (
-    SAMPLE_BYTES,
-    content_signature,
-    file_signature,
-    sampled_digest,
-    sampled_offsets,
-    written_whole,
-)
+from ndsc.caching.atomic import atomic_cache_write
+from ndsc.caching.digests import SAMPLE_BYTES, content_signature, file_signature, sampled_digest, sampled_offsets
 from ndsc.errors import UserError
 from ndsc.storage.byte_sources import ByteSource, PlainFile
 from ndsc.storage.remote import CONCURRENT_READS, RemoteFile, RemotePath, address_digest, is_remote
@@ -82,7 +76,7 @@ def local_copy(location: Location, cache_root: Path) -> Path:
     status = location.status()
     copy = cache_root / "remote" / f"{address_digest(location, status)}-{location.name}"
     if not copy.exists() or copy.stat().st_size != status.size:
-        with written_whole(copy) as temporary, closing(LargeBlocks(RemoteFile(location))) as source:
+        with atomic_cache_write(copy) as temporary, closing(LargeBlocks(RemoteFile(location))) as source:
             with temporary.open("wb") as file, progress(f"fetching {location.name}", status.size, "bytes") as advance:
                 for offset in range(0, status.size, LARGE_BLOCK):
                     advance(file.write(source.read_at(offset, LARGE_BLOCK)))

@@ -4,12 +4,12 @@ Everything goes through fsspec, so credentials, proxies and endpoints are set as
 FSSPEC_S3_…, and ~/.netrc.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError
 from ndsc.packages import installing, missing
 
@@ -170,7 +170,7 @@ def ask(path: RemotePath, question: "Callable[[AbstractFileSystem], Answer]") ->
 
 def address_digest(path: RemotePath, status: Status) -> str:
     """Return 32 hex digits that change with the address and with the version of the file there."""
-    return hashlib.blake2b(f"{path} {status.size} {status.version}".encode(), digest_size=16).hexdigest()
+    return content_hash(f"{path} {status.size} {status.version}")
 
 
 def _filesystem(address: str) -> "AbstractFileSystem":

@@ -1,6 +1,5 @@
 """The open tracking store: a local SQLite database, created once, or a tracking server."""
 
-import fcntl
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,8 @@ from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
+from ndsc.caching.atomic import atomic_write
+from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.process import environment
@@ -68,8 +69,7 @@ def create_store(tracking: TrackingConfig) -> None:
     try:
         create_folder(root)
         # Several processes in the migrations of one fresh SQLite file all fail, so one migrates and the others wait.
-        with open(root / ".creating.lock", "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with exclusive_lock(root / ".creating.lock"):
             if not (root / DATABASE).exists():
                 _create_database(root)
     except OSError as error:
@@ -107,12 +107,10 @@ def _without_user_settings(values: Mapping[str, str]) -> dict[str, str]:
 
 def _create_database(root: Path) -> None:
     """Create the database under another name: a process killed in between leaves no half-migrated store."""
-    unfinished = root / f"{DATABASE}.creating"
-    unfinished.unlink(missing_ok=True)
-    # Through a client, MLflow would give its default experiment an artifact folder below the working directory.
-    store = SqlAlchemyStore(sqlite_uri(unfinished), str(root / ARTIFACTS))
-    store.engine.dispose()
-    os.replace(unfinished, root / DATABASE)
+    with atomic_write(root / DATABASE) as temporary:
+        # Through a client, MLflow would give its default experiment an artifact folder below the working directory.
+        store = SqlAlchemyStore(sqlite_uri(temporary), str(root / ARTIFACTS))
+        store.engine.dispose()
     logger.info("created an MLflow store in %s", root)
 
 

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Protocol
 
+from ndsc.caching.atomic import atomic_write
 from ndsc.errors import UserError
 
 DATABASE = "mlflow.db"
@@ -72,6 +73,5 @@ def create_folder(root: Path) -> None:
     root.mkdir(parents=True, exist_ok=True)
     rules = root / ".gitignore"
     if not rules.exists():
-        temporary = root / f".gitignore.{os.getpid()}"
-        shutil.copyfile(IGNORE_RULES, temporary)
-        os.replace(temporary, rules)
+        with atomic_write(rules) as temporary:
+            shutil.copyfile(IGNORE_RULES, temporary)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from ndsc.caching.tables import written_whole as cache_write
+from ndsc.caching.atomic import atomic_cache_write
 from ndsc.training.callbacks import KeepBest
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class ResumeState(keras.callbacks.Callback):
         last = [keras.ops.convert_to_numpy(one) for one in [*model.variables, *model.optimizer.variables]]
         arrays = {f"last-{at}": array for at, array in enumerate(last)}
         arrays |= {f"best-{at}": array for at, array in enumerate(self._best.weights)}
-        with cache_write(self._path) as temporary, temporary.open("wb") as file:
+        with atomic_cache_write(self._path) as temporary, temporary.open("wb") as file:
             np.savez(file, described=np.array(json.dumps(described)), **arrays)
 
     def delete(self) -> None:

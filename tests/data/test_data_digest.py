@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.caching.tables import SAMPLE_BYTES, sampled_offsets
+from ndsc.caching.digests import SAMPLE_BYTES, sampled_offsets
 from ndsc.config.schema import Config
 from ndsc.data import data_digest as module
 from tests.storage.servers import web_server

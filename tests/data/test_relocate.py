@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from ndsc.data.data_digest import content_hash
+from ndsc.caching.digests import content_hash
 from ndsc.data.relocate import check_contents, relocate_photos
 from ndsc.errors import UserError
 from ndsc.storage.locations import location_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.caching.locks import alone
+from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import BackboneConfig, Config
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights, locate_weights
@@ -58,7 +58,7 @@ def test_what_another_process_downloads_is_waited_for(backbone: BackboneConfig, 
     put(nowhere, backbone, b"weig")
     start_tensorflow()  # takes seconds, in which nothing is waited for
     with ThreadPoolExecutor(1) as worker:
-        with alone(nowhere / "models" / f".{backbone.weights_file}.lock"):
+        with exclusive_lock(nowhere / "models" / f".{backbone.weights_file}.lock"):
             located = worker.submit(locate, backbone, random_will_do=False)
             with pytest.raises(TimeoutError):
                 located.result(timeout=3)

@@ -67,8 +67,7 @@ def test_git_status_stays_clean_after_runs(crowded_checkout):
 
 def test_a_process_killed_while_it_creates_the_store_does_not_spoil_it(settings, tmp_path):
     creator = subprocess.Popen([sys.executable, "-c", CREATOR, str(tmp_path)])
-    unfinished = tmp_path / "mlflow.db.creating"
-    while not (unfinished.exists() and unfinished.stat().st_size > 0):
+    while not any(path.stat().st_size > 0 for path in tmp_path.glob(".mlflow.db.*.tmp")):
         assert creator.poll() is None
         time.sleep(0.01)
     creator.send_signal(signal.SIGKILL)

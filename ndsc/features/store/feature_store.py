@@ -15,8 +15,8 @@ from typing import Protocol, Self
 
 import numpy as np
 
-from ndsc.caching.disk import refused
-from ndsc.caching.locks import FILLING, alone, claim
+from ndsc.caching.atomic import is_write_refused
+from ndsc.caching.locks import claim, exclusive_lock
 from ndsc.errors import UserError
 from ndsc.features.store import fingerprint as fingerprints
 from ndsc.features.store.index import Entries
@@ -27,7 +27,7 @@ from ndsc.features.store.segments import INDEX, SegmentReader, SegmentWriter, op
 
 logger = logging.getLogger(__name__)
 
-FOLDER = "features"
+FOLDER, FILLING = "features", "filling"
 CHECKED_AT_ONCE = 64 * 2**20  # Bytes of rows, between two calls of `advance`.
 
 
@@ -70,7 +70,7 @@ class FeatureStore:
                 f"{error.filename} is no folder. Name another one, or move that file away."
             ) from error
         except OSError as error:
-            if not refused(error):
+            if not is_write_refused(error):
                 raise
             # What is there can be read all the same, and the first `append` says what is wrong.
         return store
@@ -118,7 +118,7 @@ class FeatureStore:
                 self._open_writer().append(records, data)
                 return
             except OSError as error:
-                if not refused(error):
+                if not is_write_refused(error):
                     raise
                 self._warn(error, len(records))
                 self._overflow = self._sources["memory"] = Overflow(self._layout)
@@ -131,9 +131,9 @@ class FeatureStore:
         with ExitStack() as held:
             try:
                 self._establish()
-                held.enter_context(alone(self._folder / FILLING))
+                held.enter_context(exclusive_lock(self._folder / FILLING))
             except OSError as error:
-                if not refused(error):  # Where nothing can be written, there is nothing to wait for.
+                if not is_write_refused(error):  # Where nothing can be written, there is nothing to wait for.
                     raise
             self.refresh()
             yield

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ndsc.caching.disk import write_whole
+from ndsc.caching.atomic import atomic_write
 from ndsc.errors import UserError
 
 FILE_NAME = "fingerprint.json"
@@ -42,7 +42,8 @@ def read(folder: Path) -> dict[str, Any] | None:
 def establish(folder: Path, description: str) -> None:
     """Write `description` into `folder` unless it is there. Raises OSError."""
     if not (folder / FILE_NAME).exists():
-        write_whole(folder / FILE_NAME, description)
+        with atomic_write(folder / FILE_NAME) as temporary:
+            temporary.write_text(description, encoding="utf-8")
 
 
 def check(folder: Path, description: str) -> None:

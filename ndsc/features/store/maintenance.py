@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from ndsc.caching.disk import write_at
-from ndsc.caching.locks import CLAIM, FILLING, unclaimed
+from ndsc.caching.atomic import write_at
+from ndsc.caching.locks import CLAIM, unclaimed
 from ndsc.features.store import fingerprint as fingerprints
-from ndsc.features.store.feature_store import FOLDER
+from ndsc.features.store.feature_store import FILLING, FOLDER
 from ndsc.features.store.layout import RECORD, Layout, checksums
 from ndsc.features.store.segments import INDEX, ROWS, SegmentReader, read_records
 
 OUR_FILES = re.compile(
-    rf"{CLAIM}|{FILLING}|{re.escape(fingerprints.FILE_NAME)}(\.[0-9a-f]{{8}}\.tmp)?"
+    rf"{CLAIM}|{FILLING}|{re.escape(fingerprints.FILE_NAME)}"
+    rf"|\.?{re.escape(fingerprints.FILE_NAME)}\.[0-9a-f]+\.tmp"
     rf"|\d+-[0-9a-f]{{8}}-[0-9a-f]{{8}}({re.escape(INDEX)}|{re.escape(ROWS)})"
 )
 

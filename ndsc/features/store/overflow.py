@@ -6,7 +6,7 @@ import tempfile
 
 import numpy as np
 
-from ndsc.caching.disk import write_at
+from ndsc.caching.atomic import write_at
 from ndsc.errors import UserError
 from ndsc.features.store.layout import RECORD, Layout
 

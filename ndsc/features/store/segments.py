@@ -19,9 +19,10 @@ from hashlib import blake2b
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
-from ndsc.caching.disk import refused, write_at
-from ndsc.caching.locks import Outcome, lock
+from ndsc.caching.atomic import is_write_refused, write_at
+from ndsc.caching.locks import LockState, acquire, file_lock
 from ndsc.features.store.layout import RECORD, Layout
 
 ROWS, INDEX = ".rows", ".index"
@@ -51,8 +52,8 @@ class SegmentReader:
 class SegmentWriter:
     """The end of one segment, which this process alone writes to until `close`."""
 
-    def __init__(self, index_file: int, rows_file: int) -> None:
-        self._index_file, self._rows_file = index_file, rows_file
+    def __init__(self, index_file: int, rows_file: int, lock: FileLock) -> None:
+        self._index_file, self._rows_file, self._lock = index_file, rows_file, lock
         self._count = os.fstat(index_file).st_size // RECORD.itemsize
 
     def is_whole(self, row_bytes: int) -> bool:
@@ -74,6 +75,7 @@ class SegmentWriter:
         """Leave the segment to the next writer."""
         os.close(self._rows_file)
         os.close(self._index_file)
+        self._lock.release()
 
 
 def read_records(index: Path, start: int = 0) -> np.ndarray:
@@ -96,7 +98,7 @@ def open_writer(folder: Path, layout: Layout) -> SegmentWriter:
     while True:
         name = f"{time.time_ns()}-{_machine()}-{secrets.token_hex(4)}"
         writer, outcome = _locked(folder / f"{name}{INDEX}", os.O_CREAT | os.O_EXCL)
-        if outcome is not Outcome.BUSY:
+        if outcome is not LockState.BUSY:
             return writer
         writer.close()  # Another process was quicker to go on with it.
 
@@ -105,25 +107,26 @@ def _resumed(index: Path, layout: Layout) -> SegmentWriter | None:
     try:
         writer, outcome = _locked(index)
     except OSError as error:
-        if refused(error) or isinstance(error, FileNotFoundError):
+        if is_write_refused(error) or isinstance(error, FileNotFoundError):
             return None  # Another user's file, or half of a pair.
         raise
-    if outcome is Outcome.HELD and writer.is_whole(layout.row_bytes):
+    if outcome is LockState.HELD and writer.is_whole(layout.row_bytes):
         return writer
     writer.close()
     return None
 
 
-def _locked(index: Path, flags: int = 0) -> tuple[SegmentWriter, Outcome]:
+def _locked(index: Path, flags: int = 0) -> tuple[SegmentWriter, LockState]:
     with ExitStack() as opened:
         # First the rows: where there is an index there are rows.
         rows_file = os.open(index.with_suffix(ROWS), os.O_RDWR | flags, 0o666)
         opened.callback(os.close, rows_file)
         index_file = os.open(index, os.O_RDWR | flags, 0o666)
         opened.callback(os.close, index_file)
-        outcome = lock(index_file)
+        lock = file_lock(index)
+        outcome = acquire(lock)
         opened.pop_all()
-    return SegmentWriter(index_file, rows_file), outcome
+    return SegmentWriter(index_file, rows_file, lock), outcome
 
 
 def _machine() -> str:

@@ -3,14 +3,11 @@
 import errno
 import fcntl
 import logging
-import shutil
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ndsc.caching.locks import claim, unclaimed
 from tests.features.store.filler import fill, open_store, photos, rows_of
 
 
@@ -78,19 +75,3 @@ def test_an_error_of_a_lock_that_is_not_a_lack_of_locks_is_raised(
     monkeypatch.setattr(fcntl, "flock", fail)
     with pytest.raises(OSError, match="Input/output"):
         open_store(tmp_path)
-
-
-def test_a_claim_on_a_folder_that_is_deleted_meanwhile_is_made_anew(tmp_path: Path) -> None:
-    folder = tmp_path / "folder"
-    folder.mkdir()
-    claimed: list[int] = []
-    with unclaimed(folder) as is_free:
-        assert is_free
-        waiting = threading.Thread(target=lambda: claimed.append(claim(folder)))
-        waiting.start()
-        waiting.join(0.2)
-        assert not claimed, "it waits for whoever prunes"
-        shutil.rmtree(folder)
-    waiting.join()
-    with unclaimed(folder) as is_free:
-        assert not is_free

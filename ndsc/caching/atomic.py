@@ -1,0 +1,108 @@
+"""Atomic writes: a reader finds a whole file or folder, or none, even after a crash or a power cut."""
+
+import errno
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ndsc.errors import UserError
+
+WRITE_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Give a temporary path in the same folder, which replaces `path` at the end of the block.
+
+    It is deleted if the block raises. Missing parent folders are created.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_path(path)
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_cache_write(path: Path) -> Iterator[Path]:
+    """Like `atomic_write`, for a file in the cache.
+
+    Raises:
+        UserError: the disk is full or cannot be written.
+    """
+    with cache_errors(path.parent), atomic_write(path) as temporary:
+        yield temporary
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Give a temporary folder, which is renamed to `path` at the end of the block.
+
+    If another process has created `path` in the meantime, that one stays and the temporary folder is deleted.
+
+    Raises:
+        OSError: the disk is full or cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = _temporary_path(path)
+    temporary.mkdir()
+    try:
+        yield temporary
+        try:
+            os.rename(temporary, path)
+        except OSError:
+            if not path.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def cache_errors(folder: Path) -> Iterator[None]:
+    """Turn an OSError that occurs while `folder` of the cache is written into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"The cache must be writable. Received: {error.strerror or error} at {folder}. Free some space there "
+            "or choose another folder: cache.root=<folder>."
+        ) from error
+
+
+def is_write_refused(error: OSError) -> bool:
+    """Return whether the disk is full or cannot be written, which a run can work around."""
+    return error.errno in WRITE_REFUSALS
+
+
+def write_at(file: int, data: memoryview, offset: int) -> None:
+    """Write all of `data`, a view of bytes, at `offset`.
+
+    Raises:
+        OSError: a part may have been written.
+    """
+    while data:
+        written = os.pwrite(file, data, offset)
+        data, offset = data[written:], offset + written
+
+
+def _temporary_path(path: Path) -> Path:
+    # The tempfile module creates files that only their owner can read, and a cache is shared.
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Make sure that a power cut cannot leave the new name on an empty file."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
