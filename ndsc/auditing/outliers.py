@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ndsc.duplicates.vectors import unit_rows
+from ndsc.duplicates.candidates import unit_rows
 
 NEIGHBOURS = 10
 # Photos of a class that the others are compared with; more take longer and find the same outliers.

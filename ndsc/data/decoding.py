@@ -121,10 +121,10 @@ def read_pixels(data: bytes) -> np.ndarray:
     Raises:
         Unusable: with the reason.
     """
-    return read_levels(data).astype(np.float32)
+    return read_pixels_uint8(data).astype(np.float32)
 
 
-def read_levels(data: bytes) -> np.ndarray:
+def read_pixels_uint8(data: bytes) -> np.ndarray:
     """The same in uint8, a quarter of the memory.
 
     Raises:

@@ -1,14 +1,12 @@
-"""Which pairs of photos are worth a closer look: near in perceptual hash, or near in frozen features.
+"""Candidates for near duplicates: pairs of photos that are near in perceptual hash or in frozen features.
 
-Both searches compare every photo with every other, in blocks of NumPy's: 20,000 photos take less than a minute. Time
-grows with the square of the number of photos; for hundreds of thousands, plan hours.
+Both searches compare every photo with every other, in blocks: 20,000 photos take less than a minute. Time grows with
+the square of the number of photos; hundreds of thousands take hours.
 """
 
 from collections.abc import Callable
 
 import numpy as np
-
-from ndsc.duplicates.vectors import unit_rows
 
 NEIGHBOURS = 20
 MOST_BITS = 8
@@ -16,12 +14,12 @@ BLOCK = 2048
 
 
 def candidate_pairs(hashes: np.ndarray, vectors: np.ndarray, advance: Callable[[int], None]) -> np.ndarray:
-    """Pairs to be verified.
+    """Return the pairs to be verified.
 
     Args:
         hashes: (n,) uint64.
         vectors: (n, d) features of the same photos.
-        advance: told how many photos were searched for, n in all.
+        advance: called with the number of photos searched for, n in all.
 
     Returns:
         (pairs, 2) int64 positions, the smaller one first, sorted, each pair once.
@@ -35,8 +33,14 @@ def candidate_pairs(hashes: np.ndarray, vectors: np.ndarray, advance: Callable[[
     return np.unique(pairs, axis=0)
 
 
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Scale the rows to length one, for cosines: (n, d) float32. A row of zeros stays."""
+    rows = vectors.astype(np.float32)
+    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), np.finfo(np.float32).tiny)
+
+
 def _near_in_hash(hashes: np.ndarray, rows: slice) -> np.ndarray:
-    """(m, 2) of a photo among `rows` and one of its nearest by hash: at most NEIGHBOURS within MOST_BITS bits.
+    """Return (m, 2) of a photo among `rows` and one of its nearest by hash: at most NEIGHBOURS within MOST_BITS bits.
 
     The limit is for blank photos, which all share one hash.
     """
@@ -53,7 +57,7 @@ def _near_in_hash(hashes: np.ndarray, rows: slice) -> np.ndarray:
 
 
 def _near_in_features(vectors: np.ndarray, rows: slice) -> np.ndarray:
-    """(m, 2) of a photo among `rows` and one of its NEIGHBOURS nearest by cosine."""
+    """Return (m, 2) of a photo among `rows` and one of its NEIGHBOURS nearest by cosine."""
     mine = unit_rows(vectors[rows])
     similarity = np.zeros((len(mine), 0), np.float32)
     nearest = np.zeros((len(mine), 0), np.int64)
@@ -75,7 +79,7 @@ def _near_in_features(vectors: np.ndarray, rows: slice) -> np.ndarray:
 
 
 def _first_of_each(one: np.ndarray, other: np.ndarray, distance: np.ndarray) -> np.ndarray:
-    """Of each photo's pairs the NEIGHBOURS with the smallest distance; among equals, those that come first."""
+    """Return the NEIGHBOURS pairs of each photo with the smallest distance; among equals, those that come first."""
     order = np.lexsort((other, distance, one))
     one, other = one[order], other[order]
     rank = np.arange(len(one)) - np.searchsorted(one, one, side="left")

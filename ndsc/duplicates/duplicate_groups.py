@@ -1,4 +1,4 @@
-"""Duplicate groups: photos that must not be on both sides of a split."""
+"""Duplicate groups: photos that must be on one side of a split."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,13 +6,23 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from ndsc.duplicates.match import FIELDS
 from ndsc.storage.photo_reader import PhotoReader
+
+# One picture is reposted in dozens of versions at most; a larger group is a chain of look-alikes that grows on and on.
+MOST_IN_GROUP = 50
+PAIR_COLUMNS = {
+    **dict.fromkeys(("first", "second", "first_label", "second_label"), object),
+    "inliers": np.int64,
+    "support": np.float64,
+    "agreement": np.float64,
+    "group": object,
+    "joined": bool,
+}
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Who is a copy of whom.
+    """The duplicate groups of photos.
 
     `groups`: a name for each photo, shared by the photos of a group.
 
@@ -20,8 +30,8 @@ class Duplicates:
     and size.
 
     `pairs`: one row for each near pair: first and second (image paths), first_label and second_label, inliers, support
-    and agreement (see `ndsc.duplicates.match.Match`), group (the first one's), and `joined`, which is false where
-    the cap on the size of groups kept the two apart.
+    and agreement (see `ndsc.duplicates.verification.Match`), group (the first one's), and `joined`, which is false
+    where the cap on the size of groups separates the two.
     """
 
     groups: pd.Series
@@ -30,7 +40,7 @@ class Duplicates:
 
     @property
     def refused(self) -> int:
-        """How many pairs the cap on the size of groups kept apart."""
+        """The number of pairs that the cap on the size of groups separates."""
         return int((~self.pairs["joined"]).sum())
 
 
@@ -45,14 +55,15 @@ def find_duplicates(
     """Group the photos of a run.
 
     Args:
-        photos: usable photos (see `ndsc.data.photo_validation.ValidatedPhotos`).
+        photos: validated photos (see `ndsc.data.photo_validation.ValidatedPhotos`).
         vectors: (n, d) features of their plain views.
         kind: `off`: every photo is a group of its own; `exact`: photos with the same bytes are one group; `near`:
             photos that show the very same picture are, too.
-        threads: for `near`; None: as many as there are cores.
+        threads: for `near`; None: one for each core.
     """
     photos = photos.reset_index(drop=True)
-    groups, pairs = photos["content"], _no_pairs()
+    groups = photos["content"]
+    pairs = pd.DataFrame({name: pd.Series(dtype=dtype) for name, dtype in PAIR_COLUMNS.items()})
     if kind == "off":
         groups = groups + "/" + groups.groupby(groups).cumcount().astype(str)
     elif kind == "near":
@@ -69,31 +80,57 @@ def _members(photos: pd.DataFrame, groups: pd.Series) -> pd.DataFrame:
 def _near(
     photos: pd.DataFrame, vectors: np.ndarray, reader: PhotoReader, cache_root: Path, threads: int | None
 ) -> tuple[pd.Series, pd.DataFrame]:
-    """Same bytes are compared once; the cap on the size of groups does not count them, for they are one photo."""
-    from ndsc.duplicates.joining import join_pairs
+    """Compare each content once. Copies with the same bytes do not count for the cap on the size of groups."""
+    # It needs packages of the extra `audit`.
     from ndsc.duplicates.near_search import near_pairs
 
     different = photos.sort_values(["content", "image_path"], kind="stable").drop_duplicates("content")
-    found = near_pairs(different, vectors[different.index], reader, cache_root, threads)
-    groups, refused = join_pairs(len(different), found.pairs, found.matches[:, 0])
+    positions, matches = near_pairs(different, vectors[different.index], reader, cache_root, threads)
+    groups, refused = join_pairs(len(different), positions, matches["inliers"].to_numpy())
     names = different["content"].to_numpy(dtype=object)[groups]
-    first, second = (different.iloc[found.pairs[:, side]] for side in (0, 1))
-    pairs = pd.DataFrame(
-        {
-            "first": first["image_path"].to_numpy(),
-            "second": second["image_path"].to_numpy(),
-            "first_label": first["label"].to_numpy(),
-            "second_label": second["label"].to_numpy(),
-            **{name: found.matches[:, column] for column, name in enumerate(FIELDS)},
-            "group": names[found.pairs[:, 0]],
-            "joined": ~refused,
-        }
-    ).astype({"inliers": np.int64})
+    first, second = (different.iloc[positions[:, side]].reset_index(drop=True) for side in (0, 1))
+    pairs = matches.assign(
+        first=first["image_path"],
+        second=second["image_path"],
+        first_label=first["label"],
+        second_label=second["label"],
+        group=names[positions[:, 0]],
+        joined=~refused,
+    )
     by_content = dict(zip(different["content"], names, strict=True))
-    return photos["content"].map(by_content), pairs
+    return photos["content"].map(by_content), pairs.astype(PAIR_COLUMNS)[[*PAIR_COLUMNS]]
 
 
-def _no_pairs() -> pd.DataFrame:
-    columns = {name: pd.Series(dtype=object) for name in ("first", "second", "first_label", "second_label")}
-    numbers = {name: pd.Series(dtype=np.float64) for name in FIELDS}
-    return pd.DataFrame({**columns, **numbers, "group": pd.Series(dtype=object), "joined": pd.Series(dtype=bool)})
+def join_pairs(photos: int, pairs: np.ndarray, strength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find connected components of limited size: join the strongest pairs first, and refuse those that would make a
+    group of more than MOST_IN_GROUP photos.
+
+    A chain (a crop of one picture shows a second one, whose repost shows a third one) depends on its weakest pairs.
+    These come last, when the groups that they would join are already large.
+
+    Args:
+        photos: the number of photos.
+        pairs: (m, 2) positions; of equally strong pairs the first comes first.
+        strength: (m,) numbers.
+
+    Returns:
+        (photos,) int64: each photo's group, named by its first photo; and (m,) booleans: which pairs are in two groups
+        because their join was refused.
+    """
+    group = list(range(photos))
+    size = [1] * photos
+    for one, other in pairs[np.argsort(-strength, kind="stable")].tolist():
+        first, second = sorted((_root(group, one), _root(group, other)))
+        if first != second and size[first] + size[second] <= MOST_IN_GROUP:
+            group[second] = first
+            size[first] += size[second]
+    groups = np.array([_root(group, photo) for photo in range(photos)], np.int64)
+    return groups, groups[pairs[:, 0]] != groups[pairs[:, 1]]
+
+
+def _root(group: list[int], photo: int) -> int:
+    """The first photo of a photo's group; the path to it is shortened for later calls."""
+    while group[photo] != photo:
+        group[photo] = group[group[photo]]
+        photo = group[photo]
+    return photo

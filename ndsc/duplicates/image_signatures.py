@@ -1,4 +1,4 @@
-"""What of one photo is compared with others: a perceptual hash, local features, and a small copy."""
+"""Image signatures: a perceptual hash, local features and a small copy of a photo, by which it is compared."""
 
 from dataclasses import dataclass
 
@@ -7,21 +7,21 @@ import imagehash
 import numpy as np
 from PIL import Image
 
-SIDE = 320  # pixels, the longer side of the copy that local features are looked for on
+SIDE = 320  # pixels, the longer side of the copy in which local features are detected
 SMALL_SIDE = 80
 MOST_FEATURES = 300  # the time of a comparison grows with its square; 500 find no more reposts
 # OpenCV's default of 20 finds hardly any corners on a white bottle before a white ground.
 CORNER_THRESHOLD = 7
-# To be raised with every change here: traits found by other rules must not be compared with these.
+# To be raised with every change here: signatures by other rules must not be compared with these.
 RULES = 1
 VERSIONS = f"opencv-{cv2.__version__} imagehash-{imagehash.__version__}"
 
 
 @dataclass(frozen=True, slots=True)
 class ImageSignature:
-    """What one photo is recognized by.
+    """The signature of one photo.
 
-    `hash`: imagehash's pHash, 64 bits. `points`: (n, 2) float32, where the local features lie, in pixels of the copy
+    `hash`: imagehash's pHash, 64 bits. `points`: (n, 2) float32, positions of the local features, in pixels of the copy
     with SIDE pixels. `descriptors`: (n, 32) uint8, ORB's. `small`: (height, width) uint8, grey levels of the copy with
     SMALL_SIDE pixels.
     """
@@ -33,7 +33,7 @@ class ImageSignature:
 
 
 def compute_signature(pixels: np.ndarray) -> ImageSignature:
-    """The traits of a decoded photo, (height, width, 3) uint8. Safe to call from several threads."""
+    """Compute the signature of a decoded photo, (height, width, 3) uint8. Safe to call from several threads."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     copy = _with_longer_side(grey, SIDE)
     # A detector for each photo: one object must not serve several threads.
@@ -48,7 +48,7 @@ def compute_signature(pixels: np.ndarray) -> ImageSignature:
 
 
 def _with_longer_side(grey: np.ndarray, side: int) -> np.ndarray:
-    """Scaled, up or down, so that the longer side has so many pixels."""
+    """Scale up or down, so that the longer side has this many pixels."""
     height, width = grey.shape
     scale = side / max(height, width)
     size = max(round(width * scale), 1), max(round(height * scale), 1)

@@ -1,36 +1,63 @@
-"""Whether two photos show the very same picture.
+"""Verification that two photos show the very same picture.
 
-Local features of both must fit one similarity transform. That alone joins what it should not: a status bar, a price tag
-or the icons on a telephone's screen fit as well as a repost does. So most of what both photos have where they overlap
-must have fitted, and they must look alike there.
+Local features of both must fit one similarity transform. That alone joins too much: a status bar, a price tag or the
+icons on a phone's screen fit as well as a repost does. So most features must fit where both photos overlap, and the
+photos must look alike there.
 """
+
+from dataclasses import dataclass, fields
 
 import cv2
 import numpy as np
 
 from ndsc.duplicates.image_signatures import SIDE, SMALL_SIDE, ImageSignature
-from ndsc.duplicates.match import LEAST_INLIERS, LEAST_SUPPORT, NO_MATCH, Match
 
+LEAST_INLIERS = 20
+# Set on real photos, by eye (experiments/LOG.md): below them most pairs are two photos of one model or one template.
+LEAST_SUPPORT = 0.2
+LEAST_AGREEMENT = 0.5
 MOST_DIFFERING_BITS = 64  # of the 256 bits of two descriptors
-# A first look at every third feature: of 98,000 candidates it sends four fifths away, and none of the 1,775 that show
-# the same picture, whose share is 0.115 and more.
+# A first look at every third feature: of 98,000 candidates it discards four fifths, and none of the 1,775 that show the
+# same picture, whose share is 0.115 and more.
 SCREENED = 3
 SCREENED_BITS = 48
 SCREENED_SHARE = 0.1
 TOLERANCE = 3.0  # pixels of the copy with SIDE pixels
 ATTEMPTS = 1000  # of RANSAC, which finds 20 inliers among 200 matches in 460 with a certainty of 99 %
 BLOCK = 8  # pixels of the small copy
-LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to compare
+LEAST_CONTRAST = 4.0  # grey levels, standard deviation within a block; below that there is nothing to correlate
 LEAST_CORRELATION = 0.5  # of a block's grey levels in both photos
-# To be raised with every change here, and of the inliers and the support that are enough: verdicts by other rules must
-# not be taken for these.
+# To be raised with every change here, LEAST_INLIERS and LEAST_SUPPORT included: matches by other rules must not be
+# taken for these.
 RULES = 2
 
 
-class Comparison:
-    """Compares pairs of photos, one after the other. Each thread needs one of its own.
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The fit of two photos on each other.
 
-    Memory is used again: with new arrays for each pair, a third of the time would go into the system's paging.
+    `inliers`: local features that agree on one transform. `support`: their share of all features that the photo with
+    more of them has where both overlap, 0 to 1. `agreement`: the share of blocks that look alike there, 0 to 1.
+    """
+
+    inliers: int
+    support: float
+    agreement: float
+
+    @property
+    def same_picture(self) -> bool:
+        """Whether one is the other, changed."""
+        return self.inliers >= LEAST_INLIERS and self.support >= LEAST_SUPPORT and self.agreement >= LEAST_AGREEMENT
+
+
+NO_MATCH = Match(0, 0.0, 0.0)
+FIELDS = tuple(field.name for field in fields(Match))
+
+
+class Matcher:
+    """Matches pairs of photos, one after the other. Each thread needs one of its own.
+
+    Memory is reused: with new arrays for each pair, a third of the time would go into the system's paging.
     """
 
     def __init__(self) -> None:
@@ -38,11 +65,11 @@ class Comparison:
         self._bits, self._sum = np.empty(0, np.uint8), np.empty(0, np.uint16)
 
     def __call__(self, one: ImageSignature, other: ImageSignature) -> Match:
-        """Fit one photo on the other; the same two in the same order always give the same match."""
+        """Fit one photo on the other. The same two in the same order always give the same match."""
         source, target = self._matched_points(one, other)
         if len(source) < LEAST_INLIERS:
             return NO_MATCH
-        cv2.setRNGSeed(0)  # each thread has a generator of its own, which other pairs have moved on
+        cv2.setRNGSeed(0)  # each thread has a generator of its own, which other pairs have advanced
         transform, inside = cv2.estimateAffinePartial2D(
             source, target, method=cv2.RANSAC, ransacReprojThreshold=TOLERANCE, maxIters=ATTEMPTS
         )
@@ -58,7 +85,7 @@ class Comparison:
         return Match(inliers, inliers / max(shared, inliers), _agreement(one.small, other.small, transform))
 
     def _matched_points(self, one: ImageSignature, other: ImageSignature) -> tuple[np.ndarray, np.ndarray]:
-        """(m, 2) each: where those features lie that are each other's nearest."""
+        """(m, 2) each: the positions of features that are each other's nearest."""
         if min(len(one.points), len(other.points)) < LEAST_INLIERS or not self._promising(one, other):
             return one.points[:0], other.points[:0]
         differing = self._differing_bits(one.descriptors, other.descriptors)
@@ -91,14 +118,14 @@ class Comparison:
 
 
 def _falling_inside(points: np.ndarray, transform: np.ndarray, small: np.ndarray) -> int:
-    """How many points of one photo lie on the other one, when it is laid upon it."""
+    """The number of points of one photo that are on the other one, after the transform."""
     laid = points @ transform[:, :2].T + transform[:, 2]
     height, width = (side * SIDE / SMALL_SIDE for side in small.shape)
     return int(((laid >= 0) & (laid < (width, height))).all(axis=1).sum())
 
 
 def _agreement(one: np.ndarray, other: np.ndarray, transform: np.ndarray) -> float:
-    """The share of blocks with contrast, in which one photo, laid upon the other, correlates with it."""
+    """The share of blocks with contrast in which one photo, transformed onto the other, correlates with it."""
     smaller = transform.copy()
     smaller[:, 2] *= SMALL_SIDE / SIDE
     size = other.shape[1], other.shape[0]
@@ -117,7 +144,7 @@ def _agreement(one: np.ndarray, other: np.ndarray, transform: np.ndarray) -> flo
 
 
 def _blocks(levels: np.ndarray) -> np.ndarray:
-    """(blocks, BLOCK * BLOCK) float32 of (height, width); what does not fill a block is left out."""
+    """Cut (height, width) into (blocks, BLOCK * BLOCK) float32; pixels that do not fill a block are left out."""
     rows, columns = levels.shape[0] // BLOCK, levels.shape[1] // BLOCK
     cut = levels[: rows * BLOCK, : columns * BLOCK].reshape(rows, BLOCK, columns, BLOCK)
     return cut.swapaxes(1, 2).reshape(rows * columns, -1).astype(np.float32)

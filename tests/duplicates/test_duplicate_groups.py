@@ -9,8 +9,8 @@ from experiments.benchmarks.reposts import KINDS, repost
 from ndsc.data.manifest import build_manifest
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
-from ndsc.duplicates import joining
-from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
+from ndsc.duplicates import duplicate_groups
+from ndsc.duplicates.duplicate_groups import MOST_IN_GROUP, Duplicates, find_duplicates, join_pairs
 from ndsc.storage.photo_reader import PhotoReader
 from tests.data.listings import photo_catalogue, sampling, split
 from tests.duplicates.pictures import as_jpeg, picture
@@ -41,7 +41,7 @@ def usable(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
 
 
 def vectors_of(photos: pd.DataFrame) -> np.ndarray:
-    """Features that say nothing, but are a photo's own."""
+    """Random features, the same for the same photo."""
     seeds = [int(content[:8], 16) for content in photos["content"]]
     return np.stack([np.random.default_rng(seed).normal(size=16) for seed in seeds]).astype(np.float16)
 
@@ -96,10 +96,10 @@ def test_the_same_photos_in_any_order_give_the_same_groups(usable: pd.DataFrame,
 
 class NoReader(PhotoReader):
     def read(self, archive: str, offset: int, size: int) -> bytes:
-        raise AssertionError("a photo is read that the cache knows")
+        raise AssertionError("a photo is read whose signature is cached")
 
 
-def test_what_the_cache_knows_is_not_read_again(usable: pd.DataFrame, tmp_path: Path):
+def test_photos_with_cached_signatures_are_not_read_again(usable: pd.DataFrame, tmp_path: Path):
     first = near(usable, tmp_path)
     before = sorted(tmp_path.rglob("*.arrow"))
     again = find_duplicates(usable, vectors_of(usable), "near", NoReader(tmp_path), tmp_path)
@@ -108,10 +108,8 @@ def test_what_the_cache_knows_is_not_read_again(usable: pd.DataFrame, tmp_path: 
     assert sorted(tmp_path.rglob("*.arrow")) == before
 
 
-def test_pairs_that_the_cap_keeps_apart_are_listed(
-    usable: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(joining, "MOST_IN_GROUP", 4)
+def test_pairs_that_the_cap_separates_are_listed(usable: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(duplicate_groups, "MOST_IN_GROUP", 4)
     found = near(usable, tmp_path)
     assert found.refused > 0
     assert (~found.pairs["joined"]).sum() == found.refused
@@ -132,3 +130,47 @@ def test_no_repost_of_a_test_photo_is_trained_on_or_validated_on(usable: pd.Data
     assert not result.manifest.rows.loc[result.manifest.rows["split"] != "test", "image_path"].str.contains("/0").any()
     assert (result.set_aside["reason"] == "copy of a test photo").sum() == 10
     assert result.leaks_prevented >= 2
+
+
+def test_pairs_that_share_a_photo_are_one_group():
+    groups, refused = join_pairs(6, np.array([[0, 3], [3, 5], [1, 2]]), np.array([30, 40, 50]))
+    assert groups.tolist() == [0, 1, 1, 0, 4, 0]
+    assert not refused.any()
+
+
+def test_without_pairs_every_photo_is_alone():
+    groups, refused = join_pairs(3, np.zeros((0, 2), np.int64), np.zeros(0))
+    assert groups.tolist() == [0, 1, 2]
+    assert len(refused) == 0
+
+
+def test_a_chain_does_not_swallow_the_data():
+    chain = np.stack([np.arange(999), np.arange(1, 1000)], axis=1)
+    groups, refused = join_pairs(1000, chain, np.full(999, 20.0))
+    sizes = np.bincount(groups)
+    assert sizes.max() <= MOST_IN_GROUP
+    assert sizes[sizes > 0].mean() > MOST_IN_GROUP / 2
+    assert refused.sum() == len(set(groups.tolist())) - 1
+
+
+def test_the_weakest_pair_is_the_one_that_is_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(duplicate_groups, "MOST_IN_GROUP", 3)
+    # Two groups of two and three photos, tied to each other by a weak pair that stands first.
+    pairs = np.array([[2, 3], [0, 1], [1, 2], [3, 4]])
+    groups, refused = join_pairs(5, pairs, np.array([21, 200, 150, 100]))
+    assert groups.tolist() == [0, 0, 0, 3, 3]
+    assert refused.tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_pairs_does_not_matter(seed: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(duplicate_groups, "MOST_IN_GROUP", 4)
+    random = np.random.default_rng(seed)
+    pairs = np.unique(np.sort(random.integers(0, 40, (60, 2)), axis=1), axis=0)
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    strength = random.permutation(len(pairs)).astype(float)
+    order = random.permutation(len(pairs))
+    groups, refused = join_pairs(40, pairs, strength)
+    again, refused_again = join_pairs(40, pairs[order], strength[order])
+    assert groups.tolist() == again.tolist()
+    assert refused[order].tolist() == refused_again.tolist()

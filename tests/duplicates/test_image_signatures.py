@@ -10,12 +10,12 @@ from tests.duplicates.pictures import picture
 
 
 def test_a_photo_has_features_within_its_copy_of_320_pixels():
-    traits = compute_signature(np.asarray(picture(0, (600, 450))))
-    assert 100 < len(traits.points) <= MOST_FEATURES
-    assert traits.descriptors.shape == (len(traits.points), 32)
-    assert (traits.points >= 0).all()
-    assert (traits.points < (SIDE, SIDE * 450 / 600)).all()
-    assert traits.small.shape == (60, SMALL_SIDE)
+    signature = compute_signature(np.asarray(picture(0, (600, 450))))
+    assert 100 < len(signature.points) <= MOST_FEATURES
+    assert signature.descriptors.shape == (len(signature.points), 32)
+    assert (signature.points >= 0).all()
+    assert (signature.points < (SIDE, SIDE * 450 / 600)).all()
+    assert signature.small.shape == (60, SMALL_SIDE)
 
 
 def test_the_hash_is_the_library_s():
@@ -27,16 +27,16 @@ def test_the_hash_is_the_library_s():
 
 
 @pytest.mark.parametrize("size", [(1, 1), (20, 1), (640, 40), (3000, 2000)])
-def test_photos_of_any_size_have_traits(size: tuple[int, int]):
-    traits = compute_signature(np.asarray(picture(2, size)))
-    assert max(traits.small.shape) == SMALL_SIDE
-    assert len(traits.points) == len(traits.descriptors)
+def test_photos_of_any_size_have_a_signature(size: tuple[int, int]):
+    signature = compute_signature(np.asarray(picture(2, size)))
+    assert max(signature.small.shape) == SMALL_SIDE
+    assert len(signature.points) == len(signature.descriptors)
 
 
 def test_a_blank_photo_has_no_features():
-    traits = compute_signature(np.full((100, 100, 3), 255, np.uint8))
-    assert traits.points.shape == (0, 2)
-    assert traits.descriptors.shape == (0, 32)
+    signature = compute_signature(np.full((100, 100, 3), 255, np.uint8))
+    assert signature.points.shape == (0, 2)
+    assert signature.descriptors.shape == (0, 32)
 
 
 def test_threads_find_what_one_thread_finds():

@@ -5,25 +5,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ndsc.duplicates import near_cache as kept
+from ndsc.duplicates import near_cache
 from ndsc.duplicates.image_signatures import compute_signature
-from ndsc.duplicates.match import NO_MATCH, Match
 from ndsc.duplicates.near_cache import MatchCache, SignatureCache
+from ndsc.duplicates.verification import NO_MATCH, Match
 from tests.duplicates.pictures import picture
 
 CONTENTS = [hashlib.blake2b(bytes([number]), digest_size=16).hexdigest() for number in range(6)]
-TRAITS = [compute_signature(np.asarray(picture(seed, (120 + 10 * seed, 100)))) for seed in range(5)]
-TRAITS.append(compute_signature(np.full((40, 30, 3), 7, np.uint8)))
+SIGNATURES = [compute_signature(np.asarray(picture(seed, (120 + 10 * seed, 100)))) for seed in range(5)]
+SIGNATURES.append(compute_signature(np.full((40, 30, 3), 7, np.uint8)))
 
 
-def test_traits_come_back_as_they_were(tmp_path: Path):
+def test_signatures_are_found_unchanged(tmp_path: Path):
     store = SignatureCache(tmp_path)
     assert store.find(CONTENTS) == [None] * 6
-    store.add(CONTENTS[:2], TRAITS[:2])
-    store.add(CONTENTS[3:], TRAITS[3:])
+    store.add(CONTENTS[:2], SIGNATURES[:2])
+    store.add(CONTENTS[3:], SIGNATURES[3:])
     found = SignatureCache(tmp_path).find([CONTENTS[5], CONTENTS[2], CONTENTS[0]])
     assert found[1] is None
-    for one, other in ((found[0], TRAITS[5]), (found[2], TRAITS[0])):
+    for one, other in ((found[0], SIGNATURES[5]), (found[2], SIGNATURES[0])):
         assert one is not None
         assert one.hash == other.hash
         for name in ("points", "descriptors", "small"):
@@ -31,7 +31,7 @@ def test_traits_come_back_as_they_were(tmp_path: Path):
             assert getattr(one, name).dtype == getattr(other, name).dtype
 
 
-def test_matches_come_back_as_they_were_and_others_are_not_known(tmp_path: Path):
+def test_matches_are_found_unchanged_and_others_are_missing(tmp_path: Path):
     pairs = np.array([[0, 1], [2, 5], [1, 4]])
     MatchCache(tmp_path).add(CONTENTS, pairs[:2], [Match(77, 0.5, 0.25), NO_MATCH])
     found = MatchCache(tmp_path).find(CONTENTS, pairs)
@@ -39,16 +39,16 @@ def test_matches_come_back_as_they_were_and_others_are_not_known(tmp_path: Path)
     assert np.isnan(found[2]).all()
 
 
-def test_two_writers_of_the_same_rows_are_no_trouble(tmp_path: Path):
+def test_two_writers_may_add_the_same_rows(tmp_path: Path):
     for _ in range(2):
         MatchCache(tmp_path).add(CONTENTS, np.array([[0, 1]]), [Match(30, 0.5, 0.75)])
     assert MatchCache(tmp_path).find(CONTENTS, np.array([[0, 1], [0, 1]])).tolist() == [[30, 0.5, 0.75]] * 2
 
 
-def test_a_damaged_table_is_as_if_it_were_not_there(tmp_path: Path):
+def test_a_damaged_table_is_ignored(tmp_path: Path):
     store = SignatureCache(tmp_path)
-    store.add(CONTENTS[:1], TRAITS[:1])
-    store.add(CONTENTS[1:2], TRAITS[1:2])
+    store.add(CONTENTS[:1], SIGNATURES[:1])
+    store.add(CONTENTS[1:2], SIGNATURES[1:2])
     for number, path in enumerate(sorted(tmp_path.rglob("*.arrow"))):
         if number == 0:
             data = bytearray(path.read_bytes())
@@ -57,14 +57,14 @@ def test_a_damaged_table_is_as_if_it_were_not_there(tmp_path: Path):
     assert sum(one is not None for one in store.find(CONTENTS[:2])) == 1
 
 
-def test_what_was_found_by_other_rules_is_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    SignatureCache(tmp_path).add(CONTENTS[:1], TRAITS[:1])
-    monkeypatch.setattr(kept, "TRAITS_RULES", "others")
+def test_signatures_by_other_rules_are_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    SignatureCache(tmp_path).add(CONTENTS[:1], SIGNATURES[:1])
+    monkeypatch.setattr(near_cache, "SIGNATURE_RULES", "others")
     assert SignatureCache(tmp_path).find(CONTENTS[:1]) == [None]
 
 
-def test_a_cache_that_cannot_be_written_is_worth_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     (tmp_path / "duplicates").write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
-        SignatureCache(tmp_path).add(CONTENTS[:1], TRAITS[:1])
+        SignatureCache(tmp_path).add(CONTENTS[:1], SIGNATURES[:1])
     assert "could not be kept" in caplog.text

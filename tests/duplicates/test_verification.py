@@ -4,29 +4,28 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageOps
 
 from experiments.benchmarks.reposts import KINDS, repost
 from ndsc.duplicates.image_signatures import ImageSignature, compute_signature
-from ndsc.duplicates.match import NO_MATCH
-from ndsc.duplicates.verification import Comparison
+from ndsc.duplicates.verification import NO_MATCH, Matcher
 from tests.duplicates.pictures import as_jpeg, picture, pixels
 
 SEEDS = range(6)
 
 
-def traits(image: Image.Image) -> ImageSignature:
+def signature(image: Image.Image) -> ImageSignature:
     return compute_signature(np.asarray(image.convert("RGB")))
 
 
 def same(one: Image.Image, other: Image.Image) -> bool:
-    return Comparison()(traits(one), traits(other)).same_picture
+    return Matcher()(signature(one), signature(other)).same_picture
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_repost_shows_the_same_picture(kind: str):
-    compare = Comparison()
+    match = Matcher()
     for seed in SEEDS:
         original = as_jpeg(picture(seed))
         one, other = (compute_signature(pixels(data)) for data in (original, repost(original, kind, seed)))
-        assert compare(one, other).same_picture, seed
-        assert compare(other, one).same_picture, seed
+        assert match(one, other).same_picture, seed
+        assert match(other, one).same_picture, seed
 
 
 def test_another_shade_is_the_same_picture():
@@ -41,8 +40,8 @@ def test_a_crop_to_two_thirds_of_the_area_is_the_same_picture():
 
 
 def test_different_pictures_are_not_the_same():
-    compare, every = Comparison(), [traits(picture(seed)) for seed in SEEDS]
-    joined = [compare(one, other).same_picture for one in every for other in every if one is not other]
+    match, every = Matcher(), [signature(picture(seed)) for seed in SEEDS]
+    joined = [match(one, other).same_picture for one in every for other in every if one is not other]
     assert not any(joined)
 
 
@@ -54,9 +53,9 @@ def framed(content: Image.Image) -> Image.Image:
 
 
 def test_a_shop_s_frame_round_different_things_does_not_join_them():
-    compare = Comparison()
-    one, other = traits(framed(picture(1))), traits(framed(picture(2)))
-    assert not compare(one, other).same_picture
+    match = Matcher()
+    one, other = signature(framed(picture(1))), signature(framed(picture(2)))
+    assert not match(one, other).same_picture
     # It is the frame alone that they have in common, and that is enough for RANSAC.
     assert same(framed(picture(1)), framed(picture(1)).resize((200, 200)))
 
@@ -82,15 +81,15 @@ def test_plain_grounds_with_the_same_small_logo_are_not_joined():
 
 def test_blank_photos_are_not_joined():
     blank = compute_signature(np.full((100, 100, 3), 255, np.uint8))
-    assert Comparison()(blank, blank) == NO_MATCH
-    assert Comparison()(blank, traits(picture(0))) == NO_MATCH
+    assert Matcher()(blank, blank) == NO_MATCH
+    assert Matcher()(blank, signature(picture(0))) == NO_MATCH
 
 
 def test_a_match_does_not_depend_on_what_was_compared_before():
-    one, other = traits(picture(0)), traits(picture(0).crop((20, 20, 280, 240)))
-    alone = Comparison()(one, other)
-    used = Comparison()
+    one, other = signature(picture(0)), signature(picture(0).crop((20, 20, 280, 240)))
+    alone = Matcher()(one, other)
+    used = Matcher()
     for seed in (1, 2, 3):
-        used(traits(picture(seed, (400, 400))), traits(picture(seed).rotate(3)))
+        used(signature(picture(seed, (400, 400))), signature(picture(seed).rotate(3)))
     assert used(one, other) == alone
     assert alone.inliers >= 20
