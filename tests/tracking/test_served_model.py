@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import os
+import subprocess
 import sys
 import tarfile
 import urllib.request
@@ -19,6 +20,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from ndsc.model.photo_classifier import PhotoClassifier
+from ndsc.tracking.logged_model import NOT_SERVED
 from tests.conftest import TrainedRun
 from tests.servers import free_port, serving
 
@@ -80,8 +82,38 @@ def test_the_signature_is_one_binary_column_and_what_comes_out(loaded: "PyFuncMo
     assert loaded.metadata.signature.outputs.input_names() == COLUMNS
 
 
+ELSEWHERE = """
+import json, sys
+import mlflow.pyfunc, pandas
+
+loaded = mlflow.pyfunc.load_model(sys.argv[1])
+import ndsc
+label = loaded.predict(pandas.DataFrame({"image": [open(sys.argv[2], "rb").read()]}))["label"][0]
+print(json.dumps([ndsc.__file__, label]))
+"""
+
+
+def test_a_process_without_the_checkout_loads_the_model_with_its_own_code(
+    model: Path, photos: list[bytes], expected: pd.DataFrame, tmp_path: Path
+):
+    (tmp_path / "photo.jpg").write_bytes(photos[1])
+    # -I: neither the working directory nor PYTHONPATH is searched for packages.
+    command = [sys.executable, "-I", "-c", ELSEWHERE, str(model), str(tmp_path / "photo.jpg")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    package, label = json.loads(done.stdout.splitlines()[-1])
+    assert Path(package).is_relative_to(model)
+    assert label == expected["label"][1]
+
+
+def test_the_model_carries_no_file_of_the_sample_and_of_other_rooms_that_serving_does_not_need(model: Path):
+    files = [file.relative_to(model).as_posix() for file in model.rglob("*.py")]
+    assert "code/ndsc/tracking/served_model.py" in files
+    assert not [file for file in files if file.startswith(tuple(f"code/ndsc/{room}/" for room in NOT_SERVED))]
+
+
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ({"image": [b"no photo"]}, "Received in row 0: not an image."),
         ({"image": ["good", b""]}, "Received in row 1: empty file."),
@@ -91,12 +123,14 @@ def test_the_signature_is_one_binary_column_and_what_comes_out(loaded: "PyFuncMo
         ({"image": [3]}, "Received in row 0: int."),
     ],
 )
-def test_anything_else_is_refused_with_the_reason(loaded: "PyFuncModel", photos: list[bytes], table: dict, told: str):
+def test_anything_else_is_rejected_with_the_reason(
+    loaded: "PyFuncModel", photos: list[bytes], table: dict, message: str
+):
     table = {name: [photos[0] if value == "good" else value for value in values] for name, values in table.items()}
-    with pytest.raises(MlflowException) as refused:
+    with pytest.raises(MlflowException) as raised:
         loaded.predict(pd.DataFrame(table, dtype=object))
-    assert told in str(refused.value)
-    assert refused.value.get_http_status_code() == 400
+    assert message in str(raised.value)
+    assert raised.value.get_http_status_code() == 400
 
 
 @pytest.fixture(scope="module")
@@ -134,9 +168,9 @@ def test_the_server_answers_photos_with_the_labels_that_the_classifier_gives(
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-4)
 
 
-def test_the_server_refuses_anything_else_with_the_reason(server: str, photos: list[bytes]):
+def test_the_server_rejects_anything_else_with_the_reason(server: str, photos: list[bytes]):
     no_photo = base64.b64encode(b"no photo").decode()
-    refused = {
+    answers = {
         "Received in row 0: not an image.": post(server, split("image", no_photo)),
         "Received in row 0: empty file.": post(server, split("image", "")),
         "Received a table without rows.": post(server, split("image")),
@@ -145,7 +179,7 @@ def test_the_server_refuses_anything_else_with_the_reason(server: str, photos: l
         "only supports the following content types": post(server, photos[1], "image/jpeg"),
         "Invalid input.": post(server, b"{no json"),
     }
-    for told, (code, answer) in refused.items():
+    for message, (code, answer) in answers.items():
         assert 400 <= code < 500, answer
-        assert told in answer
+        assert message in answer
         assert "Traceback" not in answer

@@ -102,7 +102,7 @@ def test_a_deleted_experiment_is_explained(tracking, client):
         pytest.fail("the run started")
 
 
-def test_where_the_files_of_a_moved_store_go_is_told(settings, tmp_path, store_root, tracking, caplog):
+def test_a_warning_says_where_the_files_of_a_moved_store_go(settings, tmp_path, store_root, tracking, caplog):
     with start_run(tracking, "first", {}):
         pass
     assert "was the store moved" not in caplog.text
