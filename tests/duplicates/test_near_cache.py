@@ -67,4 +67,4 @@ def test_a_cache_that_cannot_be_written_is_a_warning(tmp_path: Path, caplog: pyt
     (tmp_path / "duplicates").write_text("a file where a folder should be")
     with caplog.at_level(logging.WARNING):
         SignatureCache(tmp_path).add(CONTENTS[:1], SIGNATURES[:1])
-    assert "could not be kept" in caplog.text
+    assert "could not be cached" in caplog.text
