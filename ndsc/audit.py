@@ -13,21 +13,17 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
-from ndsc import preflight
 from ndsc.config import schema
-from ndsc.config.checks import check as check_training
+from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
-from ndsc.config.schema import Config, as_schema
-from ndsc.errors import UserError, shown_to_user
-from ndsc.packages import installing, missing
+from ndsc.config.constraints import number
+from ndsc.config.schema import Config
+from ndsc.errors import shown_to_user
 from ndsc.process import Timer
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import closing_table
 
 log = logging.getLogger(__name__)
-
-# By the name under which they are imported.
-PACKAGES = {"cleanlab": "cleanlab", "cleanvision": "cleanvision", "cv2": "opencv-python-headless"}
 
 
 @dataclass
@@ -35,8 +31,8 @@ class AuditSettings:
     """Where the report goes, and how the data is examined."""
 
     output: str | None = None
-    folds: int = MISSING
-    shown: int = MISSING
+    folds: int = number(at_least=2)
+    shown: int = number(at_least=1)
 
 
 @dataclass
@@ -59,8 +55,11 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     Raises:
         UserError: something that only the user can fix.
     """
-    check(config)
+    # Importing what checks need takes a third of a second, which --help does without.
+    from ndsc import preflight
+
     preflight.check(config)
+    preflight.check_audit_packages()
     start_tensorflow(config.threads)
     # TensorFlow, MLflow and cleanlab take seconds to import: after everything that can be checked without them.
     from ndsc import experiment
@@ -120,24 +119,6 @@ def _without_limits(config: AuditConfig) -> AuditConfig:
     return replace(config, sampling=sampling, split=split)
 
 
-def check(config: AuditConfig) -> None:
-    """Say what types cannot.
-
-    Raises:
-        UserError: what a training would refuse, numbers out of range, or packages that are missing.
-    """
-    check_training(config)
-    absent = missing(PACKAGES)
-    if absent:
-        raise UserError(
-            f"python -m ndsc.audit needs the packages {', '.join(PACKAGES.values())}. Install them with: "
-            f"{installing('audit')} . Received: no {', no '.join(absent)}."
-        )
-    for key, value, least in (("folds", config.audit.folds, 2), ("shown", config.audit.shown, 1)):
-        if value < least:
-            raise UserError(f"audit.{key} must be at least {least}. Received: audit.{key}={value}.")
-
-
 def training_command(overrides: tuple[str, ...], issues: Path) -> str:
     """Return the command that trains on the same data without the excluded photos.
 
@@ -153,7 +134,7 @@ def command(composed: DictConfig) -> None:
     """Hydra's way in."""
     with shown_to_user():
         place = HydraConfig.get()
-        main(as_schema(composed, AuditConfig), Path(place.runtime.output_dir), tuple(place.overrides.task))
+        main(typed(composed, AuditConfig), Path(place.runtime.output_dir), tuple(place.overrides.task))
 
 
 def register() -> None:

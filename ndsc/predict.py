@@ -12,7 +12,8 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config.command_line import hydra_command
-from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema, check_tracking_kind
+from ndsc.config.constraints import check_values, choice
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import progress
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-PRECISIONS = ("float32", "auto")
-
 
 @dataclass
 class PredictConfig:
@@ -36,7 +35,7 @@ class PredictConfig:
     images: Any = None
     output: str = MISSING
     overwrite: bool = MISSING
-    precision: str = MISSING
+    precision: str = choice("float32", "auto")
     tracking: TrackingStoreConfig = MISSING
     cache: CacheRootConfig = MISSING
 
@@ -83,9 +82,7 @@ def check(config: PredictConfig) -> None:
     Raises:
         UserError: a choice is not one of those there are, or it is not said what to label by what.
     """
-    check_tracking_kind(config.tracking.kind)
-    if config.precision not in PRECISIONS:
-        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}. Received: precision={config.precision}.")
+    check_values(config)
     if (config.run is None) == (config.model is None):
         raise UserError(
             "Either run=<run id> or model=<a classifier.keras> must say which classifier labels the photos. "

@@ -1,5 +1,6 @@
-"""The process: its environment variables, the cores that it may use, and the seconds that its steps take."""
+"""The process: its environment variables, cores and packages, and the seconds that its steps take."""
 
+import importlib.util
 import os
 import time
 from collections.abc import Iterator, Mapping
@@ -7,13 +8,13 @@ from contextlib import contextmanager
 
 
 def usable_cores() -> int:
-    """Return how many cores this process may use, which on a shared node can be fewer than there are."""
+    """Return the number of cores that this process may use. On a shared node there can be more."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 @contextmanager
 def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for the length of the block, then restore the previous ones."""
+    """Set environment variables within the block, then restore the previous ones."""
     previous = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -45,3 +46,17 @@ class Timer:
             yield
         finally:
             self.seconds[step] = self.seconds.get(step, 0.0) + time.perf_counter() - started
+
+
+def missing_packages(packages: Mapping[str, str]) -> list[str]:
+    """Return those of these packages that are not installed.
+
+    Args:
+        packages: by the module that each is imported as (`{"cv2": "opencv-python-headless"}`).
+    """
+    return [package for module, package in packages.items() if importlib.util.find_spec(module) is None]
+
+
+def install_command(extra: str) -> str:
+    """Return the command that installs an extra of pyproject.toml."""
+    return f"python -m pip install --no-deps --require-hashes -r requirements/{extra}.txt"

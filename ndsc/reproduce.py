@@ -18,7 +18,8 @@ from omegaconf import MISSING, DictConfig
 
 from ndsc.config import schema
 from ndsc.config.command_line import hydra_command
-from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema, check_tracking_kind
+from ndsc.config.constraints import check_values
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import side_by_side
@@ -65,6 +66,8 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         UserError: something that only the user can fix.
     """
     check(config)
+    from ndsc import preflight
+
     # MLflow takes seconds to import, and TensorFlow must know the run's threads when it starts.
     from ndsc.tracking.history import History
     from ndsc.tracking.rerun_config import read_rerun_config
@@ -79,6 +82,7 @@ def main(config: ReproduceConfig, folder: Path) -> str | None:
         **({} if config.data.root is None else {"data.root": config.data.root}),
     }
     rerun = read_rerun_config(history, recorded.id, current, folder)
+    preflight.check_machine(rerun.config)
     start_tensorflow(rerun.config.threads)
     return _repeat(rerun, history, recorded, config.data.root, cache)
 
@@ -130,7 +134,7 @@ def check(config: ReproduceConfig) -> None:
             "run=<run id> must name the run to repeat. Received: run=null. The id of a run is in the last lines that "
             "it printed and at the top of its page (make ui)."
         )
-    check_tracking_kind(config.tracking.kind)
+    check_values(config)
 
 
 def check_repeatable(run: "RecordedRun") -> None:

@@ -7,10 +7,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from ndsc import preflight
+from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import Config, register, typed
+from ndsc.config.schema import Config, register
 from ndsc.errors import shown_to_user
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import closing_table
@@ -31,8 +31,11 @@ def main(config: Config, job: HydraJob, in_sweep: bool = False) -> "RunResult":
     Raises:
         UserError: something that only the user can fix.
     """
-    preflight.check(config)
-    key = preflight.identify(config)
+    # Importing what checks need takes a third of a second, which --help and a mistake in the configuration do without.
+    from ndsc import preflight
+
+    preflight.check(config, in_sweep)
+    key = preflight.run_key(config)
     start_tensorflow(config.threads)
     # TensorFlow and MLflow take seconds to import: after everything that can be checked without them.
     from ndsc.experiment import check, run_experiment

@@ -15,7 +15,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
-from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig, register, typed
+from ndsc.config.checks import typed
+from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig, register
 from ndsc.sample import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

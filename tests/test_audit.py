@@ -14,9 +14,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from ndsc.audit import AuditConfig, check, main, register, training_command
+from ndsc.audit import AuditConfig, main, register, training_command
+from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema, typed
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema
 from ndsc.errors import UserError
 from ndsc.reproduce import ReproduceConfig
 from ndsc.reproduce import main as reproduce
@@ -166,7 +167,7 @@ def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
 def composed_audit(*overrides: str) -> AuditConfig:
     register()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        return as_schema(compose("audit", overrides=list(overrides)), AuditConfig)
+        return typed(compose("audit", overrides=list(overrides)), AuditConfig)
 
 
 def test_all_photos_are_examined_unless_it_is_said_otherwise():
@@ -186,15 +187,15 @@ BAD = {
 @pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
 def test_a_mistake_is_told_in_the_house_form(overrides: list[str], told: str):
     with pytest.raises(UserError) as refused:
-        check(composed_audit(*overrides))
+        composed_audit(*overrides)
     assert told in str(refused.value)
 
 
-def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch):
+def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     find: Callable[[str], object] = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "cleanvision" else find(name))
     with pytest.raises(UserError, match=r"requirements/audit.txt . Received: no cleanvision"):
-        check(composed_audit())
+        main(composed_audit(), tmp_path, ())
 
 
 @pytest.mark.parametrize("overrides", [[], ["+experiment=baseline", "sampling.per_class=20"]])

@@ -18,8 +18,9 @@ from mlflow.entities import Run
 from omegaconf import DictConfig
 from PIL import Image
 
+from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, Config, typed
+from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.errors import UserError
 from ndsc.model.photo_classifier import PhotoClassifier
 from ndsc.storage.photo_reader import PhotoReader
@@ -348,7 +349,7 @@ def test_weights_that_are_not_there_leave_no_run_but_below_a_sweep_one_that_fail
     for in_sweep in (False, True):
         assert not (tmp_path / "mlruns").exists()
         with pytest.raises(UserError, match="weights=nowhere"):
-            main(typed(asked), HydraJob((), {}, asked, tmp_path, False), in_sweep)
+            main(typed(asked), HydraJob((), {}, asked, tmp_path), in_sweep)
     (failed,) = Workspace(tmp_path, tmp_path / "cache").runs()
     assert failed.info.status == "FAILED"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import mlflow  # noqa: F401  what takes seconds is imported once, in the process that the others are forked from
 import tensorflow  # noqa: F401  the same
 
+from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import typed
 from ndsc.errors import shown_to_user
 from ndsc.sample import render_sample  # noqa: F401  the same
 from ndsc.train import main

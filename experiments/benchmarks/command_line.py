@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 
-from ndsc.config.schema import CONFIG_FOLDER, Config, register, typed
+from ndsc.config.checks import typed
+from ndsc.config.schema import CONFIG_FOLDER, Config, register
 from ndsc.sample import render_sample
 
 SAMPLE_FOLDER = Path("cache", "sample")  # where `python -m ndsc.train` renders it, too

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from ndsc.config.keys import flatten, is_compared
@@ -25,20 +24,13 @@ class HydraJob:
     choices: Mapping[str, str]
     composed: DictConfig
     folder: Path
-    in_sweep: bool
 
     @classmethod
     def of(cls, composed: DictConfig) -> "HydraJob":
         """Return the job that Hydra is running now."""
         hydra = HydraConfig.get()
         choices = {group: choice for group, choice in hydra.runtime.choices.items() if isinstance(choice, str)}
-        return cls(
-            tuple(hydra.overrides.task),
-            choices,
-            composed,
-            Path(hydra.runtime.output_dir),
-            hydra.mode is RunMode.MULTIRUN,
-        )
+        return cls(tuple(hydra.overrides.task), choices, composed, Path(hydra.runtime.output_dir))
 
     @property
     def command(self) -> str:

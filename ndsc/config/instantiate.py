@@ -1,6 +1,7 @@
-"""Library objects (layers, optimizers, callbacks) as the configuration names them."""
+"""Library objects (layers, optimizers, callbacks, backbones), which the configuration names by their `_target_`."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import hydra.utils
@@ -8,20 +9,73 @@ from hydra.errors import InstantiationException
 
 from ndsc.errors import UserError
 
+# The modules that a `_target_` may name a class of, by section of the configuration. A config can come from someone
+# else's run, so it must not be able to call whatever is importable, nor what these modules import.
+ALLOWED_TARGETS = {
+    "augmentation.layers": ("keras.layers", "keras_hub.layers"),
+    "backbone.build": ("keras.applications",),
+    "callbacks": ("keras.callbacks", "ndsc.training.callbacks"),
+    "optimizer": ("keras.optimizers", "keras.optimizers.schedules"),
+}
 
-def build(described: Mapping[str, Any], place: str) -> Any:
-    """The object that `_target_` and its arguments describe; arguments that are null are left to the library's default.
+
+def target_faults(section: str, objects: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for every object without a `_target_`, and for every `_target_` that is not allowed here.
 
     Args:
-        described: checked against the whitelist by `ndsc.config.schema.check`.
-        place: where it stands in the configuration, for the error.
+        section: a key of `ALLOWED_TARGETS`.
+        objects: descriptions of library objects, by name.
+    """
+    modules = ALLOWED_TARGETS[section]
+    allowed = re.compile(f"({'|'.join(map(re.escape, modules))})" + r"\.[A-Z]\w*")
+    for name, described in objects.items():
+        if not isinstance(described, Mapping) or "_target_" not in described:
+            yield f"{section}: {name} must be a dictionary with a _target_. Received: {described!r}."
+        for target in _targets(described):
+            if not allowed.fullmatch(str(target)):
+                yield f"{section}: a _target_ must be a class of {' or '.join(modules)}. Received: {target}."
+
+
+def _targets(described: Any) -> Iterator[Any]:
+    """Yield every `_target_` in a nested description."""
+    if isinstance(described, Mapping):
+        if "_target_" in described:
+            yield described["_target_"]
+        described = described.values()
+    elif not isinstance(described, list):
+        return
+    for value in described:
+        yield from _targets(value)
+
+
+def build(described: Mapping[str, Any], key: str) -> Any:
+    """Build the object that a `_target_` and its arguments describe. A null argument keeps the default of the library.
+
+    Args:
+        described: checked by `target_faults`.
+        key: of the description in the configuration, for the error.
 
     Raises:
         UserError: the library refuses the arguments.
     """
-    given = {key: value for key, value in described.items() if value is not None}
+    given = {name: value for name, value in described.items() if value is not None}
     try:
         return hydra.utils.instantiate(given, _convert_="all")
     except InstantiationException as error:
         reason = str(error.__cause__ or error).splitlines()[0]
-        raise UserError(f"{place} cannot be built: {reason} Received: {dict(described)}.") from error
+        raise UserError(f"{key} cannot be built: {reason} Received: {dict(described)}.") from error
+
+
+def keras_function(path: str) -> Callable[..., Any]:
+    """Return the function or class of Keras that a dotted path names.
+
+    Raises:
+        UserError: there is none.
+    """
+    try:
+        return hydra.utils.get_method(path)
+    except (ImportError, ValueError) as error:
+        raise UserError(
+            f"backbone.build and backbone.preprocess must name functions of keras.applications. Received: {path}: "
+            f"{str(error).splitlines()[0]}"
+        ) from error

@@ -1,8 +1,8 @@
-"""The schema of the configuration; what types cannot say is in `ndsc/config_check.py`.
+"""The schema of the configuration: keys, types, choices and ranges.
 
-Every knob has its home, its default and its comment in `conf/`; this file says which keys exist and of which type they
-are. Our own knobs are dataclasses. Library objects (augmentation layers, optimizers, callbacks, backbones) are
-dictionaries with a `_target_`, so that a new one is a few lines of YAML and no code here.
+Defaults and comments stand in `conf/`. Our own settings are dataclasses. Library objects (augmentation layers,
+optimizers, callbacks, backbones) are dictionaries with a `_target_`, so that a new one is a few lines of YAML and
+no code here.
 """
 
 from dataclasses import dataclass
@@ -13,22 +13,24 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from ndsc.config.checks import check
+from ndsc.config.constraints import POSITIVE, choice, constrained, matching, number
 from ndsc.errors import UserError
 
 Schema = TypeVar("Schema")
 
-TRACKING_KINDS = ("local", "server", "off")
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
+
+TRACKING_KINDS = ("local", "server", "off")
+FREEZE_LINE = ("all|none|before:.+", "all, none or before:<prefix of layer names>")
 
 
 @dataclass
 class DataConfig:
-    """Where photos and labels come from."""
+    """The source of photos and labels."""
 
-    source: str = MISSING
+    source: str = choice("sample", "ndsc", "folder", "table")
     root: str | None = None
-    labels: str = MISSING
+    labels: str = choice("domain", "category")
     metadata: str | None = None
     table: str | None = None
     image_column: str = MISSING
@@ -37,87 +39,89 @@ class DataConfig:
 
 @dataclass
 class TestConfig:
-    """Which photos are taken out first and looked at last."""
+    """The test photos, which are taken out before any others are drawn."""
 
-    per_class: int = MISSING
+    per_class: int = number(at_least=0)
     pool: int = MISSING
     list: str | None = None
 
 
 @dataclass
 class SamplingConfig:
-    """How many photos a class gives."""
+    """The number of photos drawn from each class."""
 
-    per_class: int | None = None
-    fraction: float = MISSING
-    max_rejected: float = MISSING
+    per_class: int | None = number(at_least=2, default=None)
+    fraction: float = number(above=0, at_most=1)
+    max_rejected: float = number(at_least=0, below=1)
     test: TestConfig = MISSING
     exclude: str | None = None
 
 
 @dataclass
 class SplitConfig:
-    """On which side of the line between training and validation a photo falls."""
+    """The split into training and validation."""
 
-    kind: str = MISSING
-    validation: float = MISSING
+    kind: str = choice("random", "group", "column")
+    validation: float = number(above=0, below=1)
     by: str | None = None
-    duplicates: str = MISSING
+    duplicates: str = choice("off", "exact", "near")
 
 
 @dataclass
 class AugmentationConfig:
-    """How many views of a photo exist, and the layers that make them."""
+    """The number of views of a photo, and the layers that make them."""
 
-    views: int = MISSING
+    views: int = number(at_least=1)
     layers: dict[str, Any] = MISSING
 
 
 @dataclass
 class BackboneConfig:
-    """Which pretrained network, where it is cut, and how its frozen part is run."""
+    """The pretrained network, its freeze line, and how the frozen part is run."""
 
     name: str = MISSING
     build: dict[str, Any] = MISSING
-    preprocess: str = MISSING
+    preprocess: str = matching(
+        r"keras\.applications\.\w+\.preprocess_input", "keras.applications.<network>.preprocess_input"
+    )
     weights_file: str | None = None
     weights_md5: str | None = None
     weights: str = MISSING
-    freeze: str = MISSING
-    batch_norm: str = MISSING
-    image_size: int = MISSING
-    resize: str = MISSING
-    engine: str = MISSING
-    precision: str = MISSING
+    freeze: str = matching(*FREEZE_LINE)
+    batch_norm: str = choice("inference", "training")
+    image_size: int = number(at_least=32)
+    resize: str = choice("stretch", "crop", "pad")
+    engine: str = choice("auto", "tensorflow", "openvino")
+    precision: str = choice("auto", "float32", "int8")
     float32_until: str = MISSING
 
 
 @dataclass
 class HeadConfig:
-    """The layers on top of the backbone's pooled output; `units` is null for a linear head."""
+    """The layers above the pooled output of the backbone; `units` is null for a linear head."""
 
-    units: int | None = None
-    dropout: float = MISSING
+    units: int | None = number(at_least=1, default=None)
+    dropout: float = number(at_least=0, below=1)
 
 
 @dataclass
 class FinetuneConfig:
-    """A second phase that lowers the freeze line."""
+    """A second phase of training with a lower freeze line."""
 
-    freeze: str = MISSING
-    learning_rate: float = MISSING
-    epochs: int = MISSING
+    freeze: str = matching(*FREEZE_LINE)
+    learning_rate: float = constrained(POSITIVE)
+    epochs: int = number(at_least=1)
 
 
 @dataclass
 class TrainingConfig:
-    """How what lies above the freeze line is fitted."""
+    """The training of the layers above the freeze line."""
 
-    epochs: int = MISSING
-    batch_size: int = MISSING
-    label_smoothing: float = MISSING
-    class_weights: str = MISSING
-    precision: str = MISSING
+    epochs: int = number(at_least=1)
+    batch_size: int = number(at_least=1)
+    label_smoothing: float = number(at_least=0, below=1)
+    class_weights: str = choice("none", "balanced")
+    precision: str = choice("float32", "mixed_float16", "mixed_bfloat16")
     finetune: FinetuneConfig | None = None
 
 
@@ -125,22 +129,22 @@ class TrainingConfig:
 class TrackingConfig:
     """Where a run is recorded, and how much of it."""
 
-    kind: str = MISSING
+    kind: str = choice(*TRACKING_KINDS)
     experiment: str = MISSING
     root: str = MISSING
-    model: str = MISSING
+    model: str = choice("full", "head", "none")
     figures: bool = MISSING
     run_name: str | None = None
     parent_run_id: str | None = None
     resume_run_id: str | None = None
-    system_metrics_interval: float = MISSING
+    system_metrics_interval: float = constrained(POSITIVE)
 
 
 @dataclass
 class TrackingStoreConfig:
     """The store that holds earlier runs."""
 
-    kind: str = MISSING
+    kind: str = choice(*TRACKING_KINDS)
     root: str = MISSING
 
 
@@ -153,15 +157,15 @@ class CacheRootConfig:
 
 @dataclass
 class CacheConfig:
-    """Where indexes, features and exported networks are kept, and the type that features are kept in."""
+    """The folder of indexes, features and exported networks, and the type in which features are cached."""
 
     root: str = MISSING
-    dtype: str = MISSING
+    dtype: str = choice("float16", "float32")
 
 
 @dataclass
 class Config:
-    """Everything that `python -m ndsc.train` needs to know."""
+    """The configuration of `python -m ndsc.train`."""
 
     data: DataConfig = MISSING
     sampling: SamplingConfig = MISSING
@@ -174,23 +178,13 @@ class Config:
     callbacks: dict[str, Any] = MISSING
     tracking: TrackingConfig = MISSING
     cache: CacheConfig = MISSING
-    threads: int | None = None
+    threads: int | None = number(at_least=1, default=None)
     rerun_finished: bool = False
-    seed: int = MISSING
-
-
-def check_tracking_kind(kind: str) -> None:
-    """Check the kind of a store.
-
-    Raises:
-        UserError: there is no such kind.
-    """
-    if kind not in TRACKING_KINDS:
-        raise UserError(f"tracking must be one of {', '.join(TRACKING_KINDS)}. Received: tracking.kind={kind}.")
+    seed: int = number(at_least=0)
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name that `conf/train.yaml` begins with."""
+    """Register the schema with Hydra under its name in `conf/train.yaml`."""
     ConfigStore.instance().store(name="schema", node=Config)
 
 
@@ -199,19 +193,8 @@ def schema_config() -> DictConfig:
     return OmegaConf.structured(Config)
 
 
-def typed(composed: DictConfig) -> Config:
-    """The composed configuration as typed values, checked.
-
-    Raises:
-        UserError: a value is out of range, combinations are illegal, or a target is not allowed.
-    """
-    config = as_schema(composed, Config)
-    check(config)
-    return config
-
-
 def as_schema(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """The composed configuration as an instance of the dataclass that it was composed with.
+    """Return the composed configuration as an instance of the dataclass that it was composed with. Checks types only.
 
     Raises:
         UserError: a value is missing or cannot be resolved.

@@ -8,10 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
-import hydra.utils
 import keras
 import numpy as np
 
+from ndsc.config.instantiate import keras_function
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.model.weights import Weights
@@ -91,7 +91,7 @@ def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -
     """
     keras.backend.clear_session()
     keras.utils.set_random_seed(derive(seed, "initial weights"))
-    build, preprocess = _function(config.build["_target_"]), _function(config.preprocess)
+    build, preprocess = keras_function(config.build["_target_"]), keras_function(config.preprocess)
     arguments = {key: value for key, value in config.build.items() if key != "_target_"}
     shape = (config.image_size, config.image_size, 3)
     initial = "imagenet" if weights is not None and weights.kind == "imagenet" else None
@@ -117,17 +117,6 @@ def weights_digest(model: keras.Model) -> str:
     for weight in model.get_weights():
         digest.update(np.ascontiguousarray(weight).data)
     return digest.hexdigest()
-
-
-def _function(path: str) -> Any:
-    """The function at a dotted path."""
-    try:
-        return hydra.utils.get_method(path)
-    except (ImportError, ValueError) as error:
-        raise UserError(
-            f"backbone.build and backbone.preprocess must name functions of keras.applications. Received: {path}: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
 
 
 def _adapt_batch_norm(network: keras.Model, preprocess: Any, seed: int) -> None:

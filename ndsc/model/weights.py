@@ -16,6 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ndsc.caching.locks import exclusive_lock
+from ndsc.config.instantiate import keras_function
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
 from ndsc.startup import start_tensorflow
@@ -57,7 +58,7 @@ def locate_weights(
     if backbone.weights.startswith("runs:/"):
         return Weights("file", backbone.weights, fetch_classifier(backbone.weights.removeprefix("runs:/")))
     if backbone.weights != "imagenet":
-        return Weights("file", Path(backbone.weights).name, _existing(backbone.weights))
+        return Weights("file", Path(backbone.weights).name, existing_file(backbone.weights))
     if packaged := (_packaged_xception() if backbone.name == "xception" else None):
         return Weights("file", f"imagenet, from the package {XCEPTION_PACKAGE}", packaged)
     return _imagenet(backbone, random_will_do, threads)
@@ -68,7 +69,12 @@ def models_folder() -> Path:
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
 
 
-def _existing(path: str) -> Path:
+def existing_file(path: str) -> Path:
+    """Return the file that `backbone.weights` names.
+
+    Raises:
+        UserError: there is none, or it is of another kind.
+    """
     found = Path(path)
     if not found.is_file() or not path.endswith((".weights.h5", ".keras")):
         raise UserError(
@@ -141,9 +147,7 @@ def _download_once(backbone: BackboneConfig) -> None:
 
 def _download(backbone: BackboneConfig) -> None:
     """Let Keras fetch the file as it always does, but give up on a silent network after 20 seconds."""
-    import hydra.utils
-
-    build = hydra.utils.get_method(backbone.build["_target_"])
+    build = keras_function(backbone.build["_target_"])
     arguments = {key: value for key, value in backbone.build.items() if key != "_target_"}
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)

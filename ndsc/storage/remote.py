@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from ndsc import process
 from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError
-from ndsc.packages import installing, missing
 
 if TYPE_CHECKING:
     from fsspec.spec import AbstractFileSystem
@@ -79,7 +79,7 @@ class RemotePath:
         if absent:
             raise UserError(
                 f"Data at {self} needs {' and '.join(absent)}, not installed here. Received: an address on a server. "
-                f"Install with: {installing('remote')}"
+                f"Install with: {process.install_command('remote')}"
             )
         info = ask(self, lambda files: files.info(self.address))
         if info.get("type") != "file":
@@ -101,7 +101,7 @@ def is_remote(place: object) -> bool:
 def missing_packages(place: object) -> list[str]:
     """Which packages of the extra `remote` are needed for this address and not installed."""
     needed = ("fsspec", "s3fs" if str(place).lower().startswith("s3:") else "aiohttp")
-    return missing({name: name for name in needed})
+    return process.missing_packages({name: name for name in needed})
 
 
 class RemoteFile:

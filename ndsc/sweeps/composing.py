@@ -13,8 +13,8 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from ndsc.config.checks import typed
 from ndsc.config.command_line import validate_keys
-from ndsc.config.schema import typed
 from ndsc.sweeps.job import Job
 
 
@@ -63,11 +63,13 @@ class ComposingSweeper(Sweeper):
             UserError: the configuration is wrong, or its data is not there.
         """
         # Hydra imports this file at every start; what this needs takes a while.
+        from ndsc import preflight
         from ndsc.config.run_key import run_key
         from ndsc.data.data_digest import data_digest, digest_inputs
 
         written = [f"{key}={value}" for key, value in chosen.items()]
         config = typed(self._composed(same, written))
+        preflight.check_machine(config)
         # Jobs of a sweep share their data, and to look through a folder of it takes a while.
         data = repr(digest_inputs(config.data, config.sampling))
         if data not in self._digests:

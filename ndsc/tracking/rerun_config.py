@@ -9,8 +9,9 @@ import hydra
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigKeyError, OmegaConfBaseException
 
+from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import schema_config, typed
+from ndsc.config.schema import schema_config
 from ndsc.errors import UserError
 from ndsc.tracking.earlier_versions import rename_overrides
 from ndsc.tracking.history import History
@@ -56,7 +57,7 @@ def read_rerun_config(history: History, run_id: str, locations: Mapping[str, obj
         OmegaConf.update(config, key, value)
     replace_callbacks(config, invocation.get("folder"), str(folder))
     overrides = [rename_overrides(one) for one in invocation["overrides"] if not one.startswith("+callbacks.pruning=")]
-    return RerunConfig(HydraJob(tuple(overrides), invocation["choices"], config, folder, in_sweep=False), added)
+    return RerunConfig(HydraJob(tuple(overrides), invocation["choices"], config, folder), added)
 
 
 def on_schema(recorded: DictConfig, defaults: Callable[[], DictConfig]) -> tuple[DictConfig, dict[str, object]]:

@@ -1,4 +1,3 @@
-import importlib.util
 from collections.abc import Callable
 
 import pytest
@@ -36,6 +35,7 @@ REFUSED = {
     "training.batch_size=0": "training.batch_size must be at least 1",
     "training=finetune training.finetune.epochs=0": "training.finetune.epochs must be at least 1",
     "seed=-1": "seed must be at least 0",
+    "threads=0": "threads must be at least 1",
     "sampling.fraction=0": "sampling.fraction must be above 0 and at most 1",
     "sampling.fraction=1.1": "sampling.fraction must be above 0 and at most 1",
     "sampling.fraction=nan": "sampling.fraction must be above 0 and at most 1",
@@ -50,26 +50,23 @@ REFUSED = {
     "optimizer.learning_rate=nan": "optimizer.learning_rate must be a finite number above 0",
     "optimizer.learning_rate=fast": "optimizer.learning_rate must be a finite number above 0",
     "optimizer.learning_rate=true": "optimizer.learning_rate must be a finite number above 0",
-    "~optimizer.learning_rate": "optimizer.learning_rate must be a finite number above 0. Received: .*=nothing",
+    "~optimizer.learning_rate": "optimizer.learning_rate must be a finite number above 0. Received: .*=null",
     "training=finetune training.finetune.learning_rate=-1e-5": "training.finetune.learning_rate must be",
     "tracking.system_metrics_interval=0": "tracking.system_metrics_interval must be a finite number above 0",
     # combinations
-    "data=ndsc": "data=ndsc needs the folder that holds it: data.root=<folder>",
-    "data=folder": "data=folder needs the folder that holds it: data.root=<folder>",
+    "data=ndsc": "data=ndsc needs the folder of the photos: data.root=<folder>",
+    "data=folder": "data=folder needs the folder of the photos: data.root=<folder>",
     "data=table": "data=table needs a CSV or Parquet file: data.table=<file>",
-    "data.root=/photos": "data=sample is rendered; say data=ndsc or data=folder",
+    "data.root=/photos": "data=sample is rendered; use data=ndsc or data=folder",
     "data=folder data.root=/photos data.table=x.csv": "data.table is read with data=table only",
     "data=table data.table=x.csv data.labels=category": "data.labels=category is for data in NDSC's layout",
-    "data=folder data.root=https://host/folder": "Only data in NDSC's layout is read from a server",
-    "data=ndsc data.root=https://me:secret@host/folder": "must be the plain address of a folder.* on host\\.",
-    "data=ndsc data.root='https://host/folder?signature=1'": "must be the plain address of a folder",
-    "split=group": "split=group needs the column that decides: split.by=<column>",
-    "split=column": "split=column needs the column that decides: split.by=<column>",
+    "split=group": "split=group needs the column to split by: split.by=<column>",
+    "split=column": "split=column needs the column to split by: split.by=<column>",
     "split.by=shop": "split.by is used with split=group and split=column",
     "augmentation=none augmentation.views=2": "augmentation.views above 1 needs layers",
-    "backbone.precision=int8 backbone.engine=tensorflow": "backbone.precision=int8 runs in OpenVINO only",
-    "backbone.precision=int8 backbone.freeze=none": "backbone.precision=int8 is of the frozen part",
-    "backbone.precision=int8 training=finetune training.finetune.freeze=none": "backbone.precision=int8 is of",
+    "backbone.precision=int8 backbone.engine=tensorflow": "backbone.precision=int8 needs OpenVINO",
+    "backbone.precision=int8 backbone.freeze=none": "backbone.precision=int8 quantizes the frozen part",
+    "backbone.precision=int8 training=finetune training.finetune.freeze=none": "backbone.precision=int8 quantizes",
     "training=finetune backbone.freeze=none": "training=finetune lowers the freeze line",
     "training=finetune training.finetune.freeze=all": "training=finetune lowers the freeze line",
     # what nothing reads
@@ -115,39 +112,22 @@ ACCEPTED = [
 ]
 
 
-@pytest.mark.parametrize(("overrides", "told"), REFUSED.items(), ids=REFUSED)
-def test_what_types_cannot_say_is_refused_in_a_sentence(configured: Callable[..., Config], overrides: str, told: str):
-    with pytest.raises(UserError, match=told) as refused:
+@pytest.mark.parametrize(("overrides", "expected"), REFUSED.items(), ids=REFUSED)
+def test_a_wrong_configuration_is_refused_with_a_sentence(
+    configured: Callable[..., Config], overrides: str, expected: str
+):
+    with pytest.raises(UserError, match=expected) as refused:
         configured(*overrides.split())
     assert "Received: " in str(refused.value)
 
 
 @pytest.mark.parametrize("overrides", ACCEPTED)
-def test_what_is_legal_passes(configured: Callable[..., Config], overrides: str):
+def test_a_legal_configuration_passes(configured: Callable[..., Config], overrides: str):
     check(configured(*overrides.split()))
 
 
-def test_packages_that_a_server_needs_are_named_before_anything_is_asked(
-    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UserError, match=r"needs fsspec and s3fs, which cannot be imported.*requirements/remote\.txt"):
-        configured("data=ndsc", "data.root=s3://bucket/folder")
-
-
-def test_all_faults_are_told_at_once(configured: Callable[..., Config]):
+def test_all_faults_are_reported_at_once(configured: Callable[..., Config]):
     with pytest.raises(UserError) as refused:
         configured("seed=-1", "training.epochs=0", "backbone.resize=squeeze")
     for key in ("seed", "training.epochs", "backbone.resize"):
         assert f"{key} must be" in str(refused.value)
-
-
-@pytest.mark.parametrize("missing", ["cv2", "imagehash"])
-def test_near_duplicates_without_their_packages_are_refused(
-    configured: Callable[..., Config], missing: str, monkeypatch: pytest.MonkeyPatch
-):
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name))
-    configured("split.duplicates=exact")
-    with pytest.raises(UserError, match=r"split.duplicates=near needs .* requirements/audit.txt"):
-        configured("split.duplicates=near")

@@ -11,7 +11,7 @@ def test_the_command_of_a_run_in_a_search_repeats_only_this_run(composed: Callab
     said = ("head=mlp", "optimizer.learning_rate=0.003")
     pruning = "+callbacks.pruning={_target_:ndsc.training.callbacks.PruneTrial,storage:'s',study:'s',trial:3}"
     by_the_sweep = (pruning, "tracking.parent_run_id=abc", "tracking.run_name='learning_rate=0.003'")
-    invocation = HydraJob((*said, *by_the_sweep), {}, composed(), tmp_path, in_sweep=True)
+    invocation = HydraJob((*said, *by_the_sweep), {}, composed(), tmp_path)
     assert invocation.command == "python -m ndsc.train head=mlp optimizer.learning_rate=0.003"
 
 
@@ -20,7 +20,7 @@ def test_params_are_group_choices_and_every_value_keyed_like_its_override(
 ):
     choices = {"experiment": "baseline", "augmentation": "strong", "hydra/launcher": "basic", "tracking": "off"}
     overrides = ("augmentation=strong", "callbacks=checkpoint", "tracking=off", "data.root=/photos", "data=ndsc")
-    params = HydraJob((), choices, composed(*overrides), tmp_path, in_sweep=False).params()
+    params = HydraJob((), choices, composed(*overrides), tmp_path).params()
     assert {key: params[key] for key in ("augmentation", "seed", "data.source", "head.units", "sampling.fraction")} == {
         "augmentation": "strong",
         "seed": 0,
@@ -56,15 +56,15 @@ def test_params_are_group_choices_and_every_value_keyed_like_its_override(
 def test_locations_and_bookkeeping_are_no_params(composed: Callable[..., DictConfig], tmp_path: Path, key: str):
     choices = {"experiment": "baseline", "hydra/launcher": "basic", "tracking": "off"}
     config = composed("callbacks=checkpoint", "+callbacks.pruning={_target_:x,storage:'sqlite:///s'}")
-    assert key not in HydraJob((), choices, config, tmp_path, in_sweep=False).params()
+    assert key not in HydraJob((), choices, config, tmp_path).params()
 
 
 def test_a_run_is_named_by_its_experiment_and_the_overrides_that_shape_numbers(
     composed: Callable[..., DictConfig], tmp_path: Path
 ):
     overrides = ("+experiment=baseline", "augmentation=strong", "optimizer.learning_rate=0.1", "data.root=/photos")
-    job = HydraJob(overrides, {"experiment": "baseline"}, composed(), tmp_path, in_sweep=False)
+    job = HydraJob(overrides, {"experiment": "baseline"}, composed(), tmp_path)
     assert job.name() == "baseline augmentation=strong learning_rate=0.1"
-    long = HydraJob(tuple(f"a.k{number}=1" for number in range(99)), {}, composed(), tmp_path, in_sweep=False).name()
+    long = HydraJob(tuple(f"a.k{number}=1" for number in range(99)), {}, composed(), tmp_path).name()
     assert long.startswith("run k0=1")
     assert len(long) <= 120

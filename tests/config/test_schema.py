@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from ndsc.config.schema import CONFIG_FOLDER, Config, typed
+from ndsc.config.checks import typed
+from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.errors import UserError
 
 GROUPS = sorted(
@@ -27,7 +28,8 @@ NEEDS = {
 LIGHT = """
 import sys
 from hydra import compose, initialize_config_dir
-from ndsc.config.schema import CONFIG_FOLDER, register, typed
+from ndsc.config.checks import typed
+from ndsc.config.schema import CONFIG_FOLDER, register
 register()
 with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
     typed(compose("train", overrides=["+experiment=baseline"]))

@@ -13,8 +13,9 @@ from hydra.errors import ConfigCompositionException
 from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
+from ndsc.config.checks import typed
 from ndsc.config.run_key import run_key
-from ndsc.config.schema import CONFIG_FOLDER, register, typed
+from ndsc.config.schema import CONFIG_FOLDER, register
 from ndsc.data.data_digest import data_digest
 from ndsc.sweeps.composing import ComposingSweeper
 

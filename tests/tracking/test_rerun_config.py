@@ -3,7 +3,7 @@ from collections.abc import Callable
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
-from ndsc.config.schema import typed
+from ndsc.config.checks import typed
 from ndsc.errors import UserError
 from ndsc.tracking.rerun_config import on_schema, replace_callbacks
 

@@ -1,0 +1,104 @@
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from omegaconf import DictConfig
+
+from ndsc import preflight
+from ndsc.config.run_key import run_key
+from ndsc.config.schema import Config, as_schema
+from ndsc.data.data_digest import data_digest
+from ndsc.errors import UserError
+from tests.conftest import refusal
+
+REFUSED = {
+    "backbone.resize=squeeze": "backbone.resize must be one of",
+    "backbone.weights=nowhere.keras": "backbone.weights must be .* an existing file .* Received: .*=nowhere.keras",
+    "backbone.weights=conf/train.yaml": "existing file that ends in .weights.h5 or .keras",
+    "data=folder data.root=nowhere": "nowhere",
+    "data.metadata=nowhere.csv": "data.metadata must be a CSV or Parquet file",
+    "data=folder data.root=https://host/folder": "Only data in NDSC's layout is read from a server",
+    "data=ndsc data.root=https://me:secret@host/folder": "must be the plain address of a folder.* on host\\.",
+    "data=ndsc data.root='https://host/folder?signature=1'": "must be the plain address of a folder",
+}
+
+PACKAGES = {
+    ("backbone.precision=int8", "nncf"): r"backbone.precision=int8 needs the package nncf.* requirements/int8\.txt",
+    ("split.duplicates=near", "cv2"): r"split.duplicates=near needs opencv-python-headless, .* requirements/audit\.txt",
+    ("split.duplicates=near", "imagehash"): r"split.duplicates=near needs imagehash, .* requirements/audit\.txt",
+    ("data=ndsc data.root=s3://bucket/folder", "s3fs"): r"needs s3fs, which cannot be .* requirements/remote\.txt",
+    (
+        "data=ndsc data.root=https://host/folder",
+        "aiohttp",
+    ): r"needs aiohttp, which cannot be .* requirements/remote\.txt",
+}
+
+
+@pytest.fixture
+def unchecked(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
+    """Composes and types without checks."""
+    return lambda *overrides: as_schema(composed(*overrides), Config)
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes a module look as if its package were not installed."""
+    find_spec = importlib.util.find_spec
+    return lambda missing: monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
+    )
+
+
+@pytest.mark.parametrize(("overrides", "expected"), REFUSED.items(), ids=REFUSED)
+def test_what_a_run_cannot_start_with_is_refused(unchecked: Callable[..., Config], overrides: str, expected: str):
+    with pytest.raises(UserError, match=expected) as refused:
+        preflight.check(unchecked(*overrides.split()))
+    assert "Received: " in str(refused.value)
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize("overrides", ["", "backbone.weights=random", "backbone.weights=runs:/0123"])
+def test_what_a_run_can_start_with_passes(configured: Callable[..., Config], overrides: str):
+    preflight.check(configured(*overrides.split()))
+
+
+def test_a_sweep_leaves_missing_weights_to_the_run(configured: Callable[..., Config]):
+    config = configured("backbone.weights=nowhere.keras")
+    preflight.check(config, in_sweep=True)
+    with pytest.raises(UserError, match=r"nowhere\.keras"):
+        preflight.check(config)
+
+
+@pytest.mark.parametrize(("case", "expected"), PACKAGES.items(), ids=["-".join(case) for case in PACKAGES])
+def test_a_missing_package_is_reported_with_the_command_that_installs_it(
+    configured: Callable[..., Config], without: Callable[[str], None], case: tuple[str, str], expected: str
+):
+    overrides, missing = case
+    config = configured(*overrides.split())
+    preflight.check_machine(config)
+    without(missing)
+    preflight.check_machine(configured())
+    with pytest.raises(UserError, match=expected):
+        preflight.check_machine(config)
+
+
+@pytest.mark.parametrize("missing", preflight.AUDIT)
+def test_packages_that_an_audit_needs_are_reported(without: Callable[[str], None], missing: str):
+    preflight.check_audit_packages()
+    without(missing)
+    with pytest.raises(UserError, match=rf"requirements/audit\.txt .* Received: no {preflight.AUDIT[missing]}\."):
+        preflight.check_audit_packages()
+
+
+def test_the_key_of_a_run_is_that_of_its_configuration_and_data(configured: Callable[..., Config]):
+    config = configured()
+    digest = data_digest(config.data, config.sampling, Path(config.cache.root))
+    assert preflight.run_key(config) == run_key(config, digest)
+
+
+@pytest.mark.parametrize("overrides", [["backbone.weights=nowhere.keras"], ["data=folder", "data.root=nowhere"]])
+def test_preflight_imports_nothing_heavy(overrides: list[str]):
+    code, lines = refusal("-m", "ndsc.train", *overrides)
+    assert code == 1
+    assert "nowhere" in " ".join(lines)
