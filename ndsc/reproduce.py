@@ -92,8 +92,13 @@ def _repeat(
 ) -> str | None:
     """Repeat a run from its manifest on; log and print both side by side. Returns the first difference."""
     from ndsc import experiment
-    from ndsc.comparison.run_diff import as_table, diff_runs, first_difference
-    from ndsc.comparison.run_summary import summarize_current_run, summarize_recorded_run
+    from ndsc.comparison.run_diff import (
+        as_table,
+        diff_runs,
+        first_difference,
+        summarize_current_run,
+        summarize_recorded_run,
+    )
     from ndsc.data.relocate import check_contents, relocate_photos
     from ndsc.storage.locations import location_of
     from ndsc.storage.photo_reader import PhotoReader

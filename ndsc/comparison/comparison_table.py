@@ -1,4 +1,4 @@
-"""Many runs as the table that a paper would have: a row a configuration, seeds taken together, the best first."""
+"""Runs grouped into configurations: one row per configuration, its seeds together, the best first."""
 
 import math
 import statistics
@@ -9,15 +9,15 @@ from typing import NamedTuple
 from ndsc.tracking.history import RecordedRun
 
 VALIDATION, TRAINING, TEST = "best/val_accuracy", "best/train_accuracy", "test/accuracy"
-NEEDED = (VALIDATION, TRAINING)
-# A run that diverged has a best epoch all the same, and figures that look like any others.
-FINITE = (*NEEDED, TEST, "train/loss", "val/loss")
+REQUIRED = (VALIDATION, TRAINING)
+# A run that diverged has a best epoch too, and accuracies that look like any others.
+FINITE = (*REQUIRED, TEST, "train/loss", "val/loss")
 REPEATED = "repeated later with the same seed and photos"
-REPETITION = "a repetition (ndsc.reproduce) of a run that counts"
+REPRODUCTION = "repetition (ndsc.reproduce) of a compared run"
 
 
-class Spread(NamedTuple):
-    """Mean and sample standard deviation, which one value alone does not have."""
+class SeedStatistics(NamedTuple):
+    """Mean and sample standard deviation over seeds; a single run has no deviation."""
 
     mean: float
     deviation: float | None
@@ -25,7 +25,7 @@ class Spread(NamedTuple):
 
 @dataclass(frozen=True)
 class Configuration:
-    """Runs that agree in all params but the seed, in the order of their seeds."""
+    """Runs with the same params except the seed, in the order of their seeds."""
 
     params: Mapping[str, str]
     runs: tuple[RecordedRun, ...]
@@ -36,85 +36,90 @@ class Configuration:
         return tuple(dict.fromkeys(run.seed for run in self.runs))
 
     def values(self, metric: str) -> list[float]:
-        """The metric of each run; empty where one of them does not have it."""
+        """Return the metric of each run; empty if one of them does not have it."""
         values = [run.metrics[metric] for run in self.runs if metric in run.metrics]
         return values if len(values) == len(self.runs) else []
 
-    def spread(self, metric: str) -> Spread | None:
-        """Mean and deviation over the runs; None where one of them lacks the metric."""
+    def statistics(self, metric: str) -> SeedStatistics | None:
+        """Return mean and deviation over the runs; None if one of them does not have the metric."""
         values = self.values(metric)
         if not values:
             return None
-        return Spread(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
+        return SeedStatistics(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
     def label(self, keys: Sequence[str]) -> str:
-        """These params in a few words: `split=column learning_rate=0.001`; what is null only where nothing else is
+        """Return these params as a short text (`split=column learning_rate=0.001`), without null if anything else is
         left."""
         last = [key.split(".")[-1] for key in keys]
         names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
-        mine = {names[key]: self.params[key] for key in keys if key in self.params}
-        said = {name: value for name, value in mine.items() if value != "null"} or mine
-        return " ".join(f"{name}={value}" for name, value in said.items()) or "all runs"
+        found = {names[key]: self.params[key] for key in keys if key in self.params}
+        shown = {name: value for name, value in found.items() if value != "null"} or found
+        return " ".join(f"{name}={value}" for name, value in shown.items()) or "all runs"
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """Configurations, the best mean validation accuracy first; the params that differ between them; what all of them
-    share; the runs that do not count, by reason; and what a reader must know before believing a row."""
+class ComparisonTable:
+    """Configurations, the one with the best mean validation accuracy first.
+
+    varying: the params that tell them apart. fixed: the params that all of them share. excluded: the runs that are not
+    compared, by reason. warnings: what a reader must know before trusting a row.
+    """
 
     configurations: tuple[Configuration, ...]
     varying: tuple[str, ...]
     fixed: Mapping[str, str]
-    left_out: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
-    remarks: tuple[str, ...] = ()
+    excluded: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
 
-def compare_runs(runs: Iterable[RecordedRun]) -> Comparison:
-    """Sort runs into configurations.
+def compare_runs(runs: Iterable[RecordedRun]) -> ComparisonTable:
+    """Group runs into configurations.
 
-    Left out, with the reason: runs that did not finish, lack an accuracy or have one (or a loss) that is not finite,
-    and all but the newest of runs with equal params, seed and manifest, which would count one seed twice; a run
-    counts before its repetitions. Sweeps' own runs are no configurations and are passed over. Without any run that
-    counts, there are no configurations.
+    Excluded, with the reason: runs that did not finish, lack an accuracy, or have an accuracy or loss that is not
+    finite; and all but the newest of runs with equal params, seed and manifest, which would count one seed twice. A run
+    is preferred to its repetitions. A sweep's own run is no configuration and is skipped silently. Without any run to
+    compare, there are no configurations.
     """
-    left_out: dict[str, tuple[RecordedRun, ...]] = {}
+    excluded: dict[str, tuple[RecordedRun, ...]] = {}
     newest: dict[tuple, RecordedRun] = {}
-    for run in sorted(runs, key=lambda run: (not _repeats(run), run.started)):
+    for run in sorted(runs, key=lambda run: (not _is_reproduction(run), run.started)):
         if run.tags.get("ndsc.kind") == "sweep":
             continue
-        if flaw := _flaw(run):
-            left_out[flaw] = (*left_out.get(flaw, ()), run)
+        if reason := _flaw(run):
+            excluded[reason] = (*excluded.get(reason, ()), run)
             continue
-        run = _as_it_was(run)
-        same = (frozenset(run.params.items()), run.manifest)
-        if same in newest:
-            reason = REPEATED if _repeats(newest[same]) == _repeats(run) else REPETITION
-            left_out[reason] = (*left_out.get(reason, ()), newest[same])
-        newest[same] = run
+        run = _with_actual_weights(run)
+        identity = (frozenset(run.params.items()), run.manifest)
+        if older := newest.get(identity):
+            reason = REPEATED if _is_reproduction(older) == _is_reproduction(run) else REPRODUCTION
+            excluded[reason] = (*excluded.get(reason, ()), older)
+        newest[identity] = run
     configurations = _configurations(newest.values())
-    varying, fixed = _params(configurations)
-    return Comparison(configurations, varying, fixed, left_out, _remarks(configurations))
+    return ComparisonTable(
+        configurations, *_varying_and_fixed(configurations), excluded, _mixed_data_warnings(configurations)
+    )
 
 
-def _repeats(run: RecordedRun) -> bool:
+def _is_reproduction(run: RecordedRun) -> bool:
     return "ndsc.reproduces" in run.tags
 
 
 def _flaw(run: RecordedRun) -> str | None:
     if run.status != "FINISHED":
         return run.status
-    for metric in NEEDED:
+    for metric in REQUIRED:
         if metric not in run.metrics:
             return f"without {metric}"
     if not all(math.isfinite(run.metrics.get(metric, 0.0)) for metric in FINITE):
-        return "an accuracy or loss that is not a finite number (NaN)"
+        return "with an accuracy or loss that is not finite (NaN)"
     return None
 
 
-def _as_it_was(run: RecordedRun) -> RecordedRun:
-    """Sample data goes on with random weights where ImageNet's cannot be had: no seed of one is a seed of the other."""
-    had_random = run.tags.get("weights", "").startswith("random")
-    return replace(run, params={**run.params, "backbone.weights": "random"}) if had_random else run
+def _with_actual_weights(run: RecordedRun) -> RecordedRun:
+    """Sample data is trained with random weights if ImageNet's are unavailable: that is another configuration."""
+    if not run.tags.get("weights", "").startswith("random"):
+        return run
+    return replace(run, params={**run.params, "backbone.weights": "random"})
 
 
 def _configurations(runs: Iterable[RecordedRun]) -> tuple[Configuration, ...]:
@@ -122,34 +127,42 @@ def _configurations(runs: Iterable[RecordedRun]) -> tuple[Configuration, ...]:
     for run in runs:
         groups.setdefault(frozenset((key, value) for key, value in run.params.items() if key != "seed"), []).append(run)
     found = [
-        Configuration(dict(params), tuple(sorted(group, key=lambda run: (_number(run.seed), run.started))))
+        Configuration(dict(params), tuple(sorted(group, key=lambda run: (_seed_order(run.seed), run.started))))
         for params, group in groups.items()
     ]
     return tuple(sorted(found, key=lambda one: -statistics.fmean(one.values(VALIDATION))))
 
 
-def _number(seed: str) -> tuple[float, str]:
-    """Seeds in the order of numbers; what is none comes last."""
+def _seed_order(seed: str) -> tuple[float, str]:
+    """Sort seeds as numbers; anything else comes last."""
     return (int(seed), "") if seed.removeprefix("-").isdecimal() else (math.inf, seed)
 
 
-def _params(configurations: Sequence[Configuration]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """The names of the params that differ, and those that are the same everywhere with their values."""
-    keys = list(dict.fromkeys(key for one in configurations for key in one.params))
-    values = {key: {one.params.get(key) for one in configurations} for key in sorted(keys)}
+def _varying_and_fixed(configurations: Sequence[Configuration]) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Return the names of the params that tell configurations apart, and the params with one value everywhere."""
+    keys = sorted({key for one in configurations for key in one.params})
+    values = {key: {one.params.get(key) for one in configurations} for key in keys}
     fixed = {key: str(*found) for key, found in values.items() if len(found) == 1}
-    return tuple(key for key in values if key not in fixed), fixed
+    varying = [key for key in keys if key not in fixed]
+    return tuple(key for key in varying if not _is_implied(key, varying, configurations)), fixed
 
 
-def _remarks(configurations: Sequence[Configuration]) -> tuple[str, ...]:
-    """Where paths are no params, runs on different data can look alike: then one seed has two manifests."""
-    remarks = []
+def _is_implied(key: str, varying: Sequence[str], configurations: Sequence[Configuration]) -> bool:
+    """Return whether the choices of config groups determine a param: `augmentation=strong` its number of views."""
+    groups = [group for group in varying if key.startswith(f"{group}.")]
+    combinations = {tuple(one.params.get(name) for name in (*groups, key)) for one in configurations}
+    return bool(groups) and len({combination[:-1] for combination in combinations}) == len(combinations)
+
+
+def _mixed_data_warnings(configurations: Sequence[Configuration]) -> tuple[str, ...]:
+    """Paths are no params, so runs on different data can look alike: then one seed has two manifests."""
+    warnings = []
     for number, one in enumerate(configurations, 1):
         for seed in one.seeds:
             manifests = [run.manifest for run in one.runs if run.seed == seed]
             if len(manifests) > 1:
-                remarks.append(
+                warnings.append(
                     f"Row {number} mixes data: its seed {seed} was run on different photos (manifests "
                     f"{', '.join(manifests)}). Name the runs that belong together to compare them."
                 )
-    return tuple(remarks)
+    return tuple(warnings)

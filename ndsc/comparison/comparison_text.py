@@ -1,13 +1,14 @@
-"""A comparison in words: Markdown to paste into experiments/LEADERBOARD.md, and a table for programs."""
+"""A comparison as text: Markdown for experiments/LEADERBOARD.md, a table for programs, commands to repeat each row."""
 
 import re
+import shlex
 import textwrap
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
 
 import pandas as pd
 
-from ndsc.comparison.comparison_command import command_to_repeat
-from ndsc.comparison.comparison_table import TEST, TRAINING, VALIDATION, Comparison, Configuration
+from ndsc.comparison.comparison_table import TEST, TRAINING, VALIDATION, ComparisonTable, Configuration
 from ndsc.comparison.significance import SIGNIFICANCE, TopTwoTest
 from ndsc.evaluation.figures.style import counted
 from ndsc.tracking.history import RecordedRun
@@ -16,31 +17,51 @@ SECONDS, COMPUTED = "time/total_seconds", "cache/misses"
 ABSENT = "–"
 SHOWN_IDS = 5
 EXPLANATION = (
-    "Mean ± standard deviation over seeds, in percent; the best validation accuracy first. Seconds: a whole run, on "
-    "average; views found in the cache cost none, so the column beside it says how many were computed. A + behind a "
+    "Mean ± standard deviation over seeds, in percent; the best validation accuracy first. Seconds: mean of whole "
+    "runs. Views found in the cache cost no time, so the next column counts those that were computed. A + after a "
     "commit: the checkout had changes."
 )
+# Beside the choices of config groups, the settings that a reader looks for first. The others are in comparison.csv.
+MAIN_SETTINGS = (
+    "data.labels",
+    "sampling.per_class",
+    "augmentation.views",
+    "backbone.weights",
+    "backbone.freeze",
+    "backbone.image_size",
+    "head.units",
+    "head.dropout",
+    "optimizer.learning_rate",
+    "optimizer.weight_decay",
+    "training.epochs",
+    "training.batch_size",
+)
+# Not part of a command to repeat: they shape no numbers. `cache.dtype` does.
+RECORDING = ("tracking", "cache.root", "hydra", "threads", "rerun_finished")
+# Files that are usually in the folder of the data.
+DATA_FILES = ("data.metadata", "data.table", "sampling.test.list", "sampling.exclude")
+# Letters that a shell does not interpret.
+DATA_ROOT = "@NDSC_ROOT@"
 
 
-def summary(title: str, comparison: Comparison, best_two: TopTwoTest | None) -> str:
-    """The title, the table, what is the same in all rows, the test of the best two, and what was left out."""
+def summary(title: str, comparison: ComparisonTable, best_two: TopTwoTest | None) -> str:
+    """Return the title, the table, the params that all rows share, the test of the best two, and the excluded runs."""
     runs = sum(len(one.runs) for one in comparison.configurations)
     heading = f"## {title}: {counted(len(comparison.configurations), 'configuration')}, {counted(runs, 'run')}"
-    fixed = " ".join(f"{key}={value}" for key, value in comparison.fixed.items())
-    after = [f"The same in all: `{fixed}`", *comparison.remarks]
+    paragraphs = [_shared_params(comparison), *comparison.warnings]
     if best_two is not None:
-        after.append(_tested(best_two))
-    if comparison.left_out:
-        reasons = [f"{len(runs)} {reason} ({_ids(runs)})" for reason, runs in comparison.left_out.items()]
-        after.append(f"Left out: {'; '.join(reasons)}.")
-    return "\n\n".join([heading, _wrap(EXPLANATION), _table(comparison), *map(_wrap, after)]) + "\n"
+        paragraphs.append(_test_result(best_two))
+    if comparison.excluded:
+        reasons = [f"{len(runs)} {reason} ({_ids(runs)})" for reason, runs in comparison.excluded.items()]
+        paragraphs.append(f"Excluded: {'; '.join(reasons)}.")
+    return "\n\n".join([heading, _wrap(EXPLANATION), _table(comparison), *map(_wrap, paragraphs)]) + "\n"
 
 
-def appendix(comparison: Comparison) -> str:
-    """Every run with its seed, figures, manifest and id, and the command that repeats each row."""
+def appendix(comparison: ComparisonTable) -> str:
+    """Return every run with its seed, accuracies, manifest and id, and the command that repeats each row."""
     runs = [
         [str(number), run.seed or ABSENT, *(_percent(run, metric) for metric in (VALIDATION, TRAINING, TEST))]
-        + [_code(run.manifest), _commit(run), _code(run.id)]
+        + [_code(run.manifest), _commit_code(run), _code(run.id)]
         for number, one in enumerate(comparison.configurations, 1)
         for run in one.runs
     ]
@@ -49,30 +70,32 @@ def appendix(comparison: Comparison) -> str:
         f"Row {number}:\n\n    {command_to_repeat(one) or 'its runs did not log their command'}"
         for number, one in enumerate(comparison.configurations, 1)
     ]
-    return "\n\n".join(["### Runs", markdown_table(header, runs), "### To repeat", *commands]) + "\n"
+    return "\n\n".join(["### Runs", markdown_table(header, runs), "### Commands to repeat", *commands]) + "\n"
 
 
-def data_table(comparison: Comparison) -> pd.DataFrame:
-    """A row a configuration, the best first: all its params, accuracies as shares of one with their deviations
-    (missing for one run), mean seconds, and seeds, manifests, commits and run ids separated by spaces."""
+def data_table(comparison: ComparisonTable) -> pd.DataFrame:
+    """Return one row per configuration, the best first.
+
+    Columns: the params that vary, accuracies as shares of one with their deviations (missing for a single run), mean
+    seconds, seeds, manifests, commits and run ids separated by spaces, and all other params.
+    """
     rows = []
     for number, one in enumerate(comparison.configurations, 1):
         row: dict[str, object] = {"row": number} | {key: one.params.get(key) for key in comparison.varying}
         row["runs"] = len(one.runs)
         for metric in (VALIDATION, TRAINING, TEST, SECONDS, COMPUTED):
-            spread = one.spread(metric)
-            row[metric] = spread.mean if spread else None
-            row[f"{metric}_deviation"] = spread.deviation if spread else None
+            row[metric], row[f"{metric}_deviation"] = one.statistics(metric) or (None, None)
         row["seeds"] = " ".join(one.seeds)
-        for name, words in (("manifests", _manifests(one)), ("commits", _commits(one))):
-            row[name] = " ".join(words)
+        row["manifests"] = " ".join(_manifests(one))
+        row["commits"] = " ".join(_distinct(one, _commit))
         row["run_ids"] = " ".join(run.id for run in one.runs)
-        rows.append(row | {"command": command_to_repeat(one)} | dict(comparison.fixed))
+        row["command"] = command_to_repeat(one)
+        rows.append(row | {key: one.params[key] for key in sorted(one.params.keys() - row.keys())})
     return pd.DataFrame(rows)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose columns stand below each other in a terminal, too."""
+    """Return a Markdown table whose columns are aligned in a terminal, too."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = [[cell.ljust(width) for cell, width in zip(row, widths, strict=True)] for row in cells]
@@ -80,24 +103,77 @@ def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
+def command_to_repeat(configuration: Configuration) -> str | None:
+    """Return the command of the first run for all seeds, without paths of the machine that ran it.
+
+    The folder of the data becomes `$NDSC_ROOT`, any other path its name (`…/weights.h5`). None if the run did not log
+    its command.
+    """
+    tags = configuration.runs[0].tags
+    if "command" not in tags:
+        return None
+    words = shlex.split(tags["command"])
+    program, overrides = words[:3], words[3:]
+    if tags.get("weights", "").startswith("random"):
+        # Where ImageNet's weights are available, the same command would use them.
+        overrides = [one for one in overrides if not _is_below(one, "backbone.weights")] + ["backbone.weights=random"]
+    overrides = [one for one in overrides if not any(_is_below(one, key) for key in ("seed", *RECORDING))]
+    overrides = [_without_machine(one, tags.get("data.root", "rendered")) for one in overrides]
+    seeds = [seed for seed in configuration.seeds if seed]
+    if len(seeds) > 1:
+        program.append("-m")
+    if seeds:
+        overrides.append(f"seed={','.join(seeds)}")
+    return " ".join(_quoted(word) for word in (*program, *overrides))
+
+
+def _is_below(override: str, key: str) -> bool:
+    name = override.lstrip("+~").partition("=")[0]
+    return name == key or name.startswith((f"{key}.", f"{key}/"))
+
+
+def _without_machine(override: str, data_root: str) -> str:
+    key, equals, value = override.partition("=")
+    path = PurePath(value)
+    if key == "data.root":
+        return f"{key}={DATA_ROOT}"
+    if path.is_relative_to(data_root) and (key in DATA_FILES or path.is_absolute()):
+        return f"{key}={DATA_ROOT}/{path.relative_to(data_root)}"
+    return f"{key}=…/{path.name}" if path.is_absolute() else f"{key}{equals}{value}"
+
+
+def _quoted(word: str) -> str:
+    """Quote a word for the shell. The variable must not be inside single quotes."""
+    quoted = shlex.quote(word)
+    return quoted.replace(DATA_ROOT, "$NDSC_ROOT" if quoted == word else "'\"$NDSC_ROOT\"'")
+
+
 def _wrap(paragraph: str) -> str:
     return textwrap.fill(paragraph, 120, break_long_words=False, break_on_hyphens=False)
 
 
-def _table(comparison: Comparison) -> str:
+def _shared_params(comparison: ComparisonTable) -> str:
+    shown = {key: value for key, value in comparison.fixed.items() if "." not in key or key in MAIN_SETTINGS}
+    text = f"The same in all rows: `{' '.join(f'{key}={value}' for key, value in shown.items())}`"
+    others = len(comparison.fixed) - len(shown)
+    return f"{text} and {counted(others, 'other setting')} (comparison.csv)" if others else text
+
+
+def _table(comparison: ComparisonTable) -> str:
     header = ["row", *comparison.varying, "seeds", "validation", "training", "test", "seconds", "views computed"]
     rows = [
         [str(number), *(one.params.get(key, ABSENT) for key in comparison.varying), str(len(one.seeds))]
-        + [_spread(one, metric) for metric in (VALIDATION, TRAINING, TEST)]
-        + [_mean(one, SECONDS, ".1f"), _mean(one, COMPUTED, ",.0f"), _one_or_count(_manifests(one)), _listed(one)]
+        + [_accuracy(one, metric) for metric in (VALIDATION, TRAINING, TEST)]
+        + [_mean(one, SECONDS, ".1f"), _mean(one, COMPUTED, ",.0f"), _one_or_count(_manifests(one))]
+        + [", ".join(_distinct(one, _commit_code))]
         for number, one in enumerate(comparison.configurations, 1)
     ]
     return markdown_table([*header, "manifest", "commit"], rows)
 
 
-def _tested(best_two: TopTwoTest) -> str:
+def _test_result(best_two: TopTwoTest) -> str:
     if best_two.result is None:
-        return f"McNemar's test of rows 1 and 2 cannot be done: {best_two.obstacle}."
+        return f"McNemar's test of rows 1 and 2 is not possible: {best_two.obstacle}."
     seeds = ", ".join(dict.fromkeys("/".join(dict.fromkeys((a.seed, b.seed))) for a, b in best_two.pairs))
     only_first, only_second, p_value = best_two.result
     several = len(best_two.pairs) > 1
@@ -106,21 +182,21 @@ def _tested(best_two: TopTwoTest) -> str:
     return (
         f"McNemar's exact test of rows 1 and 2, over {counted(len(best_two.pairs), 'pair')} of runs with the same "
         f"validation photos (seed {seeds}; {counted(best_two.photos, 'different photo')}): {unit}{only_first} for "
-        f"row 1 alone, {only_second} for row 2 alone, p = {p_value:.2g}: {verdict}. It speaks of these trained "
-        "classifiers, not of other seeds."
+        f"row 1 alone, {only_second} for row 2 alone, p = {p_value:.2g}: {verdict}. This applies to these trained "
+        "classifiers, not to other seeds."
     )
 
 
-def _spread(one: Configuration, metric: str) -> str:
-    spread = one.spread(metric)
-    if spread is None:
+def _accuracy(one: Configuration, metric: str) -> str:
+    found = one.statistics(metric)
+    if found is None:
         return ABSENT
-    return f"{100 * spread.mean:.2f}" + ("" if spread.deviation is None else f" ± {100 * spread.deviation:.2f}")
+    return f"{100 * found.mean:.2f}" + ("" if found.deviation is None else f" ± {100 * found.deviation:.2f}")
 
 
 def _mean(one: Configuration, metric: str, shape: str) -> str:
-    spread = one.spread(metric)
-    return ABSENT if spread is None else format(spread.mean, shape)
+    found = one.statistics(metric)
+    return ABSENT if found is None else format(found.mean, shape)
 
 
 def _percent(run: RecordedRun, metric: str) -> str:
@@ -128,37 +204,29 @@ def _percent(run: RecordedRun, metric: str) -> str:
 
 
 def _manifests(one: Configuration) -> list[str]:
-    return _different(one, lambda run: run.manifest)
+    return _distinct(one, lambda run: run.manifest)
 
 
-def _commits(one: Configuration) -> list[str]:
-    return _different(one, _plain_commit)
-
-
-def _different(one: Configuration, of: Callable[[RecordedRun], str]) -> list[str]:
-    return [text for text in dict.fromkeys(map(of, one.runs)) if text]
+def _distinct(one: Configuration, text: Callable[[RecordedRun], str]) -> list[str]:
+    return [found for found in dict.fromkeys(map(text, one.runs)) if found]
 
 
 def _one_or_count(manifests: Sequence[str]) -> str:
     return _code(manifests[0]) if len(manifests) == 1 else f"{len(manifests)}, by run" if manifests else ABSENT
 
 
-def _listed(one: Configuration) -> str:
-    return ", ".join(dict.fromkeys(map(_commit, one.runs)))
-
-
 def _commit(run: RecordedRun) -> str:
-    """Seven digits, as git shows them, and a + outside the code's quotes."""
-    plain = _plain_commit(run)
-    return _code(plain.rstrip("+")) + ("+" if plain.endswith("+") else "")
-
-
-def _plain_commit(run: RecordedRun) -> str:
-    """Empty where the code was no checkout: then the tag holds the reason."""
+    """Return seven digits, as git shows them; an empty text if the code was no checkout (the tag holds the reason)."""
     commit = run.tags.get("git.commit", "")
     if not re.fullmatch("[0-9a-f]{40,64}", commit):
         return ""
     return commit[:7] + ("+" if run.tags.get("git.dirty") == "true" else "")
+
+
+def _commit_code(run: RecordedRun) -> str:
+    """Return the commit as code, with the + behind it."""
+    commit = _commit(run)
+    return _code(commit.rstrip("+")) + ("+" if commit.endswith("+") else "")
 
 
 def _code(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ndsc.comparison.sweep_figures import all_curves, parallel_coordinates
+from ndsc.comparison.figures import all_curves, parallel_coordinates
 from ndsc.sweeps.job import Job
 from ndsc.tracking.history import RecordedRun
 

@@ -25,7 +25,7 @@ def changed(kind: str, **facts: str) -> dict[str, dict[str, str]]:
     return {**RUN.facts, kind: {**RUN.facts[kind], **facts}}
 
 
-def test_equal_accounts_are_identical_and_shown_with_what_agrees():
+def test_equal_runs_are_identical():
     rows = diff_runs(RUN, RUN)
     assert first_difference(rows) is None
     assert [row.what for row in rows] == [
@@ -42,7 +42,7 @@ def test_equal_accounts_are_identical_and_shown_with_what_agrees():
     ]
 
 
-def test_equal_numbers_are_identical_whatever_else_differs():
+def test_equal_numbers_are_identical_even_if_facts_differ():
     other = replace(RUN, facts=changed("machine", cpu="slow"), remarks={"commit": "two"})
     rows = diff_runs(RUN, other)
     assert first_difference(rows) is None
@@ -50,7 +50,7 @@ def test_equal_numbers_are_identical_whatever_else_differs():
 
 
 @pytest.mark.parametrize(
-    ("facts", "told"),
+    ("facts", "expected"),
     [
         ({}, "best/val_accuracy: 0.75 → 0.5"),
         (changed("manifest", **{"": "456"}), "manifest: 123 → 456 (and in the numbers: best/val_accuracy: 0.75 → 0.5)"),
@@ -62,16 +62,16 @@ def test_equal_numbers_are_identical_whatever_else_differs():
         (changed("configuration", seed="0"), "configuration: seed: none → 0 (and"),
     ],
 )
-def test_the_first_difference_is_the_one_that_can_have_caused_the_others(facts: dict, told: str):
+def test_the_first_difference_is_the_possible_cause_of_the_others(facts: dict, expected: str):
     other = replace(RUN, facts=facts or RUN.facts, metrics=WORSE, remarks={"commit": "two"})
-    if "source" in told:
+    if "source" in expected:
         other = replace(other, facts={**other.facts, "packages": changed("packages", keras="4")["packages"]})
     difference = first_difference(diff_runs(RUN, other))
     assert difference is not None
-    assert difference.startswith(told)
+    assert difference.startswith(expected)
 
 
-def test_what_an_older_run_did_not_record_is_no_difference():
+def test_facts_that_an_older_run_did_not_record_are_no_difference():
     older = replace(RUN, facts={kind: facts for kind, facts in RUN.facts.items() if kind != "source"})
     rows = diff_runs(older, replace(RUN, metrics=WORSE))
     assert Row("source", "source", UNKNOWN, "abc") in rows
@@ -79,18 +79,18 @@ def test_what_an_older_run_did_not_record_is_no_difference():
 
 
 @pytest.mark.parametrize(
-    ("curves", "told"),
+    ("curves", "expected"),
     [
         ({"train/loss": [0.3, 0.2, 0.5], "val/loss": [0.4, 0.5, 0.3]}, "val/loss in epoch 2: 0.3 → 0.5"),
         ({"train/loss": [0.3, 0.2], "val/loss": [0.4, 0.3]}, "train/loss in epoch 3: 0.1 → none"),
         ({"train/loss": [0.3, math.nan, 0.1], "val/loss": [0.4, 0.3, 0.3]}, "train/loss in epoch 2: 0.2 → nan"),
     ],
 )
-def test_of_curves_the_first_epoch_is_named_in_which_one_differs(curves: dict[str, list[float]], told: str):
-    assert first_difference(diff_runs(RUN, replace(RUN, curves=curves, metrics=WORSE))) == told
+def test_the_first_epoch_in_which_a_curve_differs_is_named(curves: dict[str, list[float]], expected: str):
+    assert first_difference(diff_runs(RUN, replace(RUN, curves=curves, metrics=WORSE))) == expected
 
 
-def test_the_table_has_a_row_a_thing():
+def test_the_table_has_one_row_per_fact():
     table = as_table(diff_runs(RUN, replace(RUN, metrics=WORSE)))
     assert table.columns.tolist() == ["what", "old", "new", "differs"]
     assert table.loc[table["differs"], ["what", "old", "new"]].to_numpy().tolist() == [

@@ -1,11 +1,11 @@
 import pytest
 
-from ndsc.comparison.comparison_figure import comparison_figure
 from ndsc.comparison.comparison_table import compare_runs
+from ndsc.comparison.figures import comparison_figure
 from tests.comparison.runs import recorded
 
 
-def test_every_seed_and_every_mean_is_drawn_the_best_on_top(figure_text):
+def test_every_seed_and_every_mean_is_drawn_with_the_best_on_top(figure_text):
     runs = [recorded(value, seed=str(seed), head="mlp") for seed, value in enumerate([0.96, 0.94, 0.94])]
     figure = comparison_figure("ndsc", compare_runs([recorded(0.9, head="linear"), *runs]))
     text = figure_text(figure)
@@ -23,14 +23,14 @@ def test_every_seed_and_every_mean_is_drawn_the_best_on_top(figure_text):
 
 
 @pytest.mark.parametrize(
-    ("accuracies", "said"), [([1.0], "100.0 %"), ([0.5, 0.5], "50.0 %"), ([0.0, 1.0], "100.0 % with head=1")]
+    ("accuracies", "expected"), [([1.0], "100.0 %"), ([0.5, 0.5], "50.0 %"), ([0.0, 1.0], "100.0 % with head=1")]
 )
-def test_odd_comparisons_are_drawn_too(accuracies: list[float], said: str, figure_text):
+def test_extreme_comparisons_are_drawn(accuracies: list[float], expected: str, figure_text):
     runs = [recorded(accuracy, head=str(number)) for number, accuracy in enumerate(accuracies)]
-    assert f"ndsc: {said}" in figure_text(comparison_figure("ndsc", compare_runs(runs)))
+    assert f"ndsc: {expected}" in figure_text(comparison_figure("ndsc", compare_runs(runs)))
 
 
-def test_of_many_configurations_the_best_forty_are_shown(figure_text):
+def test_at_most_forty_configurations_are_shown(figure_text):
     runs = [recorded(number / 100, head=str(number)) for number in range(50)]
     text = figure_text(comparison_figure("ndsc", compare_runs(runs)))
     assert "The best 40 of 50 configurations." in text

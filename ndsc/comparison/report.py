@@ -1,0 +1,78 @@
+"""The comparison of stored runs: printed, and written as Markdown, CSV and PNG."""
+
+import io
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from ndsc.comparison.comparison_table import ComparisonTable, compare_runs
+from ndsc.comparison.comparison_text import appendix, data_table, summary
+from ndsc.comparison.figures import comparison_figure
+from ndsc.comparison.significance import compare_top_two
+from ndsc.config.schema import TrackingStoreConfig
+from ndsc.errors import UserError
+from ndsc.evaluation.figures.style import as_png
+from ndsc.tracking.history import RUN_ID, History
+
+PREDICTIONS = "predictions/validation.csv"
+
+
+def report_comparison(names: Sequence[str], tracking: TrackingStoreConfig, folder: Path | None) -> None:
+    """Print the comparison of these runs and experiments, write its three files, and print their paths.
+
+    Args:
+        folder: of the files; None for one below outputs/ named after what is compared.
+
+    Raises:
+        UserError: the store cannot be read, has nothing with one of these names, or no run that can be compared.
+    """
+    history = History(tracking)
+    comparison = compare_runs(history.find(names))
+    check(comparison, names)
+    best_two = None
+    if len(comparison.configurations) > 1:
+        best, second = comparison.configurations[:2]
+        best_two = compare_top_two(best, second, lambda run: _predictions(history, run.id))
+    title = _title(names)
+    text = summary(title, comparison, best_two)
+    print(text)
+    folder = folder or _folder(names[0])
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"comparison.{ending}" for ending in ("md", "csv", "png")]
+    paths[0].write_text(f"{text}\n{appendix(comparison)}", encoding="utf-8")
+    data_table(comparison).to_csv(paths[1], index=False)
+    paths[2].write_bytes(as_png(comparison_figure(title, comparison)))
+    print(*paths, sep="\n")
+
+
+def check(comparison: ComparisonTable, names: Sequence[str]) -> None:
+    """Check that there is something to compare.
+
+    Raises:
+        UserError: no run can be compared.
+    """
+    if not comparison.configurations:
+        reasons = [f"{len(runs)} {reason}" for reason, runs in comparison.excluded.items()]
+        raise UserError(
+            "At least one finished run with accuracies was expected. Received: "
+            f"{', '.join(reasons) or 'no runs'} in {', '.join(names)}. Name another experiment or other runs."
+        )
+
+
+def _predictions(history: History, run_id: str) -> pd.DataFrame | None:
+    text = history.text(run_id, PREDICTIONS)
+    if text is None:
+        return None
+    # A class may be called "None", and a content hash may consist of digits.
+    return pd.read_csv(io.StringIO(text), dtype={"content": str, "true": str}, keep_default_na=False)
+
+
+def _title(names: Sequence[str]) -> str:
+    first = f"run {names[0][:8]}" if RUN_ID.fullmatch(names[0]) else names[0]
+    return first if len(names) == 1 else f"{first} and {len(names) - 1} more"
+
+
+def _folder(name: str) -> Path:
+    return Path("outputs", "comparisons", re.sub(r"[^\w.-]+", "_", name).lstrip(".") or "_")
