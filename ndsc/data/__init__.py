@@ -1,1 +1,1 @@
-"""What exists, what is drawn and how bytes become pixels. Knows archives, and nothing of models."""
+"""From listings to the manifest of a run: sources, sampling, validation of photos, split, decoding."""

@@ -1,4 +1,4 @@
-"""From encoded bytes to pixels: those of TensorFlow alone, the same ones in training and in the saved model."""
+"""Decoding of photos by TensorFlow alone, with the same pixels in training and in the saved model."""
 
 import io
 
@@ -10,15 +10,15 @@ from PIL import Image
 
 from ndsc.storage.image_header import ImageHeader, Unusable, read_image_header
 
-# Part of the key of whatever is remembered of a photo: another decoder, or other rules, may decide otherwise.
+# Part of the key of everything that is cached for a photo: another decoder, or other rules, may decide otherwise.
 DECODER = f"tensorflow-{tf.__version__} pillow-{PIL.__version__} rules-2"
 
 
 def decodable(data: bytes, format: str, animated: bool) -> tuple[bytes, str]:
-    """The photo's data and format as `decode` takes them.
+    """Return the photo's data and format in a form that `decode` takes.
 
-    TensorFlow takes the palette of a BMP for shades of grey, decodes all frames of a GIF at once, without its
-    transparency, and no animated WebP: Pillow turns all three, which are rare, into PNGs of the same pixels.
+    TensorFlow reads the palette of a BMP as shades of grey, decodes all frames of a GIF at once without its
+    transparency, and no animated WebP: Pillow converts all three, which are rare, to PNGs of the same pixels.
 
     Raises:
         Unusable: the data behind the header is damaged.
@@ -45,9 +45,9 @@ SIGNATURE = [
 
 @tf.function(input_signature=SIGNATURE)
 def decode(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-    """Pixels of an inspected photo: (height, width, 3), float32, 0 to 255, upright, transparency over white.
+    """Decode a photo with a valid header: (height, width, 3), float32, 0 to 255, upright, transparency over white.
 
-    Of an animation the first frame. 16-bit samples are reduced to 8.
+    Of an animation, the first frame is decoded. 16-bit samples are reduced to 8.
 
     Raises:
         tf.errors.InvalidArgumentError: the data behind the header is damaged.
@@ -57,7 +57,7 @@ def decode(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, alpha: tf
 
 @tf.function(input_signature=SIGNATURE)
 def _decode_bytes(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, alpha: tf.Tensor) -> tf.Tensor:
-    """The same in uint8: a quarter of the memory, for those who decode whole photos of any size."""
+    """The same in uint8, a quarter of the memory."""
     pixels = tf.cond(alpha, lambda: _over_white(data, format), lambda: _opaque(data, format))
     pixels = tf.cond(orientation == 1, lambda: pixels, lambda: _upright(pixels, orientation))
     return tf.ensure_shape(pixels, [None, None, 3])
@@ -66,7 +66,7 @@ def _decode_bytes(data: tf.Tensor, format: tf.Tensor, orientation: tf.Tensor, al
 def _opaque(data: tf.Tensor, format: tf.Tensor) -> tf.Tensor:
     return tf.case(
         [
-            # The accurate transform takes no longer and gives the very pixels that Pillow and browsers give.
+            # The accurate transform takes no longer, and gives the same pixels as Pillow and browsers.
             (format == "jpeg", lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")),
             (format == "webp", lambda: tf.io.decode_webp(data, channels=3)[0]),
         ],
@@ -87,7 +87,7 @@ def _over_white(data: tf.Tensor, format: tf.Tensor) -> tf.Tensor:
 
 
 def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
-    """Undo what the camera's orientation flag says (EXIF 2.3, tag 0x0112)."""
+    """Undo the rotation in the camera's orientation flag (EXIF 2.3, tag 0x0112)."""
     transposed = tf.transpose(pixels, [1, 0, 2])
     return tf.switch_case(
         orientation - 1,
@@ -105,7 +105,7 @@ def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
 
 
 def validate_photo(data: bytes) -> ImageHeader:
-    """Inspect a photo and decode it, only to see whether that works.
+    """Read a photo's header, and decode the photo to check that it can be.
 
     Raises:
         Unusable: with the reason.
@@ -116,7 +116,7 @@ def validate_photo(data: bytes) -> ImageHeader:
 
 
 def read_pixels(data: bytes) -> np.ndarray:
-    """Inspect and decode one photo: (height, width, 3), float32, 0 to 255.
+    """Decode one photo of any format: (height, width, 3), float32, 0 to 255.
 
     Raises:
         Unusable: with the reason.
@@ -142,9 +142,9 @@ def _decoded(data: bytes, header: ImageHeader) -> tf.Tensor:
 
 
 def resizer(size: int, mode: str) -> keras.layers.Resizing:
-    """The layer that brings any photo to (size, size): bilinear, without antialiasing, as the original study did.
+    """Return the layer that resizes photos to (size, size): bilinear, without antialiasing, as the original study did.
 
-    The very layer that stands in the saved model; give it floats (on uint8 it would round).
+    The saved model contains the same layer. It takes floats (on uint8 it would round).
     """
     return keras.layers.Resizing(
         size,

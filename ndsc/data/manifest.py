@@ -1,4 +1,4 @@
-"""The finished table of a run, one row a photo: what trains and evaluates reads nothing else."""
+"""The manifest of a run: one row for each photo. Training and evaluation read nothing else."""
 
 import hashlib
 from dataclasses import dataclass
@@ -15,29 +15,29 @@ from ndsc.errors import UserError
 from ndsc.evaluation.predictions import DIFFICULTIES
 from ndsc.seeds import derive
 
-# What decides the numbers of a run; where the bytes happen to lie does not.
+# These columns decide the numbers of a run; paths and offsets do not.
 IDENTITY = ["content", "label", "split", "difficulty"]
 MOST_CLASSES_SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """One row a photo (content, image_path, label, split, difficulty, group, where its bytes lie, its header, and all
-    further columns of the data), and the classes in the order of the model's outputs."""
+    """One row for each photo (content, image_path, label, split, difficulty, group, the location of its bytes, its
+    header, and all further columns of the data), and the classes in the order of the model's outputs."""
 
     rows: pd.DataFrame
     classes: tuple[str, ...]
 
     def of(self, split: str) -> pd.DataFrame:
-        """The rows of `train`, `validation` or `test`, in the manifest's order."""
+        """Return the rows of `train`, `validation` or `test`, in the manifest's order."""
         return self.rows[self.rows["split"] == split]
 
     def labels(self, rows: pd.DataFrame) -> np.ndarray:
-        """(n,) int32 class numbers of these rows."""
+        """Return (n,) int32 class numbers of these rows."""
         return pd.Categorical(rows["label"], categories=list(self.classes)).codes.astype(np.int32)
 
     def digest(self) -> str:
-        """16 hex digits that two runs share when they trained and judged on the same photos."""
+        """Return 16 hex digits, equal for runs that trained and evaluated on the same photos."""
         identity = self.rows[IDENTITY].astype(object)
         text = identity.where(identity.notna(), "").sort_values(IDENTITY).to_csv(index=False, lineterminator="\n")
         return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
@@ -48,30 +48,30 @@ class Manifest:
 
 
 def load_manifest(path: Path) -> Manifest:
-    """A manifest as `save` wrote it."""
+    """Load a manifest that `save` wrote."""
     rows = pd.read_parquet(path)
     return Manifest(rows, _class_names(rows))
 
 
 @dataclass(frozen=True)
 class ManifestResult:
-    """The manifest, the photos that were set aside with the reason, and what is worth counting."""
+    """The manifest, the photos that were set aside with the reason, and counts."""
 
     manifest: Manifest
     set_aside: pd.DataFrame
     duplicate_groups: int
-    leaks_prevented: int  # of these groups, those that a split blind to them would have put on several sides
+    leaks_prevented: int  # the groups among these that a split unaware of them would have divided
 
 
 def build_manifest(
     photos: pd.DataFrame, vectors: np.ndarray, groups: pd.Series, split: SplitConfig, test: TestConfig, seed: int
 ) -> ManifestResult:
-    """Choose the test photos, and put every photo on one side and its copies on the same one.
+    """Choose the test photos, and assign every photo to one side and its duplicates to the same one.
 
     The order of the manifest's rows follows from the photos alone, so that equal manifests train equally.
 
     Args:
-        photos: usable photos with `role` and `difficulty` (see `ndsc.data.photo_validation.ValidatedPhotos`).
+        photos: validated photos with `role` and `difficulty` (see `ndsc.data.photo_validation.ValidatedPhotos`).
         vectors: (n, d) pooled features of their plain views, from the backbone as it was loaded.
         groups: (n,) names of their duplicate groups (see `ndsc.duplicates.duplicate_groups.find_duplicates`).
 
@@ -87,9 +87,9 @@ def build_manifest(
     difficulty = _stated_or(photos, chosen)
     side = _sides(photos["role"], difficulty, split.kind)
     aside[sound & (side == "")] = "held out to choose test photos from"
-    _keep_copies_together(photos, side, aside)
+    _set_duplicates_aside(photos, side, aside)
     _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
-    _validate_vanished(photos["label"], aside)
+    _validate_classes(photos["label"], aside)
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
     left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
@@ -102,7 +102,7 @@ def build_manifest(
 def _blind_sides(
     photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: TestConfig, seed: int
 ) -> pd.Series:
-    """The sides that the photos would be on if nobody had looked for copies."""
+    """The sides that the photos would be on without a search for duplicates."""
     alone = photos.assign(group=photos.index.astype(str) + "/" + photos["content"])
     chosen = _choose_test(alone.assign(content=alone["group"]), vectors, test.per_class)
     side = _sides(alone["role"], _stated_or(alone, chosen), split.kind)
@@ -111,12 +111,12 @@ def _blind_sides(
 
 
 def _stated_or(photos: pd.DataFrame, chosen: pd.Series) -> pd.Series:
-    """The difficulty that the data states of a test photo, or the one by which it was chosen."""
+    """The difficulty of a test photo in the data, or the one by which it was chosen."""
     return photos["difficulty"].astype(object).where(photos["difficulty"].notna(), chosen)
 
 
 def _divided(groups: pd.Series, side: pd.Series) -> int:
-    """How many groups have photos on several sides; those that are on none do not count."""
+    """The number of groups with photos on several sides; photos on none do not count."""
     return int((side[side != ""].groupby(groups).nunique() > 1).sum())
 
 
@@ -130,7 +130,7 @@ def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> p
     for label in sorted(photos["label"].unique()):
         mine = (photos["label"] == label).to_numpy()
         pool = np.flatnonzero(mine & (photos["role"] == "pool").to_numpy())
-        # A photo listed twice would stand in the test twice.
+        # A photo that is listed twice would be in the test twice.
         for name in ("content", "group"):
             pool = pool[~photos.iloc[pool].duplicated(name).to_numpy()]
         others = mine & ~photos["role"].isin(["pool", "test"]).to_numpy()
@@ -146,7 +146,7 @@ def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> p
 
 
 def _spaced(count: int, of: int) -> np.ndarray:
-    """So many different places among `of`, evenly from the 10th to the 90th percentile, or from end to end."""
+    """Different positions among `of`, evenly from the 10th to the 90th percentile, or from end to end."""
     if count == 1:
         return np.array([(of - 1) // 2])
     inner, whole = (np.round(np.linspace(end, 1 - end, count) * (of - 1)).astype(int) for end in (0.1, 0.0))
@@ -154,44 +154,44 @@ def _spaced(count: int, of: int) -> np.ndarray:
 
 
 def _sides(role: pd.Series, difficulty: pd.Series, kind: str) -> pd.Series:
-    """`test` for what was chosen. What is left of a pool goes back to validation where a column says so, and is held
-    out (an empty side) where it was drawn beside what is validated on."""
+    """`test` for chosen photos. Other photos of a pool return to validation where a column decides the split, and are
+    held out (an empty side) where they were drawn in addition to the validation photos."""
     side = role.astype(object).replace("pool", "validation" if kind == "column" else "")
     return side.where(difficulty.isna(), "test")
 
 
-def _keep_copies_together(photos: pd.DataFrame, side: pd.Series, aside: pd.Series) -> None:
-    """Set copies of test photos aside from training and validation, and copies of validation photos from training.
+def _set_duplicates_aside(photos: pd.DataFrame, side: pd.Series, aside: pd.Series) -> None:
+    """Set duplicates of test photos aside from training and validation, and those of validation photos from training.
 
-    Test photos are guarded even where `split.duplicates=off` gives every copy a group of its own.
+    Test photos are protected even where `split.duplicates=off` gives every duplicate a group of its own.
     """
-    for kept, by, robbed in (
+    for protected, by, others in (
         ("test", "content", ("sample", "train", "validation")),
         ("test", "group", ("sample", "train", "validation")),
         ("validation", "group", ("train",)),
     ):
         used = aside == ""
-        kept_names = photos.loc[used & (side == kept), by]
-        aside[used & side.isin(robbed) & photos[by].isin(kept_names)] = f"copy of a {kept} photo"
+        names = photos.loc[used & (side == protected), by]
+        aside[used & side.isin(others) & photos[by].isin(names)] = f"copy of a {protected} photo"
 
 
 def _split_at_random(photos: pd.DataFrame, side: pd.Series, used: pd.Series, share: float, seed: int) -> None:
-    """Divide what has no side yet, stratified by class, groups undivided."""
+    """Divide the photos without a side, stratified by class, groups undivided."""
     drawn = photos[used & (side == "sample")]
     groups, labels = drawn["group"].to_numpy(dtype=object), drawn["label"].to_numpy(dtype=object)
     side[drawn.index] = np.where(choose_groups(groups, labels, share, seed), "validation", "train")
 
 
-def _validate_vanished(labels: pd.Series, aside: pd.Series) -> None:
-    """A class must not be left out because none of its photos is left."""
+def _validate_classes(labels: pd.Series, aside: pd.Series) -> None:
+    """Check that no class vanishes because all of its photos were set aside."""
     vanished = sorted(set(labels) - set(labels[aside == ""]))
     if vanished:
         shown = ", ".join(f"{name} ({_counted(aside[labels == name])})" for name in vanished[:MOST_CLASSES_SHOWN])
         raise UserError(
-            f"Every class must keep photos when others are set aside. Received: {len(vanished)} of "
+            f"Every class must have photos left when others are set aside. Received: {len(vanished)} of "
             f"{labels.nunique()} classes without any: {shown}"
-            f"{', …' if len(vanished) > MOST_CLASSES_SHOWN else ''}. Give these classes photos of their own, mend the "
-            "labels, or take the classes out of the data."
+            f"{', …' if len(vanished) > MOST_CLASSES_SHOWN else ''}. Give these classes photos of their own, fix the "
+            "labels, or remove the classes from the data."
         )
 
 
@@ -200,7 +200,7 @@ def _counted(reasons: pd.Series) -> str:
 
 
 def _manifest(rows: pd.DataFrame) -> Manifest:
-    """The rows as they will be read back from a file: types that Parquet knows, numbered from 0."""
+    """The rows with the types that Parquet gives back, numbered from 0."""
     rows = pa.Table.from_pandas(rows, preserve_index=False).to_pandas()
     classes = _class_names(rows)
     trained = set(rows.loc[rows["split"] == "train", "label"])
@@ -210,7 +210,7 @@ def _manifest(rows: pd.DataFrame) -> Manifest:
         raise UserError(
             "At least two classes with photos to train on in each, and photos to validate on, are needed. Received: "
             f"{len(classes)} classes, no photos to train on in {without}, and {validated} photos to validate on. Draw "
-            "more photos (sampling.per_class), or look at data.labels and the split."
+            "more photos (sampling.per_class), or check data.labels and the split."
         )
     return Manifest(rows, classes)
 

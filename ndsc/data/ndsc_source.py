@@ -15,9 +15,11 @@ from ndsc.data.user_tables import UserTable, last_position, repair_paths
 from ndsc.errors import UserError
 from ndsc.storage.archive import SUFFIXES, Archive, is_archive, open_archive
 from ndsc.storage.locations import Location, local_copy
+from ndsc.storage.tar_scan import MEMBERS
 
 LISTINGS = "train.csv"
 CATEGORIES = "categories.json"
+ABSENT = -1
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class NdscSource:
         del listed
         folders = self._folders(paths)
         archives = self._archives(folders)
-        photos = _find_photos(paths, folders, archives, self.cache_root)
+        photos, truncated = _find_photos(paths, folders, archives, self.cache_root)
         domains = pa.array([folder.removesuffix("_image") for folder in archives])
         rows = pa.table(
             {
@@ -96,15 +98,15 @@ class NdscSource:
                 "label": category if self.labels == "category" else domains.take(folders.indices),
                 "category": category,
                 "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
-                "offset": pa.array(photos.offsets, mask=~photos.present),
-                "size": pa.array(photos.sizes, mask=~photos.present),
+                "offset": photos.column("offset"),
+                "size": photos.column("size"),
             }
         )
         facts = {
             "repaired_paths": repaired,
-            "absent": int((~photos.present).sum()),
+            "absent": photos.column("offset").null_count,
             "unnamed_categories": unnamed,
-            "truncated_archives": photos.truncated_archives,
+            "truncated_archives": truncated,
         }
         return listings.add_further(rows, further), facts
 
@@ -147,35 +149,24 @@ class NdscSource:
         )
 
 
-@dataclass(frozen=True)
-class _Photos:
-    """Offset and size of each photo in its archive, and whether it is there: one entry a listing."""
-
-    offsets: np.ndarray
-    sizes: np.ndarray
-    present: np.ndarray
-    truncated_archives: int
-
-
 def _find_photos(
     paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Location], cache_root: Path
-) -> _Photos:
-    offsets, sizes = np.zeros(len(paths), np.int64), np.zeros(len(paths), np.int64)
-    present = np.zeros(len(paths), bool)
-    truncated = 0
-    of_archive = folders.indices.to_numpy()
+) -> tuple[pa.Table, int]:
+    """Return offset and size of each photo in its archive, null where it is absent, and how many archives are
+    truncated."""
+    members, truncated, total = [MEMBERS.empty_table().select(["offset", "size"])], 0, 0
+    positions = np.full(len(paths), ABSENT)
     for number, path in enumerate(archives.values()):
         # Arrow would keep the memory that it has freed, a third of the peak.
         pa.default_memory_pool().release_unused()
-        mine = of_archive == number
+        mine = folders.indices.to_numpy() == number
         with open_archive(path, cache_root) as archive:
-            positions = _positions_in(archive, paths.filter(pa.array(mine)))
-            found = archive.members.take(positions.drop_null())
+            found = _positions_in(archive, paths.filter(pa.array(mine))).fill_null(ABSENT).to_numpy()
+            positions[mine] = np.where(found == ABSENT, ABSENT, found + total)
+            members.append(archive.members.select(["offset", "size"]))
+            total += archive.members.num_rows
             truncated += archive.truncated
-        rows = np.flatnonzero(mine)[positions.is_valid().to_numpy()]
-        offsets[rows], sizes[rows] = found.column("offset").to_numpy(), found.column("size").to_numpy()
-        present[rows] = True
-    return _Photos(offsets, sizes, present, truncated)
+    return pa.concat_tables(members).take(pa.array(positions, mask=positions == ABSENT)), truncated
 
 
 def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:

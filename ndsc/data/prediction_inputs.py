@@ -1,4 +1,4 @@
-"""Photos that wait for a label: files, folders and archives, in the order in which a person named them."""
+"""The photos to classify: files, folders and archives, in the order in which they are named."""
 
 import logging
 import os
@@ -28,30 +28,30 @@ SCHEMA = pa.schema(
 
 
 def check_images(images: Sequence[str]) -> None:
-    """Look whether everything that was named is there.
+    """Check that all paths exist.
 
     Raises:
-        UserError: nothing was named, or something is missing.
+        UserError: there are no paths, or one is missing.
     """
     missing = [image for image in images if not Path(image).expanduser().exists()]
     if missing or not images:
         raise UserError(
             "images= must name photos, folders or archives (.tar, .tar.gz, .tgz) that exist: one, or several as "
-            f"'images=[one.jpg,folder]'. Received: {', '.join(missing) or 'none'}. Mend the paths."
+            f"'images=[one.jpg,folder]'. Received: {', '.join(missing) or 'none'}. Fix the paths."
         )
 
 
 def find_prediction_inputs(images: Sequence[str], cache_root: Path) -> pa.Table:
-    """One row a file, with the columns path, archive, offset, size (bytes; null for what cannot be read) and reason
-    (why not, else empty).
+    """Return one row for each file, with the columns path, archive, offset, size (bytes; null if it cannot be read) and
+    reason (why it cannot be read, or empty).
 
-    A folder gives all files below it but hidden ones, sorted folder by folder, and the members of archives that lie in
-    it: whether a file is a photo is told by its bytes, as listings' names often have no extension. The path of a member
-    is its name in the archive, as in `train.csv`; its place is the archive's own order. An archive in a folder that
-    cannot be read has one row, and a warning says why.
+    A folder gives all files below it except hidden ones, sorted folder by folder, and the members of its archives, in
+    the archive's order. Every file counts, as the names of listings' photos often have no extension. The path of a
+    member is its name in the archive, as in `train.csv`. An archive in a folder that cannot be read has one row, and a
+    warning gives the reason.
 
     Raises:
-        UserError: something does not exist, an archive that was named itself cannot be read, or there are no files.
+        UserError: a path does not exist, an archive that is named itself cannot be read, or there are no files.
     """
     check_images(images)
     tables = [SCHEMA.empty_table()]
@@ -62,7 +62,7 @@ def find_prediction_inputs(images: Sequence[str], cache_root: Path) -> pa.Table:
                 tables.append(table)
     found = pa.concat_tables(tables)
     if found.num_rows == 0:
-        raise UserError(f"images= must hold at least one file. Received: {', '.join(images)}, without any.")
+        raise UserError(f"images= must hold at least one file. Received: {', '.join(images)}, without any. Fix them.")
     return found
 
 
@@ -79,9 +79,9 @@ def _tables(path: Path, cache_root: Path) -> Iterator[pa.Table]:
 def _members(path: Path, cache_root: Path) -> pa.Table:
     with open_archive(path, cache_root) as archive:
         members = archive.members
-        place = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
+        archive_path = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
         reason = pa.repeat(pa.scalar(""), members.num_rows)
-        columns = [members.column("name"), place, members.column("offset"), members.column("size"), reason]
+        columns = [members.column("name"), archive_path, members.column("offset"), members.column("size"), reason]
         return pa.table(columns, schema=SCHEMA)
 
 
@@ -89,16 +89,16 @@ def _members_if_readable(path: Path, cache_root: Path) -> pa.Table:
     try:
         return _members(path, cache_root)
     except UnreadableArchive as error:
-        log.warning("An archive is passed over. %s", error)
+        log.warning("An archive is skipped. %s", error)
         return pa.table([[_shown(path)], [_as_bytes(path)], [0], [None], ["no readable archive"]], schema=SCHEMA)
 
 
 def _plain(paths: Iterable[Path]) -> pa.Table:
     paths = list(paths)
-    shown, places = [_shown(path) for path in paths], [_as_bytes(path) for path in paths]
+    shown, archives = [_shown(path) for path in paths], [_as_bytes(path) for path in paths]
     sizes = [path.stat().st_size if path.is_file() else None for path in paths]
     reasons = ["not a regular file" if size is None else "" for size in sizes]
-    return pa.table([shown, places, [0] * len(paths), sizes, reasons], schema=SCHEMA)
+    return pa.table([shown, archives, [0] * len(paths), sizes, reasons], schema=SCHEMA)
 
 
 def _shown(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""A table that is written while it is made, as CSV or Parquet, and gets its name when it is complete."""
+"""A results file in CSV or Parquet, written row by row, which gets its name when it is complete."""
 
 import os
 import secrets
@@ -13,33 +13,33 @@ import pyarrow.parquet as pq
 from ndsc.errors import UserError
 
 SUFFIXES = (".csv", ".parquet")
-# A Parquet file is read group by group; in groups of one batch each it would be mostly headings.
+# A Parquet file is read by row groups; with one batch in each it would consist mostly of headers.
 ROWS_AT_ONCE = 4096
 
 
 def check_results_file(path: Path, overwrite: bool) -> None:
-    """Look whether results can go there.
+    """Check that results can be written to a path.
 
     Raises:
-        UserError: the name ends in neither .csv nor .parquet, its folder is missing, or it is taken.
+        UserError: the name ends in neither .csv nor .parquet, its folder is missing, or the file exists.
     """
     if path.suffix.lower() not in SUFFIXES or not path.parent.is_dir():
         raise UserError(
             "output= must name a file that ends in .csv or .parquet, in a folder that exists. "
-            f"Received: output={path}. Choose another name, or make the folder."
+            f"Received: output={path}. Choose another name, or create the folder."
         )
     if path.exists() and not overwrite:
         raise UserError(
-            f"output= must name a file that does not exist yet. Received: output={path}, which does, and stays as it "
-            "is. Choose another name, or say overwrite=true."
+            f"output= must name a file that does not exist yet. Received: output={path}, which exists, and stays as it "
+            "is. Choose another name, or set overwrite=true."
         )
 
 
 class ResultsFile:
-    """A results file to be. It appears whole when its block ends well, and not at all when it does not.
+    """A context manager whose file appears when its block ends without an error, and not at all otherwise.
 
     Raises:
-        UserError: as `check_results_file`; or the disk refuses.
+        UserError: see `check_results_file`; or the disk cannot be written.
     """
 
     def __init__(self, path: Path, schema: pa.Schema, overwrite: bool) -> None:
@@ -55,7 +55,7 @@ class ResultsFile:
             self._flush()
 
     def __enter__(self) -> Self:
-        with _refusals_told(self._path):
+        with _as_user_error(self._path):
             self._file = self._unfinished.open("xb")
             kind = pq.ParquetWriter if self._path.suffix.lower() == ".parquet" else _CsvWriter
             self._writer = kind(self._file, self._schema)
@@ -66,7 +66,7 @@ class ResultsFile:
             if kind is None:
                 self._finish()
         finally:
-            # Of a table that is thrown away, it does not matter whether it can be ended well.
+            # It does not matter whether a table that is discarded can be completed.
             for close in (self._writer.close, self._file.close):
                 with suppress(OSError):
                     close()
@@ -74,7 +74,7 @@ class ResultsFile:
 
     def _finish(self) -> None:
         self._flush()
-        with _refusals_told(self._path):
+        with _as_user_error(self._path):
             self._writer.close()
             self._file.close()
             taken = self._path.exists() and not self._overwrite
@@ -82,18 +82,18 @@ class ResultsFile:
             os.replace(self._unfinished, target)
         if taken:
             raise UserError(
-                f"output= must name a file that does not exist yet. Received: output={self._path}, which somebody else "
-                f"has made meanwhile, and which stays as it is. The results are in {target}."
+                f"output= must name a file that does not exist yet. Received: output={self._path}, which "
+                f"another process has created meanwhile, and which stays as it is. The results are in {target}."
             )
 
     def _flush(self) -> None:
-        with _refusals_told(self._path):
+        with _as_user_error(self._path):
             self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema))
         self._waiting = []
 
 
 class _CsvWriter:
-    """Like a ParquetWriter. Arrow's own writer of CSV puts every text between quotation marks."""
+    """The CSV counterpart of a ParquetWriter. Arrow's own writer of CSV quotes every text."""
 
     def __init__(self, file: IO[bytes], schema: pa.Schema) -> None:
         self._file = file
@@ -107,7 +107,7 @@ class _CsvWriter:
 
 
 @contextmanager
-def _refusals_told(path: Path) -> Iterator[None]:
+def _as_user_error(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

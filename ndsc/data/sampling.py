@@ -1,9 +1,9 @@
-"""What is asked of a catalogue: which listings to try, in which order, and how many of each kind are wanted.
+"""Sampling from a catalogue: the listings to try, their order, and the number wanted of each kind.
 
-Drawing knows listings, not photos: it reads nothing but the catalogue. Each (side, label) is a queue of listings in a
-random order of its own, and a list of quotas filled from its front: the test pool first, then what is trained and
-validated on. A photo that turns out to be unusable is replaced by the next in its queue, if there is one; none is
-behind the test photos that the data or a list states.
+Sampling reads nothing but the catalogue, and no photos. Each (side, label) is a queue of listings in a random order of
+its own, with quotas that are filled from its front: the test pool first, then the photos for training and validation.
+A photo that turns out to be unusable is replaced by the next in its queue, if there is one. Test photos that the data
+or a list names are not replaced.
 """
 
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ SIDES = ("train", "validation", "test")
 
 @dataclass(frozen=True)
 class Quota:
-    """So many photos wanted for one role: `test`, `pool` (to choose test photos from), `sample` (split later),
+    """The number of photos wanted for one role: `test`, `pool` (to choose test photos from), `sample` (split later),
     `train` or `validation`."""
 
     role: str
@@ -36,7 +36,7 @@ class Quota:
 
 @dataclass(frozen=True)
 class Queue:
-    """Listings of one label on one side, best first, and what is to be taken from the front."""
+    """Listings of one label on one side, in the order to try them, and the quotas to fill from the front."""
 
     label: str
     order: np.ndarray  # positions in the catalogue's rows
@@ -44,14 +44,14 @@ class Queue:
 
     @property
     def wanted(self) -> int:
-        """All quotas together."""
+        """The sum of all quotas."""
         return sum(quota.wanted for quota in self.quotas)
 
 
 @dataclass(frozen=True)
 class SamplePlan:
-    """All queues of a run, the difficulties that a test list states, by position in the catalogue, and what
-    `sampling.exclude` keeps out of the queues (None: it was not asked for)."""
+    """All queues of a run, the difficulties in the test list by position in the catalogue, and the listings that
+    `sampling.exclude` leaves out of the queues (None: it is not set)."""
 
     queues: tuple[Queue, ...]
     difficulty: dict[int, str]
@@ -59,10 +59,10 @@ class SamplePlan:
 
 
 def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> SamplePlan:
-    """Decide which listings to try, in which order.
+    """Plan which listings to try, in which order.
 
-    A listing's rank depends on the seed and its path alone (and, for a path that is listed again, on how often it came
-    before): a larger sample contains the smaller one, and rows added to the catalogue do not reshuffle the others.
+    A listing's rank depends on the seed and its path alone (and, for a repeated path, on the number of repetitions
+    before it): a larger sample contains the smaller one, and rows added to the catalogue do not reshuffle the others.
 
     Raises:
         UserError: a column or a test photo is missing, or fewer than two classes, or one without listings to train on.
@@ -75,7 +75,7 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
         free &= ~excluded.mask
     side = _side(rows, split, derive(seed, "split"))
     if listed:
-        # The list alone is the test; what a column meant for one is not for training either.
+        # The list alone is the test; other test photos by a column are not for training either.
         side = np.where(side == "test", "", side)
     pool_wanted = not listed and not (side == "test").any()
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
@@ -86,18 +86,18 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
 
 
 def _validate_excluded_test(rows: pa.Table, listed: dict[int, str], mask: np.ndarray) -> None:
-    """A test that lost its hard photos by the way would flatter."""
+    """Check that no test photo is excluded: a test without its hard photos flatters."""
     both = [at for at in listed if mask[at]]
     if both:
         raise UserError(
             "No photo may be both in sampling.test.list and excluded by sampling.exclude. Received: "
-            f"{len(both)} that are, first {rows.column('image_path')[both[0]]}. Say no to it in the column exclude, or "
-            "take it out of the test list."
+            f"{len(both)} that are, first {rows.column('image_path')[both[0]]}. Set it to no in the column exclude, or "
+            "remove it from the test list."
         )
 
 
 def _in_random_order(catalogue: Catalogue, free: np.ndarray, seed: int) -> Iterator[tuple[str, np.ndarray]]:
-    """For each class the positions of its free listings."""
+    """For each class, the positions of its free listings."""
     labels = pd.Categorical(_values(catalogue.rows, "label"), categories=list(catalogue.classes)).codes
     order = np.lexsort((_random_rank(_values(catalogue.rows, "image_path"), seed), labels))
     order = order[free[order]]
@@ -107,7 +107,7 @@ def _in_random_order(catalogue: Catalogue, free: np.ndarray, seed: int) -> Itera
 
 
 def _random_rank(paths: np.ndarray, seed: int) -> np.ndarray:
-    """A keyed hash of each path; listings that repeat a path are told apart by how often it came before."""
+    """A keyed hash of each path; listings that repeat a path differ by the number of repetitions before them."""
     hashed = keyed_hash(paths, seed)
     order = np.argsort(hashed, kind="stable")
     new = np.diff(hashed[order], prepend=~hashed[order[:1]]) != 0
@@ -122,7 +122,7 @@ def _values(rows: pa.Table, name: str) -> np.ndarray:
 
 
 def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
-    """For each listing the side that the configuration fixes beforehand, or `sample` where the split is made later."""
+    """For each listing, the side that the configuration fixes, or `sample` where the split is made later."""
     if split.kind == "random":
         return np.full(rows.num_rows, "sample", dtype=object)
     require_columns(rows.column_names, [str(split.by)], "For split.by the data")
@@ -137,8 +137,8 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
     if not {"train", "validation"} <= found <= {*SIDES, None}:
         shown = ", ".join(sorted("nothing" if value is None else value for value in found)[:8])
         raise UserError(
-            f"The column {split.by!r} decides the split, so it must say train, validation, test or nothing, and the "
-            f"first two must occur. Received: {shown}. Mend the column, or name another: split.by=<column>."
+            f"The column {split.by!r} decides the split, so its values must be train, validation, test or nothing, "
+            f"and the first two must occur. Received: {shown}. Fix the column, or name another: split.by=<column>."
         )
     return pc.fill_null(stated, "").to_numpy()
 
@@ -146,7 +146,7 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
 def _queues(
     label: str, mine: np.ndarray, side: np.ndarray, sampling: SamplingConfig, split: SplitConfig, pool_wanted: bool
 ) -> list[Queue]:
-    """The queues of one class. `mine` are positions in random order, `side` what is fixed of each."""
+    """The queues of one class. `mine` are positions in random order, `side` their sides."""
     if split.kind == "random":
         pool = _pool(sampling, len(mine)) if pool_wanted else 0
         return [Queue(label, mine, (Quota("pool", pool), Quota("sample", _limited(sampling, len(mine)))))]
@@ -165,14 +165,13 @@ def _queues(
 
 
 def _limited(sampling: SamplingConfig, available: int, share: float = 1.0) -> int:
-    """How many are wanted of those available; at least one; `share` is the part of `sampling.per_class` that this
-    side has."""
+    """The number wanted of those available; at least one. `share`: the part of `sampling.per_class` for this side."""
     fraction = max(round(sampling.fraction * available), min(available, 1))
     return fraction if sampling.per_class is None else min(fraction, round(sampling.per_class * share))
 
 
 def _pool(sampling: SamplingConfig, available: int) -> int:
-    """How many photos are held out to choose test photos from: a tenth of a small class, or as many as are chosen; but
+    """The number of photos held out to choose test photos from: a tenth of a small class, or as many as are chosen; but
     never more than half."""
     if sampling.test.per_class == 0:
         return 0
@@ -190,5 +189,5 @@ def _validate_without_training(classes: tuple[str, ...], queues: list[Queue]) ->
         raise UserError(
             "At least two classes, and listings to train on in each, are needed. "
             f"Received: {len(classes)} classes, and nothing to train on in {', '.join(without[:8]) or 'none'}"
-            f"{', …' if len(without) > 8 else ''}. Look at data.labels, sampling and split."
+            f"{', …' if len(without) > 8 else ''}. Check data.labels, sampling and split."
         )

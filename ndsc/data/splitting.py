@@ -8,16 +8,16 @@ import pandas as pd
 
 
 def keyed_hash(names: np.ndarray, seed: int) -> np.ndarray:
-    """(n,) uint64 by which names are put into a random order that no other name changes: SipHash keyed by the seed."""
+    """Return (n,) uint64 that sort names into a random order; no other name changes it. SipHash, keyed by the seed."""
     return pd.util.hash_array(names, hash_key=f"{seed:016x}", categorize=False)
 
 
 def choose_groups(groups: np.ndarray, labels: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Which rows fall on the validation side, when rows of one group must not be separated.
+    """Choose the rows on the validation side, without separating rows of one group.
 
     Groups are visited in a random order that depends on their names alone: first those are taken that every class still
-    has room for, then those of which at least half is wanted, so that every step brings the counts nearer to what is
-    wanted. With groups of one row each this is the plain stratified split.
+    has room for, then those of which at least half is wanted, so that every step brings the counts nearer to the wanted
+    ones. With groups of one row each this is the plain stratified split.
 
     Args:
         groups: (n,) names, none of them missing.

@@ -184,6 +184,12 @@ def test_data_without_any_label_is_an_error(tmp_path: Path, cache: Path):
         load_catalogue(settings("table", tmp_path, table="t.csv"), cache)
 
 
+def test_listings_without_a_row_are_an_error(root: Path, cache: Path):
+    (root / "train.csv").write_text("itemid,title,Category,image_path\n")
+    with pytest.raises(UserError, match=r"Received: 0 listings"):
+        load_catalogue(settings(root=root), cache)
+
+
 def test_a_reader_reports_missing_files_and_refuses_missing_archives(tmp_path: Path, cache: Path):
     (tmp_path / "a.jpg").write_bytes(b"photo")
     with PhotoReader(cache) as reader:

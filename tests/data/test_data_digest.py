@@ -23,7 +23,7 @@ def write_table(path: Path, header: str = "image_path,label") -> None:
 
 
 def change_a_letter_between_samples(path: Path) -> None:
-    """What a person does who mends one label; neither the size nor a sampled block tells."""
+    """As a person corrects one label; neither the size nor a sampled block changes."""
     text, before = bytearray(path.read_bytes()), path.stat()
     first, second = sampled_offsets(len(text))[:2]
     at = text.index(b"train", first + SAMPLE_BYTES)

@@ -227,7 +227,7 @@ def test_listings_of_which_the_column_says_nothing_are_left_out():
 
 @pytest.mark.parametrize("sides", [["train", "val"], ["train", "train"], ["Train", "validation"]])
 def test_a_column_that_says_something_else_is_refused(sides: list[str | None]):
-    with pytest.raises(UserError, match=r"must say train, validation, test or nothing.*split\.by="):
+    with pytest.raises(UserError, match=r"must be train, validation, test or nothing.*split\.by="):
         draw(stated(a=sides, b=sides), sampling(), split("column", by="side"), 0)
 
 
