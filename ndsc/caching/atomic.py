@@ -57,13 +57,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        try:
-            os.rename(temporary, path)
-        except OSError:
-            if not path.is_dir():
-                raise
+        publish_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def publish_folder(finished: Path, path: Path) -> None:
+    """Rename a folder to `path` on the same disk, unless another process has created `path` in the meantime.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    try:
+        os.rename(finished, path)
+    except OSError:
+        if not path.is_dir():
+            raise
 
 
 @contextmanager

@@ -1,13 +1,11 @@
-"""Networks in OpenVINO's files, kept in the cache: each is made once, put there in one piece, and held against its
-digest whenever it is taken out."""
+"""Cached networks in OpenVINO's format. Each is made once, written atomically and checked against its digest."""
 
-import hashlib
 import json
 import logging
 import shutil
 import time
-import uuid
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,15 +13,16 @@ from typing import Any
 
 import keras
 
-from ndsc.errors import UserError
+from ndsc.caching.atomic import atomic_folder, cache_errors
+from ndsc.caching.digests import combined_hash, content_hash
 from ndsc.process import environment
 
 log = logging.getLogger(__name__)
 
-# OpenVINO and NNCF tell their makers each time that they convert a network, unless they believe to be tested.
+# OpenVINO and NNCF send telemetry when they convert a network, unless they run in continuous integration.
 NO_TELEMETRY = {"CI": "true", "NNCF_CI": "true"}
 
-# What tells a network from others with the same weights.
+# The settings that distinguish networks with the same weights.
 Identity = Mapping[str, str | int]
 
 FILE_NAMES = ("network.xml", "network.bin")
@@ -31,7 +30,7 @@ FILE_NAMES = ("network.xml", "network.bin")
 
 @dataclass(frozen=True)
 class Network:
-    """A kept network: its folder, the 32 hex digits of its files, and what was noted when it was made."""
+    """A cached network: its folder, the digest of its files as 32 hex digits, and notes about how it was made."""
 
     folder: Path
     digest: str
@@ -39,12 +38,12 @@ class Network:
 
     @property
     def path(self) -> Path:
-        """What OpenVINO reads."""
+        """The file that OpenVINO reads."""
         return self.folder / "network.xml"
 
 
 def describe(identity: Identity, digest: str) -> dict[str, str | int]:
-    """What tells an exported network from all others: what its weights, of this digest, do not say, and versions."""
+    """Return what identifies an exported network: its settings, the digest of its weights, library versions."""
     import openvino
 
     versions = {"keras": keras.__version__, "openvino": openvino.__version__}
@@ -52,7 +51,7 @@ def describe(identity: Identity, digest: str) -> dict[str, str | int]:
 
 
 def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Path) -> Network:
-    """A part of a frozen network, whose weights have this digest, as Keras exports it for OpenVINO."""
+    """Return a part of the backbone, whose weights have this digest, as Keras exports it for OpenVINO."""
 
     def export(path: Path) -> None:
         started = time.perf_counter()
@@ -64,10 +63,10 @@ def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Pa
 
 @cache
 def core() -> Any:
-    """The `openvino.Core` of this process; there must be no second one of ours.
+    """Return the only `openvino.Core` of this process.
 
-    Each has a stack of its own for signals and, when it goes, puts back the one that was there before. The last of two
-    to go puts back that of the other, whose memory is gone: the next Ctrl-C would end the process without a word.
+    Each core installs its own signal stack and restores the previous one when it is deleted. Of two cores, the last one
+    to be deleted would restore the stack of the other, whose memory is free by then: the next Ctrl-C would crash.
     """
     import openvino
 
@@ -75,10 +74,10 @@ def core() -> Any:
 
 
 def read(network: Network) -> Any:
-    """A kept network as an `openvino.Model` with one output.
+    """Return a cached network as an `openvino.Model` with one output.
 
-    Keras' activations silu and swish leave signals of the network's inside as further outputs, after its own
-    (`tf.nn.silu` has a gradient of its own making, which hands them on).
+    Keras' activations silu and swish add inner tensors as further outputs, after the network's own: `tf.nn.silu` has a
+    custom gradient, which returns them.
     """
     import openvino
 
@@ -89,60 +88,39 @@ def read(network: Network) -> Any:
 def cached_network(
     description: Identity, cache_root: Path, make: Callable[[Path], Mapping[str, Any] | None]
 ) -> Network:
-    """The network of this description from the cache; `make` writes it to the path that it is given if none is there.
+    """Return the cached network of this description, or make it first.
 
-    Of several processes that make the same one at once the first puts it there, and all use that one.
+    If several processes make the same network at the same time, all use the first one that is complete.
 
     Args:
-        make: may return what shall be kept with the network and tells it from no other, as JSON knows it.
+        make: writes the network to the given path. It may return notes, plain JSON, which are stored with the network
+            and are no part of its identity.
 
     Raises:
-        UserError: one has to be made, and nothing can be written into the cache.
+        UserError: the network has to be made, and the cache cannot be written.
     """
-    folder = _folder(description, cache_root)
-    if load_network(folder) is None:
-        building = folder.with_name(f".{folder.name}-{uuid.uuid4().hex}")
-        try:
-            building.mkdir(parents=True)
-        except OSError as error:
-            raise UserError(
-                f"The cache must be writable, for a network that it does not hold yet. Received: {error.strerror} at "
-                f"{folder.parent}. Choose another folder: cache.root=<folder>."
-            ) from error
-        try:
-            with environment(NO_TELEMETRY):
-                notes = make(building / "network.xml")
-            record = {**description, "digest": _digest(building), "notes": notes or {}}
-            (building / "network.json").write_text(json.dumps(record, indent=2))
-            _put(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)  # there no more if it was put into its place
-    network = load_network(folder)
-    assert network is not None, f"{folder} was put there in one piece"
-    return network
-
-
-def _folder(description: Identity, cache_root: Path) -> Path:
-    text = json.dumps(description, sort_keys=True)
-    return cache_root / "networks" / hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
-def _put(building: Path, folder: Path) -> None:
-    if load_network(folder) is None:
-        shutil.rmtree(folder, ignore_errors=True)  # what is damaged would be in the way
-    try:
-        building.rename(folder)
-    except OSError:
+    folder = cache_root / "networks" / content_hash(json.dumps(description, sort_keys=True))
+    if (network := load_network(folder)) is not None:
+        return network
+    with ExitStack() as stack:
+        with cache_errors(folder.parent):
+            building = stack.enter_context(atomic_folder(folder))
+        with environment(NO_TELEMETRY):
+            notes = make(building / "network.xml")
+        record = {**description, "digest": _digest(building), "notes": notes or {}}
+        (building / "network.json").write_text(json.dumps(record, indent=2))
         if load_network(folder) is None:
-            raise
-        # Otherwise another process was first, and what it made is used by both.
+            shutil.rmtree(folder, ignore_errors=True)  # A damaged network would be in the way.
+    network = load_network(folder)
+    assert network is not None, f"{folder} was written atomically"
+    return network
 
 
 def load_network(folder: Path) -> Network | None:
     """Return the network in a folder; None if there is none, or its files are damaged."""
     try:
         record = json.loads((folder / "network.json").read_bytes())
-        # Earlier versions took no notes.
+        # Earlier versions stored no notes.
         network = Network(folder, record["digest"], record.get("notes", {}))
         return network if network.digest == _digest(folder) else None
     except (OSError, ValueError, LookupError):
@@ -150,7 +128,4 @@ def load_network(folder: Path) -> Network | None:
 
 
 def _digest(folder: Path) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name in FILE_NAMES:
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
+    return combined_hash((folder / name).read_bytes() for name in FILE_NAMES)

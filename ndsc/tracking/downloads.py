@@ -4,9 +4,7 @@ A quantized network has 25 MB, and the runs of a sweep use the same one. It is t
 experiment: the tag `quantized_network.<freeze line>` of each run names the run that has the files, and their digest.
 """
 
-import hashlib
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -18,6 +16,8 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
+from ndsc.caching.atomic import publish_folder
+from ndsc.caching.digests import combined_hash
 from ndsc.errors import UserError
 from ndsc.tracking.history import History, find_run
 from ndsc.tracking.offline_buffer import buffer_file
@@ -123,12 +123,8 @@ def _find_owner(client: MlflowClient, run_id: str, digest: str, line: str) -> st
 
 def _network_digest(folder: Path) -> str | None:
     """Return the digest of a network's files, as in `network.json`; None if one is missing."""
-    digest = hashlib.blake2b(digest_size=16)
-    for name in NETWORK_FILES:
-        if not (folder / name).is_file():
-            return None
-        digest.update((folder / name).read_bytes())
-    return digest.hexdigest()
+    files = [folder / name for name in NETWORK_FILES]
+    return combined_hash(file.read_bytes() for file in files) if all(file.is_file() for file in files) else None
 
 
 def _model_artifacts(client: MlflowClient, run: mlflow.entities.Run, uri: str, cache_root: Path) -> Path | None:
@@ -153,11 +149,5 @@ def _cached(folder: Path, download: Callable[[Path], Path]) -> Path:
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".") as unfinished:
-            fetched = download(Path(unfinished))
-            try:
-                os.rename(fetched, folder)
-            except OSError:
-                # Another process was first; its files are the same.
-                if not folder.exists():
-                    raise
+            publish_folder(download(Path(unfinished)), folder)
     return folder
