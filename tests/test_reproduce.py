@@ -221,7 +221,7 @@ def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(
 
 
 def test_a_sweep_is_refused_with_the_name_of_its_best_run(sweep: str, reproduce: Callable[..., str | None]):
-    with pytest.raises(UserError, match=f"stands for many. The best of them is run={'b' * 32}"):
+    with pytest.raises(UserError, match=f"a sweep of many runs. The best of them is run={'b' * 32}"):
         reproduce(f"run={sweep}")
 
 
@@ -236,7 +236,7 @@ def test_a_run_of_something_else_is_refused(place: Location, sweep: str, reprodu
     with start_run(place.tracking, "another", {}) as run:
         pass
     kept_in = f"{place.tracking.root}/artifacts/{run.id}/artifacts"
-    with pytest.raises(UserError, match=rf"artefacts config/config\.yaml.* lacks one of them in (file://)?{kept_in}"):
+    with pytest.raises(UserError, match=rf"artifacts config/config\.yaml.* lacks one of them in (file://)?{kept_in}"):
         reproduce(f"run={run.id}")
 
 

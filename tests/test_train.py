@@ -57,10 +57,10 @@ class Workspace:
         client = mlflow.MlflowClient(self.uri)
         return client.search_runs([experiment.experiment_id for experiment in client.search_experiments()])
 
-    def artefacts(self, run: Run, below: str = "") -> set[str]:
+    def artifacts(self, run: Run, below: str = "") -> set[str]:
         return {entry.path for entry in mlflow.MlflowClient(self.uri).list_artifacts(run.info.run_id, below)}
 
-    def artefact(self, run: Run, path: str) -> Path:
+    def artifact(self, run: Run, path: str) -> Path:
         found = mlflow.artifacts.download_artifacts(
             run_id=run.info.run_id, artifact_path=path, tracking_uri=self.uri, dst_path=str(self.folder / "fetched")
         )
@@ -131,8 +131,8 @@ def test_a_run_is_finished_and_holds_what_the_design_names(twice: tuple[Workspac
         "system/mean_cpu_utilization_percentage",
         "system/peak_memory_megabytes",
     } <= first.data.metrics.keys()
-    assert workspace.artefacts(first) >= {"config", "data", "environment", "figures", "predictions", "reports"}
-    assert workspace.artefacts(first, "figures") == {
+    assert workspace.artifacts(first) >= {"config", "data", "environment", "figures", "predictions", "reports"}
+    assert workspace.artifacts(first, "figures") == {
         f"figures/{name}.png"
         for name in (
             "augmented_views",
@@ -160,7 +160,7 @@ def test_params_are_keyed_like_their_overrides(twice: tuple[Workspace, str, list
 
 def test_the_manifest_holds_every_photo_that_was_used(twice: tuple[Workspace, str, list[Run]]):
     workspace, _, (_, first) = twice
-    rows = pd.read_parquet(workspace.artefact(first, "data/manifest.parquet"))
+    rows = pd.read_parquet(workspace.artifact(first, "data/manifest.parquet"))
     assert rows["split"].value_counts().to_dict().keys() == {"train", "validation", "test"}
     assert rows.loc[rows["split"] == "test", "difficulty"].value_counts().to_dict() == {
         "easy": 3,
@@ -178,7 +178,7 @@ def test_the_closing_table_tells_what_it_cost_and_how_to_look_at_it(twice: tuple
 
 def test_figures_are_pictures(twice: tuple[Workspace, str, list[Run]]):
     workspace, _, (_, first) = twice
-    for path in sorted(workspace.artefact(first, "figures").glob("*.png")):
+    for path in sorted(workspace.artifact(first, "figures").glob("*.png")):
         with Image.open(path) as picture:
             assert min(picture.size) > 200, path
 
@@ -242,7 +242,7 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
     (run,) = workspace.runs()
     history = mlflow.MlflowClient(workspace.uri).get_metric_history(run.info.run_id, "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4]
-    assert "head/head.keras" in workspace.artefacts(run, "head")
+    assert "head/head.keras" in workspace.artifacts(run, "head")
     # The second phase writes files of its own.
     for name in ("", "finetune-"):
         assert (workspace.folder / "outputs" / f"{name}best.weights.h5").stat().st_size > 1000
@@ -290,7 +290,7 @@ def test_the_sample_without_network_and_tracking_goes_on_with_random_weights_and
         *FEW,
     )
     told = workspace.train("tracking=off", "threads=1", *small).stderr
-    assert "random, for want of imagenet" in told
+    assert "random (ImageNet weights unavailable)" in told
     assert "make train BACKBONE=xception" in told
     assert not (workspace.folder / "mlruns").exists()
 

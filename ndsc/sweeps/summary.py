@@ -39,7 +39,7 @@ def table(jobs: Sequence[Job], done: Mapping[str, RecordedRun], pruned: Containe
 def figures(
     summary: pd.DataFrame, swept: Sequence[str], curves: Mapping[str, Sequence[float]]
 ) -> Iterator[tuple[str, Figure]]:
-    """Pictures with their artefact paths, one at a time; none where no run finished.
+    """Pictures with their artifact paths, one at a time; none where no run finished.
 
     Args:
         summary: as `table` gives it.

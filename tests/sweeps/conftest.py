@@ -82,7 +82,7 @@ class SweepPlace:
             )
             return store.execute(counted).fetchone()[0]
 
-    def artefacts(self, run: Run, below: str = "") -> set[str]:
+    def artifacts(self, run: Run, below: str = "") -> set[str]:
         return {entry.path for entry in self.client.list_artifacts(run.info.run_id, below)}
 
     def table(self, run: Run) -> pd.DataFrame:

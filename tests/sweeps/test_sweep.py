@@ -39,15 +39,15 @@ def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_agai
     finished = [run for run in children if run.info.status == "FINISHED"]
     for child in finished:
         assert child.info.run_name.endswith(f"head={child.data.params['head']}")
-        assert place.artefacts(child) == {"config", "data", "environment", "head", "predictions", "reports"}
+        assert place.artifacts(child) == {"config", "data", "environment", "head", "predictions", "reports"}
 
     table = place.table(parent)
     assert table["best/val_accuracy"].isna().tolist() == [True, True, False, False]
     assert table["ended"].tolist() == ["failed", "failed", "finished", "finished"]
     best = max(finished, key=lambda run: run.data.metrics["best/val_accuracy"])
     assert parent.data.metrics["best/val_accuracy"] == best.data.metrics["best/val_accuracy"]
-    assert place.artefacts(parent) >= {"figures", "sweep"}
-    assert place.artefacts(parent, "sweep") == {
+    assert place.artifacts(parent) >= {"figures", "sweep"}
+    assert place.artifacts(parent, "sweep") == {
         f"sweep/{name}" for name in ("runs.csv", "curves.png", "parallel_coordinates.png")
     }
     assert parent.outputs.model_outputs  # the whole model
