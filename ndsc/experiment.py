@@ -31,13 +31,12 @@ from ndsc.evaluation.figures.duplicate_sheet import duplicate_sheet
 from ndsc.evaluation.figures.photo_sheets import view_sheet
 from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.report import evaluate
-from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, build_extractor
+from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, FeatureExtractors
 from ndsc.features.image_pipeline import ImagePipeline
 from ndsc.features.views import Policy
-from ndsc.model.backbone import Backbone, build_backbone, obtain_backbone
+from ndsc.model.backbone import build_backbone, obtain_backbone
 from ndsc.model.classifier import assemble_classifier, build_head
-from ndsc.model.engines import EngineSpec, choose_engine
-from ndsc.model.freeze_line import cut
+from ndsc.model.engines import choose_engine
 from ndsc.model.weights import Weights, locate_weights
 from ndsc.process import Timer
 from ndsc.seeds import derive
@@ -54,21 +53,11 @@ VIEW_SHEET_ROWS = 12
 
 @dataclass(frozen=True)
 class Components:
-    """What the steps of a run share.
-
-    Attributes:
-        quantized: int8 networks by freeze line, given for the repetition of a run; others are cached or made.
-        stats: counts what the cache gave and what was computed.
-        timer: measures the steps.
-    """
+    """What the steps of a run share: the weights, the phases of training, the feature extractors and a timer."""
 
     weights: Weights
-    backbone: Backbone
-    engine_spec: EngineSpec
-    pipeline: ImagePipeline
     phases: tuple[Phase, ...]
-    quantized: Mapping[str, Network]
-    stats: CacheStats
+    features: FeatureExtractors
     timer: Timer
 
 
@@ -163,39 +152,36 @@ def start(
     weights: Weights,
     quantized: Mapping[str, Network] | None = None,
 ) -> Components:
-    """Log the start of a run and build its components.
-
-    Raises:
-        UserError: as `build_components`.
-    """
+    """Log the start of a run and build its components; see `build_components`."""
     timer = Timer()
     reporter.log_start(run, job, config.data, _cache(config), weights, config.tracking.resume_run_id is not None)
     components = build_components(config, weights, reader, timer, quantized)
-    reporter.log_engine(run, components.engine_spec)
+    reporter.log_engine(run, components.features.engine_spec)
     return components
 
 
 def build_components(
-    config: Config,
-    weights: Weights,
-    reader: PhotoReader,
-    timer: Timer,
-    quantized: Mapping[str, Network] | None = None,
+    config: Config, weights: Weights, reader: PhotoReader, timer: Timer, quantized: Mapping[str, Network] | None = None
 ) -> Components:
     """Build what the steps of a run share, in a second or two: a mistake in it shows before any photo is read.
+
+    Args:
+        quantized: see `FeatureExtractors`.
 
     Raises:
         UserError: weights that do not fit, an engine that is not installed, no such freeze line, or a library object
             that refuses its arguments.
     """
-    phases = plan_phases(config)
-    trainable = any(phase.freeze != "all" for phase in phases)
-    backbone = obtain_backbone(config.backbone, weights, config.seed, trainable)
-    engine_spec = choose_engine(config.backbone.engine, config.backbone.precision, config.threads)
-    pipeline = ImagePipeline(Policy(config.augmentation), backbone.size, config.backbone.resize, reader)
-    finetuning.check_freeze_lines(backbone, phases, config.backbone.float32_until)
+    settings, phases = config.backbone, plan_phases(config)
+    backbone = obtain_backbone(settings, weights, config.seed, trainable=any(phase.freeze != "all" for phase in phases))
+    engine_spec = choose_engine(settings.engine, settings.precision, config.threads)
+    pipeline = ImagePipeline(Policy(config.augmentation), backbone.size, settings.resize, reader)
+    finetuning.check_freeze_lines(backbone, phases, settings.float32_until)
     finetuning.check_phases(phases)
-    return Components(weights, backbone, engine_spec, pipeline, phases, quantized or {}, CacheStats(), timer)
+    features = FeatureExtractors(
+        backbone, engine_spec, pipeline, config.cache, settings.float32_until, CacheStats(), quantized or {}
+    )
+    return Components(weights, phases, features, timer)
 
 
 def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos:
@@ -204,7 +190,7 @@ def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos
     Raises:
         UserError: the data is not as it should be.
     """
-    timer, reader, cache = components.timer, components.pipeline.reader, _cache(config)
+    timer, reader, cache = components.timer, components.features.pipeline.reader, _cache(config)
     with timer("index"):
         catalogue = load_catalogue(config.data, cache)
     reporter.log_catalogue(run, catalogue)
@@ -215,26 +201,11 @@ def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos
     metrics |= reporter.log_validated(run, validated, config.sampling.per_class)
     photos = validated.photos
     with timer("features"):
-        extractor = extractor_at(config, components, "all", validated.learnable)
+        extractor = components.features.at("all", validated.learnable)
         vectors = extractor.extract(photos, [0]).rows[0][:]
     duplicates = find_duplicates(photos, vectors, config.split.duplicates, reader, cache, config.threads)
     reporter.log_duplicates(run, duplicates)
     return DrawnPhotos(plan, validated, extractor, vectors, duplicates, metrics)
-
-
-def extractor_at(config: Config, components: Components, freeze: str, calibration: pd.DataFrame) -> FeatureExtractor:
-    """Build the feature extractor at a freeze line; `calibration` are the photos to calibrate an int8 network on."""
-    at_line = cut(components.backbone, freeze, config.backbone.float32_until)
-    return build_extractor(
-        at_line,
-        components.backbone.frozen_digest(at_line.line, at_line.frozen),
-        components.engine_spec,
-        components.pipeline,
-        config.cache,
-        components.stats,
-        calibration,
-        components.quantized.get(freeze),
-    )
 
 
 def train_and_evaluate(
@@ -255,7 +226,7 @@ def train_and_evaluate(
         UserError: the training diverged.
     """
     reporter.log_manifest(run, manifest, reporter.data_source(config.data))
-    extractors = build_extractors(config, components, manifest, drawn)
+    extractors = build_extractors(components, manifest, drawn)
     epochs = reporter.EpochLog(run)
     training = train(config, components, extractors, manifest, epochs)
     epochs.flush()
@@ -263,8 +234,8 @@ def train_and_evaluate(
         reporter.log_quantized(run, freeze, extractor.quantized, manifest)
     fingerprint = extractors[config.backbone.freeze].fingerprint(augmented=False)
     run.log_json(fingerprint, "environment/features.json")
-    classifier = assemble_classifier(components.backbone, training.head, config.backbone.resize)
-    predictions = predictions_by_split(training, manifest)
+    classifier = assemble_classifier(components.features.backbone, training.head, config.backbone.resize)
+    predictions = training.predictions(manifest)
     evaluation = evaluate(predictions, config.seed)
     figures = _figures(components, training, predictions, manifest, drawn) if config.tracking.figures else ()
     reporter.log_evaluation(run, evaluation.tables, figures)
@@ -272,7 +243,7 @@ def train_and_evaluate(
     metrics = {
         **(counts or {}),
         **evaluation.metrics,
-        **components.stats.metrics(),
+        **components.features.stats.metrics(),
         "best/epoch": float(training.best_epoch + 1),
         **{f"time/{step}_seconds": seconds for step, seconds in components.timer.seconds.items()},
         "time/total_seconds": components.timer.elapsed,
@@ -283,13 +254,13 @@ def train_and_evaluate(
 
 
 def build_extractors(
-    config: Config, components: Components, manifest: Manifest, drawn: DrawnPhotos | None = None
+    components: Components, manifest: Manifest, drawn: DrawnPhotos | None = None
 ) -> dict[str, FeatureExtractor]:
     """Build the feature extractors that the phases of training need, by freeze line."""
     extractors = {} if drawn is None else {"all": drawn.extractor}
     for phase in components.phases:
         if phase.freeze not in extractors:
-            extractors[phase.freeze] = extractor_at(config, components, phase.freeze, manifest.of("train"))
+            extractors[phase.freeze] = components.features.at(phase.freeze, manifest.of("train"))
     return extractors
 
 
@@ -305,7 +276,7 @@ def train(
     Args:
         report: called with the number of each epoch and its metrics.
     """
-    features = components.backbone.network.output_shape[-1]
+    features = components.features.backbone.network.output_shape[-1]
     head = build_head(config.head, features, len(manifest.classes), derive(config.seed, "head"))
     files = state_files(config, components, manifest)
     return finetuning.train_phases(components.phases, extractors, manifest, head, report, files, components.timer)
@@ -317,18 +288,8 @@ def state_files(config: Config, components: Components, manifest: Manifest) -> C
     The origin of the weights is part of it: elsewhere the same configuration may find ImageNet's weights where this
     machine has random ones.
     """
-    key = run_key(config, f"{manifest.digest()} {components.backbone.origin}")
+    key = run_key(config, f"{manifest.digest()} {components.features.backbone.origin}")
     return lambda phase: _cache(config) / "unfinished" / f"{key}-{phase}.npz"
-
-
-def predictions_by_split(training: TrainingResult, manifest: Manifest) -> dict[str, Predictions]:
-    """Return the predictions of each split that has photos."""
-    rows = {split: manifest.of(split) for split in training.probabilities}
-    return {
-        split: Predictions(probabilities, manifest.labels(rows[split]), manifest.classes, rows[split])
-        for split, probabilities in training.probabilities.items()
-        if len(rows[split])
-    }
 
 
 def _figures(
@@ -340,14 +301,16 @@ def _figures(
 ) -> Iterator[tuple[str, Figure]]:
     """The figures of a run with their artifact paths, one at a time."""
 
+    pipeline = components.features.pipeline
+
     def photo(row: pd.Series) -> np.ndarray:
-        return read_pixels(components.pipeline.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
+        return read_pixels(pipeline.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
 
     best, second = training.best_epoch, training.second_phase
     yield from run_figures.figures(predictions, training.history, best, second, photo)
     shown = manifest.of("train").groupby("label", sort=True).head(VIEW_SHEET_PHOTOS)
     shown = shown.sort_values("label", kind="stable").head(VIEW_SHEET_ROWS)
-    yield "figures/augmented_views.png", view_sheet(components.pipeline.all_views(shown), shown["label"].tolist())
+    yield "figures/augmented_views.png", view_sheet(pipeline.all_views(shown), shown["label"].tolist())
     if drawn is not None and len(drawn.duplicates.members):
         sheet = duplicate_sheet(drawn.duplicates.members, drawn.duplicates.pairs, photo)
         yield "figures/duplicates.png", sheet

@@ -22,7 +22,7 @@ from ndsc.config.constraints import check_values
 from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
 from ndsc.errors import UserError, shown_to_user
 from ndsc.startup import start_tensorflow
-from ndsc.terminal import side_by_side
+from ndsc.terminal import closing_table, side_by_side
 
 if TYPE_CHECKING:
     from ndsc.caching.openvino_cache import Network
@@ -121,6 +121,7 @@ def _repeat(
             )
             rows = diff_runs(summarize_recorded_run(history, recorded), current)
             run.log_table(as_table(rows), TABLE)
+    closing_table(result.summary)
     headings = "", f"run {recorded.id[:8]}", f"run {run.id[:8]}" if run.id else "now"
     side_by_side(headings, [(row.what, row.old, row.new) for row in rows])
     difference = first_difference(rows)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from ndsc.config.schema import Config
-from ndsc.experiment import Components, build_components, extractor_at
+from ndsc.experiment import Components, build_components
 from ndsc.features.feature_extractor import FeatureExtractor
 from ndsc.model.weights import Weights
 from ndsc.process import Timer
@@ -77,13 +77,13 @@ class Setup:
         """The feature extractor at a line; built once."""
         extractors = self.__dict__.setdefault("extractors", {})
         if freeze not in extractors:
-            extractors[freeze] = extractor_at(self.config, self.components, freeze, calibration)
+            extractors[freeze] = self.components.features.at(freeze, calibration)
         return extractors[freeze]
 
     @property
     def counts(self) -> tuple[int, int]:
         """Hits and misses of the cache."""
-        return self.components.stats.hits, self.components.stats.misses
+        return self.components.features.stats.hits, self.components.features.stats.misses
 
 
 @pytest.fixture

@@ -14,9 +14,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from mlflow.entities import Run
 
-from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema, typed
 from ndsc.errors import UserError
 from ndsc.reproduce import ReproduceConfig, main, register
 from ndsc.sample import render_sample
@@ -221,7 +220,7 @@ def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(
 
 
 def test_a_sweep_is_refused_with_the_name_of_its_best_run(sweep: str, reproduce: Callable[..., str | None]):
-    with pytest.raises(UserError, match=f"a sweep of many runs. The best of them is run={'b' * 32}"):
+    with pytest.raises(UserError, match=f"is a sweep of many runs. The best of them is run={'b' * 32}"):
         reproduce(f"run={sweep}")
 
 
@@ -243,7 +242,7 @@ def test_a_run_of_something_else_is_refused(place: Location, sweep: str, reprodu
 BAD = {
     "no run": ([], "Received: run=null"),
     "an unknown run": (["run=1"], "32 letters and digits"),
-    "an unknown kind of tracking": (["run=1", "tracking.kind=cloud"], "Received: cloud"),
+    "an unknown kind of tracking": (["run=1", "tracking.kind=cloud"], "Received: tracking.kind=cloud"),
 }
 
 

@@ -26,7 +26,7 @@ from ndsc.data.catalogue import load_catalogue
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
-from ndsc.experiment import build_components, extractor_at
+from ndsc.experiment import build_components
 from ndsc.model.weights import locate_weights
 from ndsc.process import Timer
 from ndsc.storage.photo_reader import PhotoReader
@@ -94,7 +94,7 @@ def features(config: Config, photos: pd.DataFrame, reader: PhotoReader, alone: d
     With `alone`, a mapping from reposts to originals, reposts get the features of their original plus noise.
     """
     weights = locate_weights(config.backbone, False, Path)  # never a run's weights
-    extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
+    extractor = build_components(config, weights, reader, Timer()).features.at("all", photos)
     if alone is None:
         return extractor.extract(photos, [0]).rows[0][:]
     own = photos[~photos["image_path"].isin(alone)]

@@ -26,7 +26,7 @@ from ndsc.data.manifest import Manifest, build_manifest
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
 from ndsc.duplicates.duplicate_groups import find_duplicates
-from ndsc.experiment import Components, build_components, extractor_at, plan_phases, train
+from ndsc.experiment import Components, build_components, plan_phases, train
 from ndsc.features.feature_extractor import CacheStats, FeatureExtractor
 from ndsc.model.weights import locate_weights
 from ndsc.process import Timer
@@ -78,10 +78,11 @@ def run(config: Config, seeds: int, data: str) -> Report:
         shared = build_components(config, weights, reader, Timer())
         for seed in range(seeds):
             seeded = replace(config, seed=seed)
-            components = replace(shared, phases=plan_phases(seeded), stats=CacheStats())
+            features = replace(shared.features, stats=CacheStats())
+            components = replace(shared, phases=plan_phases(seeded), features=features)
             plan = draw(catalogue, config.sampling, config.split, seed)
             photos = validate_photos(catalogue, plan, reader, cache, 1.0)
-            ours = extractor_at(seeded, components, "all", photos.learnable)
+            ours = features.at("all", photos.learnable)
             keras = UncachedExtractor.like(ours, computed)
             vectors = ours.extract(photos.photos, [0]).rows[0][:]
             groups = find_duplicates(photos.photos, vectors, config.split.duplicates, reader, cache).groups
@@ -90,11 +91,11 @@ def run(config: Config, seeds: int, data: str) -> Report:
             found.keras.append(accuracy(seeded, components, keras, manifest))
             compare_features(ours, keras, manifest, config.augmentation.views, found)
             needed = views_of(photos.photos, manifest, config.augmentation.views)
-            found.computed.append(components.stats.misses)
+            found.computed.append(components.features.stats.misses)
             found.new.append(len(needed - seen))
             seen |= needed
     setting = f"{config.backbone.name} ({weights.origin}), {per_class} a class of {data}, {seeds} seeds"
-    spec = shared.engine_spec
+    spec = shared.features.engine_spec
     return reported(Report("fidelity", f"{setting}, {spec.engine}"), found, spec.precision)
 
 

@@ -25,7 +25,7 @@ from ndsc.config.schema import Config
 from ndsc.data.catalogue import load_catalogue
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import draw
-from ndsc.experiment import build_components, extractor_at
+from ndsc.experiment import build_components
 from ndsc.features.feature_extractor import FeatureExtractor
 from ndsc.model.engines import BATCH
 from ndsc.model.weights import locate_weights
@@ -65,7 +65,7 @@ def run(config: Config, data: str, rounds: int) -> Report:
         photos = validate_photos(catalogue, drawn, reader, cache, config.sampling.max_rejected).photos
         weights = locate_weights(config.backbone, False, Path)  # never a run's weights
         # At int8 this quantizes the network, which is not timed.
-        extractor = extractor_at(config, build_components(config, weights, reader, Timer()), "all", photos)
+        extractor = build_components(config, weights, reader, Timer()).features.at("all", photos)
         found = rates(extractor, photos, rounds)
     name, spec = config.backbone.name, extractor.engine_spec
     precision = spec.precision

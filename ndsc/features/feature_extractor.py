@@ -16,8 +16,9 @@ from ndsc.data.decoding import DECODER
 from ndsc.errors import UserError
 from ndsc.features.image_pipeline import ImagePipeline
 from ndsc.features.store import FeatureRows, FeatureStore
+from ndsc.model.backbone import Backbone
 from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine, engine_version
-from ndsc.model.freeze_line import Cut
+from ndsc.model.freeze_line import Cut, cut
 from ndsc.model.quantization import CALIBRATION_BATCH, choose_calibration_photos, quantized
 from ndsc.process import Timer
 from ndsc.terminal import progress
@@ -107,7 +108,7 @@ class FeatureExtractor:
     Attributes:
         cut: the backbone, cut at the freeze line.
         digest: of the weights below the line.
-        quantized: the network that runs at int8, None at other precisions (see `build_extractor`).
+        quantized: the network that runs at int8, None at other precisions.
     """
 
     cut: Cut
@@ -215,32 +216,47 @@ class FeatureExtractor:
                 advance(count)
 
 
-def build_extractor(
-    cut: Cut,
-    digest: str,
-    engine_spec: EngineSpec,
-    pipeline: ImagePipeline,
-    cache: CacheConfig,
-    stats: CacheStats,
-    calibration: pd.DataFrame,
-    quantized_network: Network | None = None,
-) -> FeatureExtractor:
-    """Build the feature extractor of one freeze line, complete: at int8 with its quantized network.
+@dataclass(frozen=True)
+class FeatureExtractors:
+    """Builds the feature extractors of a run, which share everything but the freeze line.
 
-    Args:
-        digest: of the weights below the line.
-        calibration: photos, as in a manifest, of which some calibrate the quantized network if it has to be made.
-        quantized_network: the network to use instead, for the repetition of a run.
+    Attributes:
+        float32_until: the line up to which the frozen part stays at float32 when the rest runs at bfloat16.
+        quantized: int8 networks by `freeze`, given for the repetition of a run; others are cached or made.
     """
-    if engine_spec.precision == "int8" and quantized_network is None:
-        contents = content_bytes(calibration)
-        chosen = calibration.iloc[choose_calibration_photos(contents)]
+
+    backbone: Backbone
+    engine_spec: EngineSpec
+    pipeline: ImagePipeline
+    cache: CacheConfig
+    float32_until: str
+    stats: CacheStats
+    quantized: Mapping[str, Network]
+
+    def at(self, freeze: str, calibration: pd.DataFrame) -> FeatureExtractor:
+        """Build the extractor at a freeze line, complete: at int8 with its quantized network.
+
+        Args:
+            calibration: photos, as in a manifest, of which some calibrate the quantized network if it has to be made.
+
+        Raises:
+            UserError: no such line.
+        """
+        at_line = cut(self.backbone, freeze, self.float32_until)
+        digest = self.backbone.frozen_digest(at_line.line, at_line.frozen)
+        network = self.quantized.get(freeze)
+        if self.engine_spec.precision == "int8" and network is None:
+            network = self._quantize(at_line, digest, calibration)
+        return FeatureExtractor(at_line, digest, self.engine_spec, self.pipeline, self.cache, self.stats, network)
+
+    def _quantize(self, at_line: Cut, digest: str, calibration: pd.DataFrame) -> Network:
+        chosen = calibration.iloc[choose_calibration_photos(content_bytes(calibration))]
 
         def batches() -> Iterator[np.ndarray]:
-            return pipeline.batches(chosen, np.array([0]), np.ones((len(chosen), 1), bool), CALIBRATION_BATCH)
+            wanted = np.ones((len(chosen), 1), bool)
+            return self.pipeline.batches(chosen, np.array([0]), wanted, CALIBRATION_BATCH)
 
-        quantized_network = quantized(cut, digest, Path(cache.root), chosen["content"].tolist(), batches)
-    return FeatureExtractor(cut, digest, engine_spec, pipeline, cache, stats, quantized_network)
+        return quantized(at_line, digest, Path(self.cache.root), chosen["content"].tolist(), batches)
 
 
 def content_bytes(photos: pd.DataFrame) -> np.ndarray:

@@ -13,6 +13,7 @@ from ndsc.config.keys import CALLBACK_PATHS
 from ndsc.config.schema import BackboneConfig, TrainingConfig
 from ndsc.data.manifest import Manifest
 from ndsc.errors import UserError
+from ndsc.evaluation.predictions import Predictions
 from ndsc.features.feature_extractor import FeatureExtractor
 from ndsc.model.backbone import Backbone
 from ndsc.model.classifier import build_trainable
@@ -61,6 +62,15 @@ class TrainingResult:
     best_epoch: int
     second_phase: int | None
     probabilities: Mapping[str, np.ndarray]
+
+    def predictions(self, manifest: Manifest) -> dict[str, Predictions]:
+        """Return the predictions of each split that has photos."""
+        rows = {split: manifest.of(split) for split in self.probabilities}
+        return {
+            split: Predictions(probabilities, manifest.labels(rows[split]), manifest.classes, rows[split])
+            for split, probabilities in self.probabilities.items()
+            if len(rows[split])
+        }
 
 
 def plan_phases(
@@ -143,36 +153,40 @@ def train_phases(
         timer: receives the seconds of `features` and `fit`.
     """
     history: History = {}
-    starts: list[int] = []
+    results = []
     for phase in phases:
-        starts.append(start := len(history.get("train/loss", ())))
-        extractor = extractors[phase.freeze]
-        with timer("features"):
-            data = {split: _split_data(extractor, manifest, split) for split in ("train", "validation", "test")}
-        model = build_trainable(extractor.cut, head, phase.batch_norm, phase.training.precision)
+        start = len(history.get("train/loss", ()))
 
         def count_on(epoch: int, metrics: dict[str, float], start: int = start) -> None:
             report(start + epoch, metrics)
 
-        with timer("fit"):
-            # A head is trained in seconds; a longer training resumes where it was killed.
-            state = None if extractor.cut.trainable is None else resume(phase.name)
-            result = _fit(model, data, phase, count_on, state)
-        for name, values in result.history.items():
+        fitted, probabilities = _train_phase(phase, extractors[phase.freeze], manifest, head, count_on, resume, timer)
+        for name, values in fitted.history.items():
             history.setdefault(name, []).extend(values)
-        probabilities = {split: predict(model, one.features, phase.training.batch_size) for split, one in data.items()}
-    return TrainingResult(head, history, starts[-1] + result.best_epoch, starts[-1] or None, probabilities)
+        results.append(TrainingResult(head, history, start + fitted.best_epoch, start or None, probabilities))
+    return results[-1]
 
 
-def _fit(
-    model: keras.Model,
-    data: Mapping[str, SplitData],
+def _train_phase(
     phase: Phase,
+    extractor: FeatureExtractor,
+    manifest: Manifest,
+    head: keras.Sequential,
     report: Callable[[int, dict[str, float]], None],
-    state: Path | None,
-) -> FitResult:
-    train, validation = data["train"], data["validation"]
-    return fit(model, train, validation, phase.training, phase.optimizer, phase.callbacks, phase.seed, report, state)
+    resume: Callable[[str], Path],
+    timer: Timer,
+) -> tuple[FitResult, dict[str, np.ndarray]]:
+    """Fit what is above the line of one phase; return the fit, and the probabilities by split."""
+    with timer("features"):
+        data = {split: _split_data(extractor, manifest, split) for split in ("train", "validation", "test")}
+    training = phase.training
+    model = build_trainable(extractor.cut, head, phase.batch_norm, training.precision)
+    # A head is trained in seconds; a longer training resumes where it was killed.
+    state = None if extractor.cut.trainable is None else resume(phase.name)
+    with timer("fit"):
+        sides = data["train"], data["validation"]
+        fitted = fit(model, *sides, training, phase.optimizer, phase.callbacks, phase.seed, report, state)
+    return fitted, {split: predict(model, one.features, training.batch_size) for split, one in data.items()}
 
 
 def _split_data(extractor: FeatureExtractor, manifest: Manifest, split: str) -> SplitData:

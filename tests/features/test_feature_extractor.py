@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from ndsc.errors import UserError
-from ndsc.experiment import extractor_at
 from ndsc.features.feature_extractor import CacheStats
 from tests.components import Setup, write_photo
 
@@ -81,10 +80,11 @@ def test_everything_that_shapes_the_numbers_is_a_miss_and_plain_views_are_shared
 ):
     extract(setup(), photos(10))
     # Random weights would change with the seed.
-    backbone = setup().components.backbone
+    backbone = setup().components.features.backbone
     changed = setup(*overrides)
     if "seed=5" in overrides:
-        changed.components = replace(changed.components, backbone=backbone)
+        features = replace(changed.components.features, backbone=backbone)
+        changed.components = replace(changed.components, features=features)
     extract(changed, photos(10))
     assert changed.counts == (40 - missing, missing)
 
@@ -127,7 +127,7 @@ def test_a_changed_byte_in_a_photo_is_a_miss(setup: MakeSetup, photos: Photos):
 def test_view_0_is_plain_and_the_others_differ_from_it(setup: MakeSetup, photos: Photos):
     one = setup()
     features = extract(one, photos(8))
-    pixels = one.components.pipeline.all_views(photos(8))
+    pixels = one.components.features.pipeline.all_views(photos(8))
     assert pixels.shape == (8, 4, 32, 32, 3)
     for view in (1, 2, 3):
         assert not np.array_equal(features[:, 0], features[:, view])
@@ -138,7 +138,8 @@ def test_view_0_is_plain_and_the_others_differ_from_it(setup: MakeSetup, photos:
 def test_cached_features_are_those_of_keras(setup: MakeSetup, photos: Photos, resize: str):
     one = setup("cache.dtype=float32", "backbone.precision=float32", f"backbone.resize={resize}")
     extractor = one.extractor()
-    expected = np.asarray(extractor.cut.frozen(one.components.pipeline.all_views(photos(8))[:, 0], training=False))
+    plain = one.components.features.pipeline.all_views(photos(8))[:, 0]
+    expected = np.asarray(extractor.cut.frozen(plain, training=False))
     found = extractor.extract(photos(8), [0]).rows[0][:]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
@@ -168,14 +169,15 @@ def test_a_given_int8_network_is_used_whatever_the_cache_holds(setup: MakeSetup,
     moved = replace(network, folder=Path(shutil.move(network.folder, tmp_path / "logged")))
     extract(other, photos(34)[17:])
     assert fingerprint(other) != fingerprint(first)
-    repetition.components = replace(repetition.components, quantized={"all": moved})
+    features = replace(repetition.components.features, quantized={"all": moved})
+    repetition.components = replace(repetition.components, features=features)
     np.testing.assert_array_equal(extract(repetition, photos(17)), computed)
     assert fingerprint(repetition) == fingerprint(first)
 
 
 def test_an_extractor_is_complete_once_constructed(setup: MakeSetup, photos: Photos):
     one = setup(INT8)
-    before = extractor_at(one.config, one.components, "all", photos(17)).fingerprint(augmented=False)
+    before = one.components.features.at("all", photos(17)).fingerprint(augmented=False)
     extract(one, photos(17))
     one.extractor().extract(photos(20)[17:], [0])
     assert fingerprint(one) == before
@@ -207,7 +209,7 @@ def test_a_damaged_row_is_computed_again_and_never_used(
 
 def test_features_that_do_not_fit_the_cache_are_refused(setup: MakeSetup, photos: Photos):
     one = setup()
-    network = one.components.backbone.network
+    network = one.components.features.backbone.network
     network.set_weights([weight * 1e4 for weight in network.get_weights()])
     with pytest.raises(UserError, match=r"cache\.dtype=float32"):
         one.extractor("before:conv_pw_6_bn").extract(photos(4), [0])

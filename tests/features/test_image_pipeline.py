@@ -32,7 +32,7 @@ def test_views_are_the_same_from_a_server_and_its_failure_is_a_user_error(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setattr("ndsc.storage.remote.FIRST_PAUSE", 0.01)
-    pipeline = setup("backbone.engine=tensorflow", "augmentation=none").components.pipeline
+    pipeline = setup("backbone.engine=tensorflow", "augmentation=none").components.features.pipeline
     here = photos(8)
     with web_server(tmp_path) as server:
         there = on_a_server(here, tmp_path, server.address)
@@ -54,5 +54,5 @@ def test_the_pipeline_runs_without_the_tuning_thread(
 
     # The wait itself is a race that TensorFlow loses once in four times, for seconds: the benchmarks see it.
     monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", noting)
-    setup("backbone.engine=tensorflow", "augmentation=none").components.pipeline.all_views(photos(2))
+    setup("backbone.engine=tensorflow", "augmentation=none").components.features.pipeline.all_views(photos(2))
     assert tuned == [False]

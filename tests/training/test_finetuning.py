@@ -45,7 +45,8 @@ def test_fine_tuning_has_a_second_phase_with_its_own_line_rate_and_files(setup: 
 def test_a_training_on_random_weights_is_not_resumed_on_imagenet_weights(setup: Callable[..., Setup]):
     one, manifest = setup(*FINETUNE), Manifest(pd.DataFrame(columns=pd.Index(IDENTITY)), ())
     random = one.components
-    imagenet = replace(random, backbone=replace(random.backbone, origin="imagenet"))
+    backbone = replace(random.features.backbone, origin="imagenet")
+    imagenet = replace(random, features=replace(random.features, backbone=backbone))
     files = [state_files(one.config, components, manifest)("first") for components in (random, imagenet, random)]
     assert files[0] != files[1]
     assert files[0] == files[2]

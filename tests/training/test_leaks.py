@@ -12,7 +12,7 @@ import pytest
 
 from ndsc.data.manifest import Manifest
 from ndsc.evaluation.report import evaluate
-from ndsc.experiment import build_extractors, predictions_by_split, train
+from ndsc.experiment import build_extractors, train
 from ndsc.features.feature_extractor import FeatureExtractor
 from ndsc.training import finetuning
 from ndsc.training.batching import SplitData
@@ -58,8 +58,8 @@ def with_other_photos(manifest: Manifest) -> Manifest:
 def outcome(setup: Setup, manifest: Manifest) -> dict[str, Any]:
     """What training, early stopping and scaling decide, the metrics of validation, and those of the test."""
     config, components = setup.config, setup.components
-    trained = train(config, components, build_extractors(config, components, manifest), manifest, lambda *_: None)
-    predictions = predictions_by_split(trained, manifest)
+    trained = train(config, components, build_extractors(components, manifest), manifest, lambda *_: None)
+    predictions = trained.predictions(manifest)
     metrics = dict(evaluate(predictions, 0).metrics)
     return {
         "head": [weight.tobytes() for weight in trained.head.get_weights()],
