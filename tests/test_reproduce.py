@@ -14,8 +14,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from mlflow.entities import Run
 
+from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema, typed
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema
 from ndsc.errors import UserError
 from ndsc.reproduce import ReproduceConfig, main, register
 from ndsc.sample import render_sample
