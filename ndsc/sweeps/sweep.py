@@ -112,7 +112,7 @@ class Sweep:
             return True
         backbone = job.config.backbone
         if backbone.name not in self._origins:  # to find out may take as long as a network stays silent
-            found = locate_weights(backbone, random_will_do=True, fetch_classifier=Path, threads=job.config.threads)
+            found = locate_weights(backbone, random_allowed=True, fetch_classifier=Path, threads=job.config.threads)
             self._origins[backbone.name] = found.origin
         return self._origins[backbone.name] == RANDOM_FALLBACK
 

@@ -140,7 +140,7 @@ def train_phases(
     manifest: Manifest,
     head: keras.Sequential,
     report: Callable[[int, dict[str, float]], None],
-    resume: Callable[[str], Path],
+    state_path: Path,
     timer: Timer,
 ) -> TrainingResult:
     """Train the head on the features of a manifest, phase by phase.
@@ -149,7 +149,7 @@ def train_phases(
         extractors: by `freeze`, one for each phase.
         head: trained in place.
         report: called with the number of each epoch, counted through all phases, and its metrics.
-        resume: gives, by the name of a phase, the file that holds the state of its training.
+        state_path: of the files that hold the state of each phase; the name of the phase is appended.
         timer: receives the seconds of `features` and `fit`.
     """
     history: History = {}
@@ -160,7 +160,9 @@ def train_phases(
         def count_on(epoch: int, metrics: dict[str, float], start: int = start) -> None:
             report(start + epoch, metrics)
 
-        fitted, probabilities = _train_phase(phase, extractors[phase.freeze], manifest, head, count_on, resume, timer)
+        fitted, probabilities = _train_phase(
+            phase, extractors[phase.freeze], manifest, head, count_on, state_path, timer
+        )
         for name, values in fitted.history.items():
             history.setdefault(name, []).extend(values)
         results.append(TrainingResult(head, history, start + fitted.best_epoch, start or None, probabilities))
@@ -173,7 +175,7 @@ def _train_phase(
     manifest: Manifest,
     head: keras.Sequential,
     report: Callable[[int, dict[str, float]], None],
-    resume: Callable[[str], Path],
+    state_path: Path,
     timer: Timer,
 ) -> tuple[FitResult, dict[str, np.ndarray]]:
     """Fit what is above the line of one phase; return the fit, and the probabilities by split."""
@@ -182,7 +184,7 @@ def _train_phase(
     training = phase.training
     model = build_trainable(extractor.cut, head, phase.batch_norm, training.precision)
     # A head is trained in seconds; a longer training resumes where it was killed.
-    state = None if extractor.cut.trainable is None else resume(phase.name)
+    state = None if extractor.cut.trainable is None else state_path.with_name(f"{state_path.name}-{phase.name}.npz")
     with timer("fit"):
         sides = data["train"], data["validation"]
         fitted = fit(model, *sides, training, phase.optimizer, phase.callbacks, phase.seed, report, state)

@@ -7,7 +7,7 @@ import pytest
 
 from ndsc.data.manifest import IDENTITY, Manifest
 from ndsc.errors import UserError
-from ndsc.experiment import state_files
+from ndsc.experiment import state_path
 from tests.components import Setup
 
 FINETUNE = ("training=finetune", "training.finetune.freeze=before:conv_pw_13")
@@ -47,6 +47,6 @@ def test_a_training_on_random_weights_is_not_resumed_on_imagenet_weights(setup: 
     random = one.components
     backbone = replace(random.features.backbone, origin="imagenet")
     imagenet = replace(random, features=replace(random.features, backbone=backbone))
-    files = [state_files(one.config, components, manifest)("first") for components in (random, imagenet, random)]
+    files = [state_path(one.config, components, manifest) for components in (random, imagenet, random)]
     assert files[0] != files[1]
     assert files[0] == files[2]
