@@ -1,4 +1,4 @@
-"""Labels for new photos: `python -m ndsc.predict run=<run id> images=<files, folders or archives>`."""
+"""Classify new photos: `python -m ndsc.predict run=<run id> images=<files, folders or archives>`."""
 
 import logging
 import time
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class PredictConfig:
-    """Everything that `python -m ndsc.predict` needs to know; `images` is a path or a list of paths."""
+    """The settings of `python -m ndsc.predict`; `images` is a path or a list of paths."""
 
     run: str | None = None
     model: str | None = None
@@ -41,10 +41,10 @@ class PredictConfig:
 
 
 def main(config: PredictConfig) -> None:
-    """Label the photos and write the results.
+    """Classify the photos and write the results.
 
     Raises:
-        UserError: something only the user can mend.
+        UserError: something that only the user can fix.
     """
     from ndsc.data.prediction_inputs import check_images, find_prediction_inputs
     from ndsc.data.results_file import ResultsFile, check_results_file
@@ -57,7 +57,7 @@ def main(config: PredictConfig) -> None:
     check_images(images)
     saved = _classifier_file(config, cache)
     photos = find_prediction_inputs(images, cache)
-    # From here on it takes seconds: what needs TensorFlow is imported here, and nowhere above.
+    # TensorFlow takes seconds to import.
     start_tensorflow()
     from ndsc.model.batch_inference import classifier_engine, classify_photos, result_schema
     from ndsc.model.photo_classifier import PhotoClassifier
@@ -77,20 +77,22 @@ def main(config: PredictConfig) -> None:
 
 
 def check(config: PredictConfig) -> None:
-    """Say what types cannot.
+    """Check what types cannot.
 
     Raises:
-        UserError: a choice is not one of those there are, or it is not said what to label by what.
+        UserError: a value is not allowed, or the classifier or the photos are not named.
     """
     check_values(config)
     if (config.run is None) == (config.model is None):
         raise UserError(
-            "Either run=<run id> or model=<a classifier.keras> must say which classifier labels the photos. "
+            "Either run=<run id> or model=<a classifier.keras> must name the classifier. "
             f"Received: run={config.run or 'null'} and model={config.model or 'null'}. The id of a run is in the last "
             "lines that it printed and at the top of its page (make ui)."
         )
     if not config.images:
-        raise UserError("images=<photos, folders or archives> must say what to label. Received: images=null.")
+        raise UserError(
+            "images=<photos, folders or archives> must name the photos to classify. Received: images=null. Set images."
+        )
 
 
 def _classifier_file(config: PredictConfig, cache: Path) -> Path:
@@ -100,14 +102,14 @@ def _classifier_file(config: PredictConfig, cache: Path) -> Path:
         return fetch_classifier(config.run, config.tracking, cache)
     path = Path(str(config.model)).expanduser()
     if not path.is_file() or path.suffix != ".keras":
-        raise UserError(f"model= must name a file that ends in .keras. Received: model={path}. Mend the path.")
+        raise UserError(f"model= must name a file that ends in .keras. Received: model={path}. Fix the path.")
     return path
 
 
 def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") -> tuple[int, float]:
-    """Write all rows as they come; gives the number of unreadable photos, and the seconds it took."""
+    """Write all rows as they arrive; return the number of unreadable photos, and the seconds it took."""
     unreadable, started = 0, time.perf_counter()
-    with progress("labelling", total=total) as advance, warnings.catch_warnings():
+    with progress("classifying", total=total) as advance, warnings.catch_warnings():
         # Pillow warns of odd metadata that does not matter here.
         warnings.simplefilter("ignore")
         for batch in rows:
@@ -119,13 +121,13 @@ def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") ->
 
 @hydra_command("predict")
 def command(composed: DictConfig) -> None:
-    """Hydra's way in."""
+    """Run the job that Hydra composed."""
     with shown_to_user():
         main(as_schema(composed, PredictConfig))
 
 
 def register() -> None:
-    """Make the schema known to Hydra under the name that `conf/predict.yaml` begins with."""
+    """Register the schema with Hydra, under the name that `conf/predict.yaml` begins with."""
     ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
 
 

@@ -3,13 +3,14 @@
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
-from typing import IO, Self
+from typing import IO, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ndsc.caching.atomic import atomic_write
 from ndsc.errors import UserError
 
 SUFFIXES = (".csv", ".parquet")
@@ -45,7 +46,6 @@ class ResultsFile:
     def __init__(self, path: Path, schema: pa.Schema, overwrite: bool) -> None:
         check_results_file(path, overwrite)
         self._path, self._schema, self._overwrite = path, schema, overwrite
-        self._unfinished = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
         self._waiting: list[pa.RecordBatch] = []
 
     def write(self, batch: pa.RecordBatch) -> None:
@@ -55,41 +55,39 @@ class ResultsFile:
             self._flush()
 
     def __enter__(self) -> Self:
-        with _as_user_error(self._path):
-            self._file = self._unfinished.open("xb")
+        with _as_user_error(self._path), ExitStack() as stack:
+            self._temporary = stack.enter_context(atomic_write(self._path))
+            self._file = stack.enter_context(self._temporary.open("xb"))
             kind = pq.ParquetWriter if self._path.suffix.lower() == ".parquet" else _CsvWriter
-            self._writer = kind(self._file, self._schema)
+            self._writer = stack.enter_context(closing(kind(self._file, self._schema)))
+            self._stack = stack.pop_all()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        try:
-            if kind is None:
-                self._finish()
-        finally:
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is not None:
             # It does not matter whether a table that is discarded can be completed.
-            for close in (self._writer.close, self._file.close):
-                with suppress(OSError):
-                    close()
-            self._unfinished.unlink(missing_ok=True)
-
-    def _finish(self) -> None:
-        self._flush()
-        with _as_user_error(self._path):
-            self._writer.close()
-            self._file.close()
-            taken = self._path.exists() and not self._overwrite
-            target = self._path.with_stem(f"{self._path.stem}-{secrets.token_hex(3)}") if taken else self._path
-            os.replace(self._unfinished, target)
-        if taken:
-            raise UserError(
-                f"output= must name a file that does not exist yet. Received: output={self._path}, which "
-                f"another process has created meanwhile, and which stays as it is. The results are in {target}."
-            )
+            with suppress(OSError):
+                self._stack.__exit__(*error)
+            return
+        with _as_user_error(self._path), self._stack:
+            self._flush()
+            if self._path.exists() and not self._overwrite:
+                self._save_beside()
 
     def _flush(self) -> None:
         with _as_user_error(self._path):
             self._writer.write_table(pa.Table.from_batches(self._waiting, self._schema))
         self._waiting = []
+
+    def _save_beside(self) -> None:
+        self._writer.close()
+        self._file.close()
+        beside = self._path.with_stem(f"{self._path.stem}-{secrets.token_hex(3)}")
+        os.replace(self._temporary, beside)
+        raise UserError(
+            f"output= must name a file that does not exist yet. Received: output={self._path}, which another process "
+            f"has created meanwhile, and which stays as it is. The results are in {beside}."
+        )
 
 
 class _CsvWriter:

@@ -1,4 +1,4 @@
-"""Labels for any number of photos: read and decoded by threads that keep ahead of the engine, batch by batch."""
+"""Batch inference for any number of photos, which threads read and decode ahead of the engine."""
 
 import os
 from collections import deque
@@ -25,7 +25,7 @@ MOST_THREADS = 8
 
 
 def result_schema(classes: tuple[str, ...]) -> pa.Schema:
-    """Columns path, label, `p_<class>` for each class, and reason: empty, or why the photo could not be labelled."""
+    """Return the columns path, label, `p_<class>` for each class, and reason: empty, or why the photo is unreadable."""
     probabilities = [(f"p_{name}", pa.float32()) for name in classes]
     return pa.schema([("path", pa.string()), ("label", pa.string()), *probabilities, ("reason", pa.string())])
 
@@ -33,11 +33,11 @@ def result_schema(classes: tuple[str, ...]) -> pa.Schema:
 def classify_photos(
     photos: pa.Table, reader: PhotoReader, classifier: PhotoClassifier, engine: Engine
 ) -> Iterator[pa.RecordBatch]:
-    """Rows as in `result_schema`, up to BATCH at a time, in the order of the photos.
+    """Yield rows as in `result_schema`, up to BATCH at a time, in the order of the photos.
 
     Args:
-        photos: rows with path, archive, offset and size, as `ndsc.data.prediction_inputs` lists them.
-        engine: runs the classifier's body, as `classifier_engine` makes it.
+        photos: rows with path, archive, offset, size and reason (see `ndsc.data.prediction_inputs`).
+        engine: see `classifier_engine`.
     """
     waiting: deque[tuple[list[str], list[str]]] = deque()
 
@@ -55,20 +55,20 @@ def classify_photos(
 
 
 def classifier_engine(classifier: PhotoClassifier, path: Path, precision: str, cache_root: Path) -> Engine:
-    """What runs a classifier's body fastest here. OpenVINO's export of it is kept in the cache.
+    """Return the fastest engine for a classifier's body on this machine. OpenVINO's export of it is cached.
 
     Args:
-        path: the file that the classifier was loaded from.
+        path: the file of the classifier.
     """
     body = Cut("probabilities", {"part": "from a resized photo to probabilities"}, classifier.body, None)
-    # Of the whole file, since the weights' own digest does not tell how photos are preprocessed.
+    # Of the whole file, since the weights' own digest does not cover the preprocessing of photos.
     return build_engine(body, file_digest(path), choose_engine("auto", precision), cache_root)
 
 
 def _prepared(
     photos: pa.Table, reader: PhotoReader, classifier: PhotoClassifier
 ) -> Iterator[tuple[list[str], list[np.ndarray | str]]]:
-    """Paths of up to BATCH photos, and for each its prepared pixels or the reason why there are none."""
+    """Yield the paths of up to BATCH photos, and for each its prepared pixels or the reason why there are none."""
 
     def prepare(row: dict[str, Any]) -> np.ndarray | str:
         if row["size"] is None:

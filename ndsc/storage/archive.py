@@ -17,7 +17,7 @@ from ndsc.caching.digests import file_digest
 from ndsc.caching.tables import load_table, save_table
 from ndsc.errors import UserError
 from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, GzipStream, SeekableGzip
-from ndsc.storage.locations import MEGABYTE, LargeBlocks, Location, location_of, location_signature, open_bytes
+from ndsc.storage.locations import LargeBlocks, Location, location_of, location_signature, open_bytes
 from ndsc.storage.remote import RemotePath
 from ndsc.storage.tar_scan import Scan, scan_members
 from ndsc.terminal import progress
@@ -219,15 +219,14 @@ def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:
 
 @contextmanager
 def _progress(step: str, total: int) -> Iterator[Callable[[int], None]]:
-    """A progress bar that takes positions. It moves by megabytes, as every photo reports one."""
+    """A progress bar that takes positions."""
     done = 0
     with progress(step, total, "bytes") as advance:
 
         def reached(position: int) -> None:
             nonlocal done
-            if position - done >= MEGABYTE or position == total:
-                advance(position - done)
-                done = position
+            advance(position - done)
+            done = position
 
         yield reached
         reached(total)

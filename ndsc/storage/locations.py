@@ -15,7 +15,6 @@ from ndsc.terminal import progress
 
 Location = Path | RemotePath
 
-MEGABYTE = 10**6
 # A file on a server is read from front to back in blocks of this size, with so many requested ahead: 40 MB of memory.
 LARGE_BLOCK = 8 << 20
 BLOCKS_AHEAD = 4

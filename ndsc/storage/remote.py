@@ -71,14 +71,14 @@ class RemotePath:
 
         Raises:
             NotThere: it has no such file.
-            UserError: a package is missing, or the server does not answer, refuses to, or does not know the file's
+            UserError: a package is missing, or the server does not answer, denies access, or does not state the file's
                 size.
         """
-        # Here and not whenever bytes are read: whoever reads a file has asked for its status first.
+        # Not at every read: the status of a file is requested before its bytes are.
         absent = missing_packages(self)
         if absent:
             raise UserError(
-                f"Data at {self} needs {' and '.join(absent)}, not installed here. Received: an address on a server. "
+                f"Data at {self} needs {' and '.join(absent)}. Received: not installed here. "
                 f"Install with: {process.install_command('remote')}"
             )
         info = ask(self, lambda files: files.info(self.address))
@@ -93,14 +93,14 @@ class RemotePath:
         return Status(int(info["size"]), " ".join(filter(None, versions)))
 
 
-def is_remote(place: object) -> bool:
+def is_remote(location: object) -> bool:
     """Whether this is the address of something on a server."""
-    return str(place).lower().startswith(SCHEMES)
+    return str(location).lower().startswith(SCHEMES)
 
 
-def missing_packages(place: object) -> list[str]:
-    """Which packages of the extra `remote` are needed for this address and not installed."""
-    needed = ("fsspec", "s3fs" if str(place).lower().startswith("s3:") else "aiohttp")
+def missing_packages(location: object) -> list[str]:
+    """Return the packages of the extra `remote` that this address needs and that are not installed."""
+    needed = ("fsspec", "s3fs" if str(location).lower().startswith("s3:") else "aiohttp")
     return process.missing_packages({name: name for name in needed})
 
 
