@@ -27,8 +27,7 @@ from ndsc.data.photo_validation import ValidatedPhotos, validate_photos
 from ndsc.data.sampling import SamplePlan, draw
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
 from ndsc.evaluation.figures import run_figures
-from ndsc.evaluation.figures.duplicate_sheet import duplicate_sheet
-from ndsc.evaluation.figures.photo_sheets import view_sheet
+from ndsc.evaluation.figures.photo_sheets import duplicate_sheet, view_sheet
 from ndsc.evaluation.predictions import Predictions
 from ndsc.evaluation.report import evaluate
 from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, FeatureExtractors

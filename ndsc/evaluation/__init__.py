@@ -1,1 +1,1 @@
-"""Metrics and figures of a finished run. Pure functions of predictions; knows neither models nor MLflow."""
+"""Metrics, tables and figures of a finished run: pure functions of predictions, without models or MLflow."""

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says, and the one number that mends it.
+"""Calibration of probabilities: reliability, expected calibration error, and temperature scaling.
 
 Definitions follow Guo, Pleiss, Sun and Weinberger, "On Calibration of Modern Neural Networks" (ICML 2017).
 """
@@ -19,7 +19,7 @@ TEMPERATURES = (0.1, 10.0)
 
 
 def reliability(predictions: Predictions) -> pd.DataFrame:
-    """The photos by confidence, in 15 bins of equal width (from, to]; bins without photos are left out.
+    """Return the photos by confidence, in 15 bins of equal width (from, to]; bins without photos are missing.
 
     Columns: from, to, photos, confidence (its mean), accuracy, and low and high, the accuracy's 95 % Wilson interval.
     """
@@ -36,16 +36,18 @@ def reliability(predictions: Predictions) -> pd.DataFrame:
 
 
 def expected_calibration_error(predictions: Predictions) -> float:
-    """The mean distance between confidence and accuracy over the bins of `reliability`, weighted by their photos."""
+    """Return the mean distance between confidence and accuracy in the bins of `reliability`, weighted by photos."""
     bins = reliability(predictions)
     return float(np.average((bins["accuracy"] - bins["confidence"]).abs(), weights=bins["photos"]))
 
 
 def fit_temperature(validation: Predictions) -> float:
-    """The temperature, from 0.1 to 10, under which the validation labels are most likely; over 1: too sure before.
+    """Return the temperature from 0.1 to 10 that makes the validation labels most probable.
 
-    A split without a mistake asks for ever lower temperatures and gets 0.1. Raises ValueError for rows of any other
-    split: what is fitted on test photos says nothing about them any more.
+    Above 1, the classifier was overconfident. A split without mistakes gets the lowest temperature.
+
+    Raises:
+        ValueError: rows of another split. A temperature fitted on test photos would make their metrics meaningless.
     """
     splits = set(validation.rows["split"])
     if splits != {"validation"}:
@@ -61,11 +63,11 @@ def fit_temperature(validation: Predictions) -> float:
 
 
 def at_temperature(predictions: Predictions, temperature: float) -> Predictions:
-    """The same predictions with their logits divided by `temperature`; every photo keeps its predicted class."""
+    """Return the predictions with logits divided by `temperature`; every photo keeps its predicted class."""
     scaled = softmax(_logits(predictions.probabilities) / temperature, axis=1)
     return replace(predictions, probabilities=scaled)
 
 
 def _logits(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Logits up to a constant a photo, which softmax does not see; a probability that underflowed to 0 stays finite."""
+    """Return logits up to a constant per photo, which softmax ignores; finite even for a probability of 0."""
     return np.log(np.maximum(probabilities.astype(np.float64), np.finfo(np.float32).tiny))

@@ -1,4 +1,4 @@
-"""How sure an accuracy is: its interval, over all photos and slice by slice."""
+"""Confidence intervals of accuracies, over all photos and by slice."""
 
 from typing import NamedTuple
 
@@ -16,27 +16,28 @@ READING_ORDER = (*DIFFICULTIES, *SIZES)
 
 
 class Interval(NamedTuple):
-    """Where the accuracy lies with 95 % confidence."""
+    """The 95 % confidence interval of an accuracy."""
 
     low: float
     high: float
 
 
 def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -> Interval:
-    """The 95 % percentile bootstrap interval of the mean of `correct`, (n,) bool.
+    """Return the 95 % percentile bootstrap interval of the mean of `correct`, (n,) bool.
 
-    `groups`, (n,), names each photo's duplicate group; groups are drawn whole, because ten reposts of a photo are
-    one piece of evidence, not ten. A photo without a group (missing value) stands alone, and with None all do.
+    If all photos are right, or all are wrong, every resample is the same and the bootstrap would claim certainty. The
+    exact one-sided binomial bound over the groups is used instead (the "rule of three", Hanley and Lippman-Hand 1983).
 
-    Where all photos are right, or all wrong, every resample looks the same and the bootstrap claims certainty; the
-    exact one-sided binomial bound over the groups stands in (the "rule of three", Hanley and Lippman-Hand 1983).
+    Args:
+        groups: (n,) names of duplicate groups. Groups are drawn as a whole: ten reposts of a photo are one piece of
+            evidence, not ten. A photo without a group (missing value) is a group of its own; with None, all are.
     """
     hits, sizes = _group_totals(np.asarray(correct, dtype=bool), groups)
     if hits.sum() in (0, sizes.sum()):
         bound = (1 - CONFIDENCE) ** (1 / len(sizes))
         return Interval(bound, 1.0) if hits.sum() else Interval(0.0, 1 - bound)
-    # Groups with as many photos and as many hits are interchangeable: to draw how many of each kind come up is
-    # the same bootstrap, without a table of resamples by groups.
+    # Groups with equal numbers of photos and hits are interchangeable: drawing how often each kind occurs is the same
+    # bootstrap, without a table of resamples by groups.
     kinds, counts = np.unique(np.stack([hits, sizes], axis=1), axis=0, return_counts=True)
     random = np.random.default_rng(derive(seed, "bootstrap"))
     totals = random.multinomial(len(sizes), counts / len(sizes), size=RESAMPLES) @ kinds
@@ -46,7 +47,7 @@ def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -
 
 
 def _group_totals(correct: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[NDArray, NDArray]:
-    """Hits and photos of each group, both (groups,) int."""
+    """Return the hits and photos of each group, both (groups,) int."""
     if groups is None:
         return correct.astype(int), np.ones(len(correct), dtype=int)
     codes, names = pd.factorize(np.asarray(groups))
@@ -56,11 +57,13 @@ def _group_totals(correct: NDArray[np.bool_], groups: ArrayLike | None) -> tuple
 
 
 def accuracy_by(table: pd.DataFrame, column: str, seed: int) -> pd.DataFrame:
-    """Accuracy of each value of `column`: a row each of that value, photos, accuracy, low, high.
+    """Return the accuracy for each value of a column: the value, photos, accuracy, low, high.
 
-    `table` is `Predictions.table()`; its `group` column, where there is one, makes the intervals honest about
-    duplicates. Difficulties and sizes come in their natural order, anything else with the most photos first; a
-    missing value is a slice too.
+    Difficulties and sizes are in their natural order, anything else with the most photos first. A missing value is a
+    slice, too.
+
+    Args:
+        table: as from `Predictions.table()`. The column `group`, if present, names duplicate groups.
     """
     rows = []
     for value, part in table.groupby(column, dropna=False, observed=True):
@@ -75,7 +78,7 @@ def _reading_rank(value: object) -> int:
 
 
 def size_bucket(width: pd.Series, height: pd.Series) -> pd.Series:
-    """The name of each photo's size by its shorter side in pixels; 224 is what most backbones see."""
+    """Return the name of each photo's size by its shorter side in pixels; 224 is the input size of most backbones."""
     shorter = np.minimum(width, height)
     bucket = np.searchsorted(list(SIZES.values()), shorter, side="right")
     return pd.Series(np.array(list(SIZES), dtype=object)[bucket], index=width.index, name="size")

@@ -1,32 +1,32 @@
-"""How often a classifier is right: over all photos, and class by class."""
+"""Accuracy, F1 and confusion counts."""
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from sklearn.metrics import precision_recall_fscore_support
 
 from ndsc.evaluation.predictions import Predictions
 
 
 def accuracy(predictions: Predictions) -> float:
-    """The share of photos whose most probable class is the true one."""
+    """Return the share of photos whose most probable class is the true one."""
     return float(predictions.correct.mean())
 
 
 def macro_f1(predictions: Predictions) -> float:
-    """The plain mean of the classes' F1.
+    """Return the unweighted mean F1 of the classes.
 
-    Classes that occur neither in the truth nor in the predictions do not count: nine test photos say nothing of
-    the other 49 categories.
+    Classes that occur neither in the labels nor in the predictions do not count: nine test photos say nothing about the
+    other 49 categories.
     """
     return float(np.nanmean(class_report(predictions)["f1"]))
 
 
 def class_report(predictions: Predictions) -> pd.DataFrame:
-    """One row a class, in order: class, precision, recall, f1, photos (that truly belong to it).
+    """Return one row per class, in order: class, precision, recall, f1, photos (with this label).
 
-    What has no value is NaN, not 0: the precision of a class that is never predicted, the recall of one without
-    photos, the F1 of one that has neither.
+    Undefined values are NaN, not 0: the precision of a class that is never predicted, the recall of a class without
+    photos, the F1 of a class that has neither.
     """
     precision, recall, f1, photos = precision_recall_fscore_support(
         predictions.labels,
@@ -40,5 +40,7 @@ def class_report(predictions: Predictions) -> pd.DataFrame:
 
 
 def confusion_counts(predictions: Predictions) -> NDArray[np.integer]:
-    """(classes, classes) photos by true class (row) and predicted class (column)."""
-    return confusion_matrix(predictions.labels, predictions.predicted, labels=range(len(predictions.classes)))
+    """Return the number of photos by true class (row) and predicted class (column), (classes, classes)."""
+    size = len(predictions.classes)
+    cells = predictions.labels * size + predictions.predicted
+    return np.bincount(cells, minlength=size**2).reshape(size, size)

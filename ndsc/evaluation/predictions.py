@@ -1,4 +1,4 @@
-"""What a classifier says of the photos of one split, beside what is true."""
+"""Predictions and labels of the photos of one split."""
 
 from dataclasses import dataclass
 
@@ -6,15 +6,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-DIFFICULTIES = ("easy", "medium", "hard")  # as manifests name them, in reading order
+DIFFICULTIES = ("easy", "medium", "hard")  # as in manifests
 
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """Probabilities and truth of n photos, in one order.
+    """Probabilities and labels of n photos, in one order.
 
-    probabilities: (n, classes) float, a row sums to 1. labels: (n,) int, positions in `classes`.
-    rows: the n rows of the manifest. Raises ValueError where these do not fit together, or n is 0.
+    Args:
+        probabilities: (n, classes) float; each row sums to 1.
+        labels: (n,) int, positions in `classes`.
+        rows: the n rows of the manifest.
+
+    Raises:
+        ValueError: the shapes do not match, or n is 0.
     """
 
     probabilities: NDArray[np.floating]
@@ -37,21 +42,21 @@ class Predictions:
 
     @property
     def predicted(self) -> NDArray[np.integer]:
-        """(n,) the most probable class of each photo, the first of equals."""
+        """The most probable class of each photo, (n,); the first of equals."""
         return self.probabilities.argmax(axis=1)
 
     @property
     def confidence(self) -> NDArray[np.floating]:
-        """(n,) the probability of the predicted class."""
+        """The probability of the predicted class, (n,)."""
         return self.probabilities.max(axis=1)
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """(n,) whether the predicted class is the true one."""
+        """Whether the predicted class is the true one, (n,)."""
         return self.predicted == self.labels
 
     def table(self) -> pd.DataFrame:
-        """The manifest's rows with `true`, `predicted` (names), `confidence` and `correct` beside them."""
+        """Return the rows of the manifest with the columns `true`, `predicted` (names), `confidence` and `correct`."""
         names = np.array(self.classes, dtype=object)
         return self.rows.assign(
             true=names[self.labels],
@@ -61,6 +66,6 @@ class Predictions:
         )
 
     def most_confident_mistakes(self, at_most: int) -> NDArray[np.integer]:
-        """Positions of the wrong photos, the most confident first; equals stay in the order of the rows."""
+        """Return positions of the misclassified photos, the most confident first; equals in the order of the rows."""
         wrong = np.flatnonzero(~self.correct)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:at_most]

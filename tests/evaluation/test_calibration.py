@@ -11,7 +11,7 @@ PHOTOS = 20_000
 
 @pytest.fixture
 def sure(predictions):
-    """Makes predictions whose logits are `factor` times those that the labels were really drawn from."""
+    """Return a function that makes predictions with logits `factor` times those that the labels are drawn from."""
 
     def make(factor, **options):
         random = np.random.default_rng(3)
@@ -23,7 +23,7 @@ def sure(predictions):
     return make
 
 
-def test_the_error_of_a_handful_is_what_the_definition_says(predictions):
+def test_the_error_of_a_few_photos_follows_the_definition(predictions):
     # One photo at 0.62, wrong: 0.62 off. Two photos in another bin at 0.9, one right: 0.4 off.
     made = predictions([[0.62, 0.38, 0], [0.9, 0.1, 0], [0.1, 0.9, 0]], [1, 0, 0])
     assert expected_calibration_error(made) == pytest.approx((1 * 0.62 + 2 * 0.4) / 3)
@@ -49,13 +49,13 @@ def test_the_bins_agree_with_scikit_learn(sure):
     np.testing.assert_allclose(bins["confidence"], confidence, rtol=1e-6)
 
 
-def test_a_perfectly_calibrated_classifier_has_hardly_any_error(sure):
+def test_a_calibrated_classifier_has_almost_no_error(sure):
     assert expected_calibration_error(sure(1.0)) < 0.01
     assert expected_calibration_error(sure(3.0)) > 0.1
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
-def test_the_temperature_undoes_what_made_the_classifier_too_sure_or_too_shy(sure, factor):
+def test_the_temperature_corrects_over_and_underconfidence(sure, factor):
     made = sure(factor)
     temperature = fit_temperature(made)
     assert temperature == pytest.approx(factor, rel=0.03)
@@ -70,7 +70,7 @@ def test_temperature_one_changes_nothing(sure):
     np.testing.assert_allclose(at_temperature(made, 1.0).probabilities, made.probabilities, atol=1e-6)
 
 
-def test_probabilities_that_underflowed_to_zero_stay_usable(predictions):
+def test_probabilities_of_zero_are_handled(predictions):
     made = predictions([[1, 0, 0], [1, 0, 0], [0.6, 0.4, 0]], [0, 1, 0])
     temperature = fit_temperature(made)
     assert 1 < temperature <= 10
@@ -82,6 +82,6 @@ def test_a_split_without_mistakes_gets_the_lowest_temperature(predictions):
 
 
 @pytest.mark.parametrize("split", ["train", "test", ["validation"] * (PHOTOS - 1) + ["test"]])
-def test_a_planted_leak_of_other_splits_into_the_temperature_is_refused(sure, split):
+def test_photos_of_other_splits_are_rejected(sure, split):
     with pytest.raises(ValueError, match="Expected validation photos only"):
         fit_temperature(sure(3.0, split=split))

@@ -8,7 +8,7 @@ from ndsc.evaluation.intervals import accuracy_by, accuracy_interval, size_bucke
 RIGHT = np.arange(500) % 20 != 0  # 475 of 500
 
 
-def test_the_interval_of_single_photos_is_that_of_a_binomial_share():
+def test_the_interval_of_single_photos_is_binomial():
     low, high = accuracy_interval(RIGHT, None, seed=0)
     np.testing.assert_allclose([low, high], binom.ppf([0.025, 0.975], 500, 0.95) / 500, atol=0.002)
 
@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
     assert accuracy_interval(RIGHT, np.arange(500) // 3, seed=1) != accuracy_interval(RIGHT, np.arange(500) // 3, 2)
 
 
-def test_ten_copies_of_each_photo_do_not_make_the_interval_narrower():
+def test_duplicates_do_not_make_the_interval_narrower():
     alone = accuracy_interval(RIGHT, None, seed=0)
     copies = np.repeat(RIGHT, 10)
     assert accuracy_interval(copies, np.repeat(np.arange(500), 10), seed=0) == pytest.approx(alone)
@@ -44,19 +44,19 @@ def test_ten_copies_of_each_photo_do_not_make_the_interval_narrower():
     assert naive.high - naive.low < 0.5 * (alone.high - alone.low)
 
 
-def test_photos_without_a_group_stand_alone():
+def test_photos_without_a_group_are_groups_of_their_own():
     groups = np.where(np.arange(500) < 20, "a repost", None)
     named = np.where(np.arange(500) < 20, "a repost", np.arange(500).astype(str))
     assert accuracy_interval(RIGHT, groups, seed=0) == accuracy_interval(RIGHT, named, seed=0)
 
 
-def test_nine_right_out_of_nine_is_not_called_certain():
+def test_nine_right_out_of_nine_is_not_certain():
     assert accuracy_interval(np.ones(9), None, seed=0) == pytest.approx((0.05 ** (1 / 9), 1.0))
     assert accuracy_interval(np.zeros(9), None, seed=0) == pytest.approx((0.0, 1 - 0.05 ** (1 / 9)))
     assert accuracy_interval(np.ones(9), [0] * 9, seed=0) == pytest.approx((0.05, 1.0))
 
 
-def test_slices_are_counted_and_come_with_the_most_photos_first():
+def test_slices_are_sorted_by_number_of_photos():
     table = pd.DataFrame({"source": ["a", "b", "b", None, "c"], "correct": [True, True, False, False, True]})
     slices = accuracy_by(table, "source", seed=0)
     assert list(slices.columns) == ["source", "photos", "accuracy", "low", "high"]
@@ -67,7 +67,7 @@ def test_slices_are_counted_and_come_with_the_most_photos_first():
     assert np.all(slices["accuracy"] <= slices["high"])
 
 
-def test_difficulties_and_sizes_come_in_their_natural_order():
+def test_difficulties_and_sizes_are_in_natural_order():
     table = pd.DataFrame({"difficulty": ["hard", "hard", "easy", "medium", "odd"], "correct": True})
     assert list(accuracy_by(table, "difficulty", seed=0)["difficulty"]) == ["easy", "medium", "hard", "odd"]
     table["size"] = size_bucket(pd.Series([900, 900, 224, 100, 500]), pd.Series([900, 800, 500, 900, 448]))
@@ -86,7 +86,7 @@ def test_slices_respect_duplicate_groups():
     assert np.all(grouped["low"] < naive["low"])
 
 
-def test_sizes_go_by_the_shorter_side_at_every_edge():
+def test_sizes_depend_on_the_shorter_side():
     width = pd.Series([223, 224, 447, 448, 799, 800, 4000], index=list("abcdefg"))
     sizes = size_bucket(width, pd.Series([5000] * 7, index=width.index))
     assert list(sizes) == [

@@ -18,11 +18,11 @@ def test_accuracy_is_the_share_of_right_photos(six):
     assert accuracy(six) == pytest.approx(3 / 6)
 
 
-def test_confusion_has_the_truth_in_rows(six):
+def test_confusion_counts_have_the_true_class_in_rows(six):
     assert confusion_counts(six).tolist() == [[2, 1, 0], [0, 1, 0], [1, 1, 0]]
 
 
-def test_the_report_says_what_can_be_computed_by_hand(six):
+def test_the_report_matches_values_computed_by_hand(six):
     report = class_report(six).set_index("class")
     np.testing.assert_allclose(report["precision"], [2 / 3, 1 / 3, np.nan])
     np.testing.assert_allclose(report["recall"], [2 / 3, 1, 0])
@@ -30,7 +30,7 @@ def test_the_report_says_what_can_be_computed_by_hand(six):
     assert list(report["photos"]) == [3, 1, 2]
 
 
-def test_classes_that_never_occur_have_no_value_and_no_weight(predictions):
+def test_classes_that_never_occur_have_no_value_or_weight(predictions):
     classes = tuple(f"category {n}" for n in range(58))
     made = predictions(np.eye(58)[PREDICTED], LABELS, classes)
     assert np.isnan(class_report(made)["f1"]).sum() == 55

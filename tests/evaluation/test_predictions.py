@@ -7,7 +7,7 @@ from ndsc.evaluation.predictions import Predictions
 PROBABILITIES = [[0.7, 0.2, 0.1], [0.1, 0.5, 0.4], [0.05, 0.9, 0.05], [0.3, 0.3, 0.4]]
 
 
-def test_the_table_puts_truth_and_prediction_beside_the_rows(predictions):
+def test_the_table_adds_label_and_prediction_to_the_rows(predictions):
     table = predictions(PROBABILITIES, [0, 2, 0, 2]).table()
     assert list(table["image_path"]) == ["0.jpg", "1.jpg", "2.jpg", "3.jpg"]
     assert list(table["true"]) == ["beauty", "mobile", "beauty", "mobile"]
@@ -39,6 +39,6 @@ def test_the_most_confident_mistake_comes_first(predictions):
         (PROBABILITIES, [-1, 1, 1, 2], "Received: labels from -1 to 2"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(predictions, probabilities, labels, complaint):
+def test_inconsistent_shapes_and_labels_are_rejected(predictions, probabilities, labels, complaint):
     with pytest.raises(ValueError, match=complaint):
         predictions(probabilities, labels)

@@ -1,4 +1,4 @@
-"""Lines: how training went, and whether confidences can be believed."""
+"""Learning curves and the reliability diagram."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,21 +9,24 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
+from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, fit_temperature, reliability
 from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, counted, new_chart, percent, tidy
+from ndsc.evaluation.predictions import Predictions
 
 
 def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int, second_phase: int | None = None) -> Figure:
-    """Accuracy and loss by epoch, the best epoch marked.
+    """Draw accuracy and loss by epoch, with the best epoch marked.
 
-    `history` holds one value an epoch under train/loss, train/accuracy, val/loss and val/accuracy. `best_epoch`, and
-    `second_phase`, the first epoch of fine-tuning, are positions in it; the figure counts epochs from 1, as Keras
-    prints them.
+    Args:
+        history: one value per epoch for train/loss, train/accuracy, val/loss and val/accuracy.
+        best_epoch, second_phase: positions in the history, from 0; `second_phase` is the first epoch of fine-tuning.
+            The figure counts epochs from 1, as Keras does.
     """
     best, lowest = history["val/accuracy"][best_epoch], history["val/loss"][best_epoch]
     figure = new_chart(
         f"Validation accuracy {percent(best)} at epoch {best_epoch + 1}",
-        f"Of {counted(len(history['val/accuracy']), 'epoch')}. Training figures are means over the epoch, while the "
-        "weights still move, so they can lie below validation, which is measured at the epoch's end on plain photos.",
+        f"{counted(len(history['val/accuracy']), 'epoch')}. Training values are means over an epoch, while the weights "
+        "change; validation is measured at its end, without augmentation. So training accuracy can be lower.",
         width=10,
         body=3.6,
     )
@@ -81,19 +84,16 @@ def _mark_second_phase(axes: Axes, first_epoch: int) -> None:
     )
 
 
-def reliability_diagram(
-    plain: pd.DataFrame, plain_error: float, scaled: pd.DataFrame, scaled_error: float, temperature: float
-) -> Figure:
-    """Accuracy against confidence, before and after temperature scaling.
-
-    `plain` and `scaled` are tables of `calibration.reliability`, the errors their expected calibration errors.
-    """
+def reliability_diagram(validation: Predictions) -> Figure:
+    """Draw accuracy by confidence, before and after temperature scaling."""
+    temperature = fit_temperature(validation)
+    scaled = at_temperature(validation, temperature)
+    before, after = expected_calibration_error(validation), expected_calibration_error(scaled)
     figure = new_chart(
-        f"Confidence is {100 * plain_error:.1f} points off on average, "
-        f"{100 * scaled_error:.1f} after temperature scaling",
-        f"{counted(plain['photos'].to_numpy().sum(), 'photo')}, temperature {temperature:.2f} fitted on validation. "
-        "On the diagonal, nine of ten photos at 90 % are right; below it the classifier is too sure, above it not "
-        "sure enough. Lines are 95 % intervals.",
+        f"Confidence is wrong by {100 * before:.1f} points on average, {100 * after:.1f} after temperature scaling",
+        f"{counted(len(validation.labels), 'validation photo')}, temperature {temperature:.2f}. On the diagonal, "
+        "confidence equals accuracy; below it the classifier is overconfident, above it underconfident. Error bars are "
+        "95 % intervals.",
         width=6.5,
         body=6.2,
     )
@@ -101,13 +101,13 @@ def reliability_diagram(
     tidy(accuracy, "Accuracy at each confidence")
     tidy(photos, "Photos at each confidence")
     accuracy.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (1, 2)))
-    _draw_reliability(accuracy, photos, plain, -1, BLUE, "o", "as trained")
-    _draw_reliability(accuracy, photos, scaled, 1, ORANGE, "s", "after scaling")
+    _draw_reliability(accuracy, photos, reliability(validation), -1, BLUE, "o", "as trained")
+    _draw_reliability(accuracy, photos, reliability(scaled), 1, ORANGE, "s", "after scaling")
     for axis in (accuracy.xaxis, accuracy.yaxis):
         axis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
     accuracy.set(xlim=(-0.01, 1.02), ylim=(-0.03, 1.03))
     accuracy.legend(loc="upper left", frameon=False, labelcolor=INK, fontsize=9)
-    photos.set_yscale("symlog", linthresh=1)  # the last bin would dwarf all others
+    photos.set_yscale("symlog", linthresh=1)  # the last bin has far more photos than all others
     photos.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
     photos.margins(y=0.15)
     photos.set_xlabel("confidence")
@@ -117,7 +117,7 @@ def reliability_diagram(
 def _draw_reliability(
     accuracy: Axes, photos: Axes, bins: pd.DataFrame, side: int, colour: str, marker: str, label: str
 ) -> None:
-    """Points with intervals above, and bars of half a bin's width below: on the left for side -1, right for 1."""
+    """Draw points with intervals, and bars of half the width of a bin: on the left for side -1, on the right for 1."""
     reach = np.abs(bins[["low", "high"]].to_numpy().T - bins["accuracy"].to_numpy())
     accuracy.errorbar(
         bins["confidence"],

@@ -1,35 +1,47 @@
-"""Photos on a sheet: what the network sees, what it thinks of the test photos, and where it is surely wrong."""
+"""Sheets of photos: what the network sees, test photos, confident mistakes and duplicate groups."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ndsc.evaluation.figures.sheet import Sheet
 from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MARGIN, MUTED, ORANGE, counted, percent, shorten
-from ndsc.evaluation.predictions import DIFFICULTIES
+from ndsc.evaluation.predictions import DIFFICULTIES, Predictions
+
+MAX_TEST_PHOTOS = 60
+MAX_MISTAKES = 18
+MAX_GROUPS = 12
+MAX_GROUP_PHOTOS = 6
+
+# Returns the pixels, (height, width, 3) grey levels from 0 to 255, of a row of the manifest.
+ReadPhoto = Callable[[pd.Series], NDArray]
 
 
 def view_sheet(views: NDArray, titles: Sequence[str]) -> Figure:
-    """A row a photo, a column a view, the plain view first.
+    """Draw a row per photo and a column per view, the original first.
 
-    `views`: (photos, views, height, width, 3) grey levels 0 to 255. `titles`: one for each photo.
+    Args:
+        views: (photos, views, height, width, 3) grey levels from 0 to 255.
+        titles: one per photo.
     """
     photos, columns = views.shape[:2]
     cell, gap, names, heads = 1.25, 0.08, 1.6, 0.3  # inches
+    augmented = columns > 1
     sheet = Sheet(
-        f"Each photo plain and in {counted(columns - 1, 'augmented view')}" if columns > 1 else "Each photo, plain",
-        "What the network is shown: a photo keeps its views in every epoch, run and sweep."
-        if columns > 1
-        else "What the network is shown: this policy augments nothing.",
+        f"Original photos and {counted(columns - 1, 'augmented view')}" if augmented else "Original photos",
+        "The input of the network. A photo has the same views in every epoch, run and sweep."
+        if augmented
+        else "The input of the network. This policy does not augment.",
         width=max(2 * MARGIN + names + columns * (cell + gap), 5.0),
         body=heads + photos * (cell + gap) + MARGIN,
     )
     left, top = MARGIN + names, sheet.top + heads
     for view in range(columns):
         middle = left + view * (cell + gap) + cell / 2
-        sheet.text(f"view {view}" if view else "plain", middle, top - heads / 2, colour=MUTED, align="center")
+        sheet.text(f"view {view}" if view else "original", middle, top - heads / 2, colour=MUTED, align="center")
     for row, title in enumerate(titles):
         y = top + row * (cell + gap)
         sheet.text("\n".join(shorten(line, 20) for line in title.splitlines()), MARGIN, y + cell / 2)
@@ -38,38 +50,26 @@ def view_sheet(views: NDArray, titles: Sequence[str]) -> Figure:
     return sheet.figure
 
 
-def photo_probabilities(
-    photos: Sequence[NDArray],
-    probabilities: NDArray[np.floating],
-    classes: Sequence[str],
-    true: Sequence[str],
-    difficulties: Sequence[str],
-) -> Figure:
-    """A card for each test photo with the bars of its most probable classes, sorted by class, then easy to hard.
-
-    `photos`: n of (height, width, 3) grey levels 0 to 255, of any sizes. `probabilities`: (n, classes).
-    `true` and `difficulties`: n names each.
-    """
-    order = sorted(range(len(photos)), key=lambda n: (classes.index(true[n]), _difficulty_rank(difficulties[n]), n))
-    right = sum(classes[probabilities[n].argmax()] == true[n] for n in order)
-    columns = min(len(photos), 3 if len(photos) <= 30 else 6)
+def photo_probabilities(test: Predictions, photo: ReadPhoto) -> Figure:
+    """Draw a card per test photo with bars of its most probable classes, sorted by class and from easy to hard."""
+    total, right = len(test.labels), int(test.correct.sum())
+    rank = {difficulty: position for position, difficulty in enumerate(DIFFICULTIES)}
+    rows = test.rows.reset_index(drop=True).head(MAX_TEST_PHOTOS)
+    rows = rows.assign(truth=test.labels[: len(rows)], rank=rows["difficulty"].map(rank).fillna(len(rank)))
+    rows = rows.sort_values(["truth", "rank"], kind="stable")
+    columns = min(len(rows), 3 if len(rows) <= 30 else 6)
     width, height = 3.3, 1.6  # inches, of a card
     sheet = Sheet(
-        f"All {counted(len(photos), 'test photo')} right"
-        if right == len(photos)
-        else f"{right:,} of {counted(len(photos), 'test photo')} right",
-        "By class, from easy to hard. Blue is the true class, orange a wrong first choice.",
+        (f"All {counted(total, 'test photo')} right" if right == total else f"{right:,} of {total:,} test photos right")
+        + (f", {len(rows)} of them shown" if len(rows) < total else ""),
+        "By class, from easy to hard. Blue: the true class. Orange: a wrong prediction.",
         width=max(2 * MARGIN + columns * width, 6.0),
-        body=-(-len(photos) // columns) * height + MARGIN / 2,
+        body=-(-len(rows) // columns) * height + MARGIN / 2,
     )
-    for place, n in enumerate(order):
-        left, top = MARGIN + place % columns * width, sheet.top + place // columns * height
-        _card(sheet, left, top, photos[n], probabilities[n], classes, true[n], difficulties[n])
+    for position, (number, row) in enumerate(rows.iterrows()):
+        left, top = MARGIN + position % columns * width, sheet.top + position // columns * height
+        _card(sheet, left, top, photo(row), row, test.probabilities[number], test.classes)
     return sheet.figure
-
-
-def _difficulty_rank(difficulty: str) -> int:
-    return DIFFICULTIES.index(difficulty) if difficulty in DIFFICULTIES else len(DIFFICULTIES)
 
 
 def _card(
@@ -77,68 +77,97 @@ def _card(
     left: float,
     top: float,
     photo: NDArray,
+    row: pd.Series,
     probabilities: NDArray[np.floating],
     classes: Sequence[str],
-    true: str,
-    difficulty: str,
 ) -> None:
     side = 1.4  # inches
-    truth, first = classes.index(true), int(probabilities.argmax())
-    sheet.photo(photo, left, top, side, FAINT if truth == first else ORANGE)
+    truth, predicted = int(row["truth"]), int(probabilities.argmax())
+    sheet.photo(photo, left, top, side, FAINT if truth == predicted else ORANGE)
     left += side + 0.12
-    sheet.text(shorten(true, 18), left, top + 0.1, bold=True)
-    sheet.text(difficulty, left, top + 0.28, size=8, colour=MUTED)
+    sheet.text(shorten(classes[truth], 18), left, top + 0.1, bold=True)
+    sheet.text(row["difficulty"] or "", left, top + 0.28, size=8, colour=MUTED)
     for line, shown in enumerate(_shown_classes(probabilities, truth)):
-        colour = BLUE if shown == truth else ORANGE if shown == first else MUTED
+        colour = BLUE if shown == truth else ORANGE if shown == predicted else MUTED
         y = top + 0.47 + 0.32 * line
-        sheet.text(shorten(classes[shown], 16), left, y, size=7.5, colour=INK if shown in (truth, first) else MUTED)
+        sheet.text(shorten(classes[shown], 16), left, y, size=7.5, colour=INK if shown in (truth, predicted) else MUTED)
         sheet.text(percent(probabilities[shown]), left + 1.6, y, size=7.5, colour=colour, align="right")
         sheet.bar(left, y + 0.08, 1.6, 0.07, FAINT)
         sheet.bar(left, y + 0.08, 1.6 * float(probabilities[shown]), 0.07, colour)
 
 
 def _shown_classes(probabilities: NDArray[np.floating], truth: int) -> list[int]:
-    """Three classes, in their order: all there are, or the most probable ones, the true one among them."""
+    """Return the true class and the two most probable others, in the order of the classes."""
     ranked = [int(position) for position in np.argsort(-probabilities, kind="stable")]
     ranked.remove(truth)
     return sorted([truth, *ranked[:2]])
 
 
-def confident_mistakes(
-    photos: Sequence[NDArray],
-    true: Sequence[str],
-    predicted: Sequence[str],
-    probability: Sequence[float],
-    paths: Sequence[str],
-    mistakes: int,
-    evaluated: int,
-) -> Figure:
-    """A grid of wrong photos in the order given, the most confident first.
-
-    `photos`: n of (height, width, 3) grey levels 0 to 255; the next four: n each. `mistakes` counts all there are
-    (n may be the worst of them), `evaluated` the photos looked at.
-    """
+def confident_mistakes(validation: Predictions, photo: ReadPhoto) -> Figure:
+    """Draw a grid of misclassified photos, the most confident first."""
+    mistakes, total = int((~validation.correct).sum()), len(validation.labels)
     if not mistakes:
         return Sheet(
-            f"No mistakes: all {counted(evaluated, 'photo')} right",
-            "Where the classifier is wrong, this sheet shows the photos that it is most confident about.",
+            f"No mistakes: all {counted(total, 'photo')} right",
+            "This sheet shows the photos that the classifier is wrong about, the most confident first.",
             width=7.5,
             body=MARGIN,
         ).figure
-    columns = min(len(photos), 6)
+    table = validation.table().iloc[validation.most_confident_mistakes(MAX_MISTAKES)]
+    columns = min(len(table), 6)
     cell, gap, words = 1.75, 0.2, 0.62  # inches
     sheet = Sheet(
-        f"{counted(mistakes, 'mistake')} among {counted(evaluated, 'photo')}"
-        + (f", the {len(photos)} most confident" if len(photos) < mistakes else ""),
-        "With the predicted class and its probability, and the label. Some of the surest mistakes are wrong labels.",
+        f"{counted(mistakes, 'mistake')} among {counted(total, 'photo')}"
+        + (f", the {len(table)} most confident" if len(table) < mistakes else ""),
+        "Orange: the predicted class and its probability. Some of the most confident mistakes are wrong labels.",
         width=max(2 * MARGIN + columns * (cell + gap), 6.0),
-        body=-(-len(photos) // columns) * (cell + words + gap),
+        body=-(-len(table) // columns) * (cell + words + gap),
     )
-    for n, photo in enumerate(photos):
-        left, top = MARGIN + n % columns * (cell + gap), sheet.top + n // columns * (cell + words + gap)
-        sheet.photo(photo, left, top, cell)
+    for position, (_, row) in enumerate(table.iterrows()):
+        left = MARGIN + position % columns * (cell + gap)
+        top = sheet.top + position // columns * (cell + words + gap)
+        sheet.photo(photo(row), left, top, cell)
         top += cell
-        sheet.text(f"{shorten(predicted[n], 16)} {percent(probability[n])}", left, top + 0.13, 8.5, ORANGE, bold=True)
-        sheet.text(f"label: {shorten(true[n], 22)}", left, top + 0.31, size=8.5)
-        sheet.text(shorten(paths[n], 30), left, top + 0.47, size=6.5, colour=MUTED)
+        predicted = f"{shorten(row['predicted'], 16)} {percent(row['confidence'])}"
+        sheet.text(predicted, left, top + 0.13, 8.5, ORANGE, bold=True)
+        sheet.text(f"label: {shorten(row['true'], 22)}", left, top + 0.31, size=8.5)
+        sheet.text(shorten(row["image_path"], 30), left, top + 0.47, size=6.5, colour=MUTED)
     return sheet.figure
+
+
+def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: ReadPhoto) -> Figure:
+    """Draw a row per duplicate group: groups with several labels first, then those with the fewest inliers.
+
+    Args:
+        members, pairs: see `ndsc.duplicates.duplicate_groups.Duplicates`.
+    """
+    inliers: dict[str, int] = pairs[pairs["joined"]].groupby("group")["inliers"].min().to_dict()
+    shown, total = _most_doubtful_groups(members, inliers), members["group"].nunique()
+    cell, gap, words, names = 1.35, 0.12, 0.22, 1.5  # inches
+    sheet = Sheet(
+        counted(total, "duplicate group") + (f", {len(shown)} of them shown" if len(shown) < total else ""),
+        "All photos of a group are in one split. The most doubtful groups are first: those with different labels, then "
+        "those with the fewest matching local features (inliers).",
+        width=2 * MARGIN + names + MAX_GROUP_PHOTOS * (cell + gap),
+        body=max(len(shown), 1) * (cell + words + gap) + MARGIN,
+    )
+    for row, group in enumerate(shown):
+        top = sheet.top + row * (cell + words + gap)
+        photos = members[members["group"] == group]
+        match = f"at least {inliers[group]} inliers" if group in inliers else "same bytes"
+        sheet.text(counted(len(photos), "photo"), MARGIN, top + cell / 2 - 0.1, bold=True)
+        sheet.text(match, MARGIN, top + cell / 2 + 0.1, size=7.5, colour=MUTED)
+        colour = ORANGE if photos["label"].nunique() > 1 else MUTED
+        for column, (_, member) in enumerate(photos.head(MAX_GROUP_PHOTOS).iterrows()):
+            left = MARGIN + names + column * (cell + gap)
+            sheet.photo(photo(member), left, top, cell)
+            sheet.text(shorten(str(member["label"]), 20), left, top + cell + words / 2, size=7.5, colour=colour)
+    return sheet.figure
+
+
+def _most_doubtful_groups(members: pd.DataFrame, inliers: dict[str, int]) -> list[str]:
+    """Return the names of the groups to show, in order; groups with the same bytes are last."""
+    groups = members.groupby("group")["label"].nunique().rename("labels").to_frame()
+    groups["inliers"] = [inliers.get(group, np.inf) for group in groups.index]
+    groups["one_label"] = groups["labels"] == 1
+    return groups.sort_values(["one_label", "inliers"], kind="stable").index[:MAX_GROUPS].tolist()

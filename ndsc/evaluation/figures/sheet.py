@@ -1,4 +1,4 @@
-"""A page measured in inches from its top left corner, on which photos, bars and words are put."""
+"""A page of photos, bars and text, measured in inches from its top left corner."""
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -8,9 +8,9 @@ from ndsc.evaluation.figures.style import FAINT, INK, new_page
 
 
 class Sheet:
-    """Photos on a page; `figure` is the result, `top` where the header ends.
+    """A page of photos. `figure` is the result, `top` the end of the header.
 
-    One pair of axes covers the whole page: hundreds of photos with axes of their own would take minutes to draw.
+    One pair of axes covers the whole page: hundreds of axes would take minutes to draw.
     """
 
     def __init__(self, title: str, subtitle: str, width: float, body: float) -> None:
@@ -20,7 +20,7 @@ class Sheet:
         self._axes.set_axis_off()
 
     def photo(self, pixels: NDArray, left: float, top: float, side: float, border: str = FAINT) -> None:
-        """Put a (height, width, 3) photo of grey levels 0 to 255 into a square, whole and centred, within a border."""
+        """Draw a photo, (height, width, 3) grey levels from 0 to 255, whole and centred in a square, with a border."""
         rows, columns = pixels.shape[:2]
         width, height = side * np.array([columns, rows]) / max(rows, columns)
         left, top = left + (side - width) / 2, top + (side - height) / 2
@@ -31,12 +31,12 @@ class Sheet:
         self._axes.add_patch(frame)
 
     def bar(self, left: float, top: float, width: float, height: float, colour: str) -> None:
-        """Put a filled rectangle."""
+        """Draw a filled rectangle."""
         self._axes.add_patch(Rectangle((left, top), width, height, color=colour, linewidth=0))
 
     def text(
         self,
-        words: str,
+        text: str,
         left: float,
         middle: float,
         size: float = 9,
@@ -44,8 +44,8 @@ class Sheet:
         bold: bool = False,
         align: str = "left",
     ) -> None:
-        """Put words at a height; `align` says what of them stands at `left`: its left, center or right."""
+        """Write text around a height; `align` names the part of the text that is at `left`: left, center or right."""
         weight = "bold" if bold else "normal"
         self._axes.text(
-            left, middle, words, size=size, color=colour, weight=weight, ha=align, va="center", parse_math=False
+            left, middle, text, size=size, color=colour, weight=weight, ha=align, va="center", parse_math=False
         )

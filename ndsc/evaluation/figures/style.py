@@ -1,6 +1,6 @@
-"""What all figures share: colours, a title that says the result, and text that fits.
+"""Shared style of all figures: colours, a title that states the result, and text that fits.
 
-Figures are plain `matplotlib.figure.Figure`s, never pyplot's: nothing global is touched, and nothing stays open.
+Figures are `matplotlib.figure.Figure`, never pyplot's: no global state is changed, and no figure stays open.
 """
 
 import io
@@ -17,7 +17,7 @@ from matplotlib.text import Text
 
 log = logging.getLogger(__name__)
 
-# Matplotlib's own font first, then what Debian, Windows and macOS call fonts for letters that it lacks.
+# Matplotlib's own font, then fonts of Debian, Windows and macOS for the letters that it does not have.
 FONTS = (
     "DejaVu Sans",
     *("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei"),
@@ -25,24 +25,24 @@ FONTS = (
     *("Noto Sans Thai", "Leelawadee UI", "Thonburi"),
 )
 
-# Blue and vermilion of Okabe and Ito's palette (2008): told apart with every kind of colour blindness, and in grey.
+# Blue and vermilion of Okabe and Ito's palette (2008), which differ with every kind of colour blindness, and in grey.
 BLUE = "#0072B2"
 ORANGE = "#D55E00"
 INK = "#1f2933"
 MUTED = "#66727f"
 FAINT = "#dfe4ea"
 
-RESOLUTION = 150  # pixels an inch
-MARGIN = 0.25  # inches round the page
+RESOLUTION = 150  # pixels per inch
+MARGIN = 0.25  # inches around the page
 _TITLE_SIZE, _SUBTITLE_SIZE = 13.0, 9.5  # points
 _LINE = 1.35  # line height in font sizes
 _LETTER = 0.55  # mean width of a letter in font sizes
 
 
 def new_page(title: str, subtitle: str, width: float, body: float) -> tuple[Figure, float]:
-    """A white figure with both texts at its top left, and where its body begins, in inches from the top.
+    """Return a white figure with both texts at the top left, and the top of its body in inches.
 
-    `width` and `body` (the height left below the header) are in inches; the texts are wrapped to fit.
+    `width` and `body` (the height below the header) are in inches; the texts are wrapped to fit.
     """
     titles = _wrap(title, _TITLE_SIZE * 1.12, width)  # bold letters are wider
     subtitles = _wrap(subtitle, _SUBTITLE_SIZE, width)
@@ -69,7 +69,7 @@ def new_page(title: str, subtitle: str, width: float, body: float) -> tuple[Figu
 
 
 def new_chart(title: str, subtitle: str, width: float, body: float) -> Figure:
-    """A page whose axes arrange themselves below the header."""
+    """Return a page whose axes are laid out below the header."""
     figure, top = new_page(title, subtitle, width, body)
     margin = MARGIN / 2 / width, MARGIN / 2 / (top + body)
     room = (margin[0], margin[1], 1 - 2 * margin[0], body / (top + body) - margin[1])
@@ -78,7 +78,7 @@ def new_chart(title: str, subtitle: str, width: float, body: float) -> Figure:
 
 
 def tidy(axes: Axes, name: str) -> None:
-    """Give `axes` its name at the top left, light grid lines, and only the spines that carry a scale."""
+    """Give axes a name at the top left, light grid lines, and only the spines that have a scale."""
     axes.set_title(name, loc="left", size=10.5, color=INK, weight="bold", parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(FAINT)
@@ -94,56 +94,59 @@ def _wrap(text: str, size: float, width: float) -> list[str]:
 
 
 def as_png(figure: Figure) -> bytes:
-    """The figure as a PNG file. Names of classes and photos may be in any script: letters that Matplotlib's own font
-    lacks come from other fonts of this machine, and are boxes, told once, where none has them."""
+    """Return the figure as PNG.
+
+    Names of classes and photos can be in any script. Letters that Matplotlib's font does not have come from other fonts
+    of this machine; without one, they are drawn as boxes, with one warning.
+    """
     families = _families()
     for text in figure.findobj(Text):
         text.set_fontfamily(families)
     content = io.BytesIO()
     with warnings.catch_warnings():
-        # One warning a letter and figure; ours says what to do.
+        # One warning per letter and figure; ours says what to do.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure.savefig(content, format="png")
     letters = {letter for text in figure.findobj(Text) for letter in text.get_text() if not letter.isspace()}
     if any(ord(letter) not in _drawable() for letter in letters):
-        _tell_of_boxes()
+        _warn_missing_font()
     return content.getvalue()
 
 
 @cache
 def _families() -> list[str]:
-    """Those of FONTS that are here."""
-    here = fontManager.get_font_names()
-    return [name for name in FONTS if name in here]
+    """Return the FONTS that are installed."""
+    installed = fontManager.get_font_names()
+    return [name for name in FONTS if name in installed]
 
 
 @cache
 def _drawable() -> frozenset[int]:
-    """Code points of the letters that the fonts of this machine have."""
+    """Return the code points that the fonts of this machine have."""
     fonts = (get_font(findfont(FontProperties(family=family))) for family in _families())
     return frozenset().union(*(font.get_charmap() for font in fonts))
 
 
 @cache
-def _tell_of_boxes() -> None:
+def _warn_missing_font() -> None:
     log.warning(
-        "Some names are in letters for which this machine has no font; figures show boxes for them. Install one, as "
-        "Debian's fonts-noto-cjk or fonts-wqy-zenhei, and remove Matplotlib's font cache."
+        "Figures show boxes for some letters, because no installed font has them. Install a font, for example Debian's "
+        "fonts-noto-cjk or fonts-wqy-zenhei, and delete Matplotlib's font cache."
     )
 
 
 def percent(share: float) -> str:
-    """0.987 as '98.7 %'."""
+    """Format 0.987 as '98.7 %'."""
     return f"{100 * share:.1f} %"
 
 
 def counted(number: int, noun: str) -> str:
-    """'1 photo', '1,150 photos'."""
+    """Format as '1 photo' or '1,150 photos'."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def shorten(text: str, length: int) -> str:
-    """At most `length` characters: what is too long loses its middle, for both ends of a path tell photos apart."""
+    """Shorten a text to `length` characters by cutting its middle: both ends of a path identify a photo."""
     if len(text) <= length:
         return text
     tail = length // 2

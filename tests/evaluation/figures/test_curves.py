@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, reliability
+from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, fit_temperature
 from ndsc.evaluation.figures.curves import learning_curves, reliability_diagram
 
 HISTORY = {
@@ -12,11 +12,11 @@ HISTORY = {
 }
 
 
-def test_the_curves_say_the_best_epoch_and_draw_all_values(figure_text):
+def test_learning_curves_mark_the_best_epoch_and_draw_all_values(figure_text):
     figure = learning_curves(HISTORY, best_epoch=1)
     text = figure_text(figure)
     assert "Validation accuracy 98.7 % at epoch 2" in text
-    assert "Of 3 epochs" in text
+    assert "3 epochs." in text
     assert {"Accuracy", "Loss", "training", "validation", "epoch", "98.7 %", "0.3"} <= set(text.splitlines())
     assert "fine-tuning" not in text
     (accuracy, loss) = figure.axes
@@ -25,7 +25,7 @@ def test_the_curves_say_the_best_epoch_and_draw_all_values(figure_text):
     assert all(list(values) in drawn for values in HISTORY.values())
 
 
-def test_the_second_phase_is_marked_in_both_panels(figure_text):
+def test_fine_tuning_is_marked_in_both_panels(figure_text):
     figure = learning_curves(HISTORY, best_epoch=2, second_phase=2)
     assert figure_text(figure).count("fine-tuning") == 2
     assert [axes.patches[0].get_x() for axes in figure.axes] == [2.5, 2.5]
@@ -42,21 +42,22 @@ def test_the_second_phase_is_marked_in_both_panels(figure_text):
     ],
     ids=["one epoch", "diverged late", "diverged at once", "300 epochs", "flat"],
 )
-def test_odd_histories_are_drawn_too(history, figure_text):
+def test_unusual_histories_are_drawn(history, figure_text):
     assert "at epoch 1" in figure_text(learning_curves(history, best_epoch=0))
 
 
-def test_the_diagram_names_both_errors_and_the_temperature(predictions, figure_text):
+def test_the_diagram_states_both_errors_and_the_temperature(predictions, figure_text):
     random = np.random.default_rng(0)
     made = predictions(random.dirichlet([0.3] * 3, 400), random.integers(0, 3, 400))
-    scaled = at_temperature(made, 2.5)
-    errors = expected_calibration_error(made), expected_calibration_error(scaled)
-    text = figure_text(reliability_diagram(reliability(made), errors[0], reliability(scaled), errors[1], 2.5))
-    assert f"Confidence is {100 * errors[0]:.1f} points off on average, {100 * errors[1]:.1f} after" in text
-    assert "400 photos, temperature 2.50" in text
+    temperature = fit_temperature(made)
+    errors = expected_calibration_error(made), expected_calibration_error(at_temperature(made, temperature))
+    text = figure_text(reliability_diagram(made))
+    assert f"wrong by {100 * errors[0]:.1f} points on average, {100 * errors[1]:.1f} after temperature scaling" in text
+    assert f"400 validation photos, temperature {temperature:.2f}" in text
     assert {"as trained", "after scaling", "confidence"} <= set(text.splitlines())
 
 
-def test_a_diagram_of_one_photo_is_drawn_too(predictions, figure_text):
-    bins = reliability(predictions([[1.0, 0.0, 0.0]], [0]))
-    assert "1 photo, temperature 1.00" in figure_text(reliability_diagram(bins, 0.0, bins, 0.0, 1.0))
+def test_a_diagram_of_one_photo_is_drawn(predictions, figure_text):
+    assert "1 validation photo, temperature 0.10" in figure_text(
+        reliability_diagram(predictions([[0.9, 0.1, 0.0]], [0]))
+    )

@@ -19,7 +19,7 @@ def colour_at(sheet, left, top):
 
 
 @pytest.mark.parametrize(("height", "width"), [(40, 40), (40, 400), (400, 40)])
-def test_a_photo_is_put_whole_and_upright_in_the_middle_of_its_square(height, width):
+def test_a_photo_is_drawn_whole_and_upright_in_the_middle_of_its_square(height, width):
     sheet = Sheet("Title", "", width=4, body=3)
     photo = np.zeros((height, width, 3), dtype=np.uint8)
     photo[: height // 2] = (200, 30, 10)
@@ -39,7 +39,7 @@ def test_grey_levels_of_any_type_look_the_same_and_stay_in_range():
     assert colour_at(sheet, 3, sheet.top + 0.5) == (255, 255, 255)
 
 
-def test_bars_and_words_stand_where_they_are_put(figure_text):
+def test_bars_and_text_are_drawn_at_their_position(figure_text):
     sheet = Sheet("Title", "Subtitle", width=4, body=2)
     sheet.bar(left=1, top=sheet.top + 1, width=0.5, height=0.2, colour="#0072B2")
     sheet.text("$a word$", left=2, middle=sheet.top + 0.5, align="right")

@@ -7,14 +7,14 @@ from ndsc.evaluation.figures import style
 from ndsc.evaluation.figures.style import as_png, counted, new_chart, new_page, percent, shorten
 
 
-def test_long_paths_lose_their_middle_and_keep_both_ends():
+def test_long_paths_are_shortened_in_the_middle():
     path = "beauty_image/0726621ceb05d97dbf409c74e9f09d4f.jpg"
     assert shorten(path, 20) == "beauty_im…f09d4f.jpg"
     assert [len(shorten(path, length)) for length in (5, 20, 21)] == [5, 20, 21]
     assert shorten(path, len(path)) == path
 
 
-def test_numbers_read_like_a_sentence():
+def test_numbers_are_formatted():
     assert percent(0.98699) == "98.7 %"
     assert (counted(1, "photo"), counted(0, "photo"), counted(1150, "photo")) == ("1 photo", "0 photos", "1,150 photos")
 
@@ -38,7 +38,7 @@ def test_axes_of_a_chart_stay_below_the_header(figure_text):
     assert axes.get_window_extent().y1 < min(text.get_window_extent().y0 for text in figure.texts)
 
 
-def test_nothing_global_is_touched(figure_text):
+def test_no_global_state_is_changed(figure_text):
     before = dict(matplotlib.rcParams)
     figure_text(new_chart("A $title$ with a dollar_sign^", "and $ a subtitle", 5.0, 3.0))
     assert dict(matplotlib.rcParams) == before
@@ -51,22 +51,22 @@ def fonts(monkeypatch):
 
     def look_for(*names):
         monkeypatch.setattr(style, "FONTS", names)
-        for remembered in (style._families, style._drawable, style._tell_of_boxes):
+        for remembered in (style._families, style._drawable, style._warn_missing_font):
             remembered.cache_clear()
 
     yield look_for
     look_for(*style.FONTS)
 
 
-def test_letters_without_a_font_are_boxes_and_told_once(fonts, caplog):
+def test_letters_without_a_font_are_boxes_with_one_warning(fonts, caplog):
     fonts("DejaVu Sans")
     content = [as_png(new_chart("口红和手机壳", "beauty, mobile", 5.0, 3.0)) for _ in range(2)]
     assert content[0] == content[1]
-    assert [record.message for record in caplog.records if "letters" in record.message] == [caplog.messages[0]]
+    assert [record.message for record in caplog.records if "boxes" in record.message] == [caplog.messages[0]]
     assert "boxes" in caplog.messages[0]
 
 
-def test_letters_come_from_the_font_that_has_them(fonts, caplog):
+def test_letters_are_drawn_in_the_font_that_has_them(fonts, caplog):
     # Matplotlib brings this one: it has mathematical letters that STIX alone has, and stands for Chinese here.
     letter = next(chr(code) for code in sorted(_letters("STIXGeneral") - _letters("DejaVu Sans")))
     fonts("DejaVu Sans")
