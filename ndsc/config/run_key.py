@@ -1,5 +1,6 @@
 """The key of a run: equal for runs whose configuration, data and source code give the same numbers."""
 
+import ast
 import json
 from dataclasses import asdict
 from functools import lru_cache
@@ -10,6 +11,36 @@ from ndsc.config.keys import flatten, is_compared
 from ndsc.config.schema import Config
 
 PACKAGE = Path(__file__).parents[1]
+# Rooms and modules that shape no number of a run. All others count, also those that are new: a run too many costs
+# minutes, a run too few gives wrong results.
+SHAPE_NO_NUMBERS = (
+    # Commands read the configuration and call the run (`experiment.py`), or only read finished runs and data.
+    "audit.py",
+    "cache.py",
+    "compare.py",
+    "predict.py",
+    "reproduce.py",
+    "train.py",
+    # Settings are in the key themselves, by their values. Only `config/instantiate.py` builds something from them.
+    "config/checks.py",
+    "config/command_line.py",
+    "config/constraints.py",
+    "config/hydra_job.py",
+    "config/keys.py",
+    "config/run_key.py",
+    "config/schema.py",
+    "preflight.py",  # refuses a run or lets it pass
+    "errors.py",  # shows errors
+    "process.py",  # cores, environment and seconds; a run gives the same numbers with any number of threads
+    "startup.py",  # imports TensorFlow quietly
+    "terminal.py",  # shows progress
+    "run_reporter.py",  # logs the results that it is given
+    "tracking/",  # records runs
+    "comparison/",  # reads finished runs
+    "auditing/",  # reads photos and features, and writes a page
+    "evaluation/figures/",  # draws what was computed
+    "sweeps/",  # chooses which runs to do
+)
 
 
 def run_key(config: Config, data_digest: str) -> str:
@@ -35,9 +66,29 @@ def run_key(config: Config, data_digest: str) -> str:
 
 @lru_cache(maxsize=1)  # what is edited while a sweep runs is not what it runs
 def source_digest() -> str:
-    """32 hex digits of the package's Python files, names and contents, as they were when first asked for."""
-    parts: list[bytes | str] = []
-    for path in sorted(PACKAGE.rglob("*.py")):
-        content = path.read_bytes()
-        parts += [f"{path.relative_to(PACKAGE).as_posix()} {len(content)}\n", content]
-    return combined_hash(parts)
+    """Return 32 hex digits of the package's code that shapes numbers, as it was at the first call.
+
+    Docstrings, comments and formatting do not count. Python versions differ a little in how they parse.
+    """
+    files = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
+    return combined_hash(
+        f"{name}\n{_code(path)}\n" for name, path in files.items() if not name.startswith(SHAPE_NO_NUMBERS)
+    )
+
+
+def _code(path: Path) -> str:
+    """Return the syntax tree of a file without docstrings."""
+    tree = ast.parse(path.read_bytes())
+    _remove_docstrings(tree.body)
+    return ast.dump(tree, annotate_fields=False)
+
+
+def _remove_docstrings(statements: list[ast.stmt]) -> None:
+    """Remove statements that are only a text: docstrings of modules, classes, functions and attributes; in place."""
+    statements[:] = [one for one in statements if not (isinstance(one, ast.Expr) and _is_text(one.value))]
+    for statement in statements:
+        _remove_docstrings(getattr(statement, "body", []))
+
+
+def _is_text(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)

@@ -1,5 +1,6 @@
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +28,11 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "override",
     ["seed=1", "augmentation=strong", "optimizer.learning_rate=0.1", "cache.dtype=float32", "callbacks=none"],
 )
-def test_what_shapes_the_numbers_is_in_the_key(configured: Callable[..., Config], override: str):
+def test_settings_that_shape_numbers_change_the_key(configured: Callable[..., Config], override: str):
     assert run_key(configured(override)) != run_key(configured())
 
 
-def test_the_order_of_augmentation_s_layers_is_in_the_key(configured: Callable[..., Config]):
+def test_the_order_of_augmentation_layers_changes_the_key(configured: Callable[..., Config]):
     config = configured("augmentation=strong")
     turned = dict(reversed(config.augmentation.layers.items()))
     assert turned == config.augmentation.layers
@@ -42,16 +43,18 @@ def test_the_order_of_augmentation_s_layers_is_in_the_key(configured: Callable[.
     "override",
     ["tracking=off", "tracking.run_name=mine", "cache.root=elsewhere", "threads=1", "rerun_finished=true"],
 )
-def test_places_and_tracking_are_not(configured: Callable[..., Config], override: str):
+def test_locations_and_tracking_do_not_change_the_key(configured: Callable[..., Config], override: str):
     assert run_key(configured(override)) == run_key(configured())
 
 
-def test_where_a_callback_writes_is_not(configured: Callable[..., Config]):
+def test_where_a_callback_writes_does_not_change_the_key(configured: Callable[..., Config]):
     written = ("callbacks=checkpoint", "callbacks.checkpoint.filepath=elsewhere.weights.h5")
     assert run_key(configured(*written)) == run_key(configured("callbacks=checkpoint"))
 
 
-def test_the_data_counts_and_not_where_it_lies(configured: Callable[..., Config], data: Path, tmp_path: Path):
+def test_the_content_of_the_data_changes_the_key_and_its_location_does_not(
+    configured: Callable[..., Config], data: Path, tmp_path: Path
+):
     moved = Path(shutil.copytree(data, tmp_path / "moved", copy_function=shutil.copy))
     key = run_key(configured("data=ndsc", f"data.root={data}"))
     assert run_key(configured("data=ndsc", f"data.root={moved}")) == key
@@ -60,7 +63,7 @@ def test_the_data_counts_and_not_where_it_lies(configured: Callable[..., Config]
     assert run_key(configured("data=ndsc", f"data.root={moved}")) != key
 
 
-def test_data_on_a_server_is_the_data_that_lies_on_the_disk(
+def test_data_on_a_server_has_the_key_of_the_same_data_on_disk(
     configured: Callable[..., Config], data: Path, tmp_path: Path
 ):
     with web_server(data) as server:
@@ -88,7 +91,7 @@ def test_a_list_of_test_photos_counts_by_its_content(configured: Callable[..., C
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_verdicts_count_by_every_byte_of_their_file_and_not_by_its_place(
+def test_excluded_photos_count_by_every_byte_of_their_file_and_not_by_its_location(
     configured: Callable[..., Config], tmp_path: Path
 ):
     lines = [f"beauty_image/{number:032x}.jpg,no" for number in range(20_000)]
@@ -109,18 +112,84 @@ def test_weights_in_a_file_count_by_their_content(configured: Callable[..., Conf
     assert keys[0] == keys[1] != keys[2]
 
 
-def test_the_packages_own_source_counts_as_it_was_at_the_start(
-    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    config = configured()
-    copied = Path(shutil.copytree(module.PACKAGE, tmp_path / "ndsc"))
-    key = run_key(config)
+# One decision for each room and module at the top of the package.
+SHAPE_NUMBERS = {
+    *("caching", "data", "duplicates", "features", "model", "sample", "storage", "training"),
+    *("evaluation/calibration.py", "evaluation/intervals.py", "evaluation/metrics.py", "evaluation/report.py"),
+    *("config/instantiate.py", "experiment.py", "seeds.py", "__init__.py"),
+}
+MIXED = {"config", "evaluation"}
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A copy of the package, whose source counts instead."""
+    copied = tmp_path / "ndsc"
+    shutil.copytree(module.PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(module, "PACKAGE", copied)
+    yield copied
     module.source_digest.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def unchanged() -> str:
+    """The digest of the package as it is."""
+    return digest_now()
+
+
+def digest_now() -> str:
+    """The digest that a new process would compute."""
+    module.source_digest.cache_clear()
+    return module.source_digest()
+
+
+def modules_of(package: Path, rooms: Iterable[str]) -> list[Path]:
+    """All modules of these rooms."""
+    paths = [package / room for room in rooms]
+    return [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.py")))]
+
+
+def test_every_room_shapes_numbers_or_does_not(package: Path):
+    rooms = {path.name for path in package.iterdir() if path.suffix == ".py" or path.is_dir()}
+    others = {entry.rstrip("/") for entry in module.SHAPE_NO_NUMBERS}
+    assert all((package / entry).exists() for entry in SHAPE_NUMBERS | others)
+    assert rooms - MIXED == {entry for entry in SHAPE_NUMBERS | others if "/" not in entry}
+    assert not SHAPE_NUMBERS & others
+
+
+@pytest.mark.parametrize("room", sorted(SHAPE_NUMBERS))
+def test_a_changed_statement_that_shapes_numbers_is_a_miss(package: Path, unchanged: str, room: str):
+    path = modules_of(package, [room])[-1]
+    path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    assert digest_now() != unchanged
+
+
+def test_changed_docstrings_comments_and_formats_are_hits(package: Path, unchanged: str):
+    for path in modules_of(package, SHAPE_NUMBERS - {"__init__.py"}):
+        text = re.sub(r'^( *)"""(?=\w)', r'\1"""Edited. ', path.read_text(), flags=re.MULTILINE)
+        path.write_text(text.replace("\n\n\n", "\n\n\n\n# edited\n"))
+    assert digest_now() == unchanged
+
+
+def test_changed_statements_that_shape_no_numbers_are_hits(package: Path, unchanged: str):
+    for path in modules_of(package, module.SHAPE_NO_NUMBERS):
+        path.write_text(path.read_text() + "\nCHANGED = 1\n")
+    assert digest_now() == unchanged
+
+
+def test_a_new_module_is_a_miss_and_so_is_one_that_moves(package: Path, unchanged: str):
+    (package / "new.py").write_text("X = 1\n")
+    added = digest_now()
+    (package / "new.py").rename(package / "newer.py")
+    assert len({unchanged, added, digest_now()}) == 3
+
+
+def test_the_source_counts_as_it_was_when_the_process_started(configured: Callable[..., Config], package: Path):
+    config = configured()
+    module.source_digest.cache_clear()
+    key = run_key(config)
+    with (package / "seeds.py").open("a") as source:
+        source.write("CHANGED = 1\n")
     assert run_key(config) == key
-    with (copied / "seeds.py").open("a") as source:
-        source.write("# changed\n")
-    assert run_key(config) == key
-    module.source_digest.cache_clear()  # as in a process that starts now
+    module.source_digest.cache_clear()  # as in a new process
     assert run_key(config) != key
-    module.source_digest.cache_clear()
