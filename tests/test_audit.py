@@ -1,4 +1,4 @@
-"""The real command line on real files with planted faults, and a training that takes the audit's issues."""
+"""The command on files with planted faults, and a training that excludes the issues that it found."""
 
 import importlib.util
 import io
@@ -27,7 +27,7 @@ from ndsc.tracking.history import History
 from ndsc.train import main as train
 from tests.conftest import TINY, composing, refusal
 
-# What takes seconds and is tested elsewhere is left out: OpenVINO's export, figures, and the whole model.
+# Without what takes seconds and is tested elsewhere: OpenVINO's export, figures, and the whole model.
 QUICK = (
     "backbone.engine=tensorflow",
     "sampling.test.per_class=1",
@@ -40,7 +40,7 @@ QUICK = (
 
 @dataclass(frozen=True)
 class Location:
-    """A folder with photos by class, and all that is made of them."""
+    """A folder with photos by class, and all results."""
 
     folder: Path
 
@@ -59,8 +59,8 @@ class Location:
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
-    """Ten rendered photos of each of three classes, and five bad ones: broken, blank, a copy, a smaller copy, and one
-    under two labels (which are two photos)."""
+    """Ten rendered photos of each of three classes, and five with faults: broken, blank, duplicate, smaller duplicate,
+    and one with two labels (in two files)."""
     place = Location(tmp_path_factory.mktemp("audit"))
     sample = render_sample(place.folder / "sample", photos_per_class=10)
     photos = place.folder / "photos"
@@ -82,7 +82,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
 
 @pytest.fixture(scope="module")
 def audited(place: Location) -> str:
-    """What the real command said. Its folder is named by `audit.output`."""
+    """The output of the command. `audit.output` names its folder."""
     before = place.contents()
     command = [sys.executable, "-m", "ndsc.audit", *place.settings, f"audit.output={place.report}"]
     done = subprocess.run([*command, f"hydra.run.dir={place.folder / 'hydra'}"], capture_output=True, text=True)
@@ -91,7 +91,7 @@ def audited(place: Location) -> str:
     return done.stderr
 
 
-def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(place: Location, audited: str):
+def test_planted_faults_are_found_and_all_files_are_written(place: Location, audited: str):
     assert "34 usable, 1 broken" in audited
     assert str(place.report / "audit.html") in "".join(audited.split())
     names = {path.name for path in place.report.iterdir()}
@@ -111,37 +111,35 @@ def test_planted_faults_are_found_and_the_page_and_tables_are_where_it_says(plac
         assert issues.loc[path, "exclude"] == exclude
 
 
-def test_the_page_shows_real_thumbnails_and_the_command_to_go_on_with(place: Location, audited: str):
+def test_the_page_shows_thumbnails_and_the_next_command(place: Location, audited: str):
     page = (place.report / "audit.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 5
     assert f"sampling.exclude={place.report / 'audit.csv'}" in page
 
 
-def test_a_second_audit_does_not_go_over_the_first(place: Location, audited: str, tmp_path: Path):
+def test_a_second_audit_does_not_overwrite_the_first(place: Location, audited: str, tmp_path: Path):
     edited = (place.report / "audit.csv").read_bytes()
     with pytest.raises(UserError, match="Nothing was changed"):
         main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
     assert (place.report / "audit.csv").read_bytes() == edited
 
 
-def test_an_audit_without_what_an_earlier_one_found_keeps_it_out(place: Location, audited: str, tmp_path: Path):
+def test_an_audit_with_exclusions_keeps_them(place: Location, audited: str, tmp_path: Path):
     first = pd.read_csv(place.report / "audit.csv")
     asked = [*place.settings, f"sampling.exclude={place.report / 'audit.csv'}"]
     page = main(composed_audit(*asked, f"audit.output={tmp_path / 'second'}"), tmp_path, tuple(asked)).read_text()
-    gone = first[first["exclude"] == "yes"]
-    kept = pd.read_csv(tmp_path / "second" / "audit.csv").set_index("image_path").loc[gone["image_path"]]
-    assert (kept["exclude"] == "yes").all()
-    assert kept["issue"].tolist() == gone["issue"].tolist()
-    assert f"because sampling.exclude excludes them: {len(gone)}; audit.csv still excludes them" in page
+    excluded = first[first["exclude"] == "yes"]
+    rows = pd.read_csv(tmp_path / "second" / "audit.csv").set_index("image_path").loc[excluded["image_path"]]
+    assert (rows["exclude"] == "yes").all()
+    assert rows["issue"].tolist() == excluded["issue"].tolist()
+    assert f"because sampling.exclude excludes them: {len(excluded)}; audit.csv still excludes them" in page
     assert page.count("sampling.exclude=") == 1
 
 
-def test_a_training_without_what_was_found_never_draws_it_and_can_be_repeated(
-    place: Location, audited: str, tmp_path: Path
-):
+def test_a_training_with_exclusions_never_draws_them_and_can_be_repeated(place: Location, audited: str, tmp_path: Path):
     issues = tmp_path / "edited.csv"
     table = pd.read_csv(place.report / "audit.csv")
-    table.loc[table["issue"].str.contains("duplicate"), "exclude"] = "no"  # a person's word
+    table.loc[table["issue"].str.contains("duplicate"), "exclude"] = "no"  # edited by a person
     table.to_csv(issues, index=False)
     with composing(tmp_path) as composed:
         settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={issues}")
@@ -170,7 +168,7 @@ def composed_audit(*overrides: str) -> AuditConfig:
         return typed(compose("audit", overrides=list(overrides)), AuditConfig)
 
 
-def test_all_photos_are_examined_unless_it_is_said_otherwise():
+def test_all_photos_are_examined_by_default():
     assert composed_audit().sampling.per_class is None
     assert composed_audit("sampling=per_class").sampling.per_class == 1150
     assert composed_audit("+experiment=baseline").sampling.per_class == 1150
@@ -184,14 +182,14 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_told_in_the_house_form(overrides: list[str], told: str):
+@pytest.mark.parametrize(("overrides", "expected"), BAD.values(), ids=BAD.keys())
+def test_invalid_settings_are_reported(overrides: list[str], expected: str):
     with pytest.raises(UserError) as refused:
         composed_audit(*overrides)
-    assert told in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_missing_packages_are_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     find: Callable[[str], object] = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "cleanvision" else find(name))
     with pytest.raises(UserError, match=r"requirements/audit.txt . Received: no cleanvision"):
@@ -199,7 +197,7 @@ def test_without_its_packages_it_says_how_to_install_them(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("overrides", [[], ["+experiment=baseline", "sampling.per_class=20"]])
-def test_the_command_to_go_on_with_is_one_that_trains(overrides: list[str], tmp_path: Path):
+def test_the_next_command_trains(overrides: list[str], tmp_path: Path):
     asked = ("backbone=xception", *overrides, "audit.shown=9", "hydra.run.dir=x", "tracking.root=y")
     command = training_command(asked, tmp_path / "my audit" / "audit.csv")
     assert command == " ".join(
@@ -207,7 +205,7 @@ def test_the_command_to_go_on_with_is_one_that_trains(overrides: list[str], tmp_
     )
 
 
-def test_at_the_terminal_a_mistake_is_one_paragraph_before_anything_heavy_is_imported(tmp_path: Path):
+def test_an_error_is_one_paragraph_before_slow_imports(tmp_path: Path):
     code, shown = refusal("-m", "ndsc.audit", "data=folder", "data.root=nowhere", f"hydra.run.dir={tmp_path}")
     assert code == 1
     assert shown[0].startswith("ndsc: data.root must be a folder")
@@ -215,5 +213,5 @@ def test_at_the_terminal_a_mistake_is_one_paragraph_before_anything_heavy_is_imp
 
 def test_help_lists_groups_and_examples():
     shown = subprocess.run([sys.executable, "-m", "ndsc.audit", "--help"], capture_output=True, text=True).stdout
-    for told in ("python -m ndsc.audit:", "backbone: ", "xception", "sampling.exclude=audit/audit.csv"):
-        assert told in shown
+    for expected in ("python -m ndsc.audit:", "backbone: ", "xception", "sampling.exclude=audit/audit.csv"):
+        assert expected in shown

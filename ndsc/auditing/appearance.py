@@ -5,7 +5,7 @@ measured in memory with its thresholds, and nothing is written.
 
 CleanVision's own measure of blur is the spread of edges and of grey levels on 64 pixels; it calls any object on a plain
 background sharp. An edge of contrast 1 blurred by s pixels has a second derivative of at most 0.24 / s², so the largest
-derivatives tell how blurred the sharpest edges are, whatever share of the photo they cover. Autofocus uses the
+derivatives show how blurred the sharpest edges are, whatever share of the photo they cover. Autofocus uses the
 Laplacian in the same way (Pertuz, Puig and Garcia 2013, "Analysis of focus measure operators").
 """
 

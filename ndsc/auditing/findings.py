@@ -39,11 +39,6 @@ class Findings:
         order = np.argsort(-deviations, kind="stable")
         return order[deviations[order] > MAX_DEVIATION]
 
-    @property
-    def surplus(self) -> int:
-        """How many photos fewer there would be with one of each duplicate group."""
-        return len(self.duplicates) - self.duplicates["group"].nunique()
-
 
 def examine(
     usable: ValidatedPhotos, vectors: np.ndarray, groups: pd.Series, reader: PhotoReader, folds: int, seed: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from ndsc.auditing.findings import Findings
 from ndsc.auditing.issues import describe_label
@@ -73,33 +73,46 @@ def render_page(
         made: the date and the features that were used.
         command: trains without the photos that are excluded.
     """
-    environment = Environment(
-        loader=PackageLoader("ndsc.auditing", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    environment.filters |= {"counted": counted, "percent": percent, "thousands": "{:,}".format}
-    photos, rejected, labels = findings.photos, findings.rejected, findings.labels
+    photos, rejected = findings.photos, findings.rejected
     sizes = size_bucket(photos["width"], photos["height"]).value_counts()
-    return environment.get_template("page.html.jinja").render(
+    return _template().render(
         source=source,
         made=made,
         command=command,
         colours={name: getattr(style, name) for name in ("BLUE", "FAINT", "INK", "MUTED", "ORANGE")},
         findings=findings,
         excluded=int((issues["exclude"] == "yes").sum()),
-        two_labels=int((findings.duplicates["labels"] > 1).sum()),
-        wrong=int(labels["wrong"].sum()),
-        doubtful=int((labels["doubtful"] & ~labels["wrong"]).sum()),
         classes=_class_bars(photos["label"].value_counts(), rejected["label"].value_counts()),
         sizes=[Bar(name, int(sizes.get(name, 0))) for name in SIZES],
         formats=_bars(photos["format"]),
         reasons=_bars(rejected["reason"]),
         broken=rejected[["image_path", "label", "reason"]].head(MAX_BROKEN).astype(str).to_numpy().tolist(),
         groups=list(_duplicate_groups(findings.duplicates, thumbnail)),
-        group_count=findings.duplicates["group"].nunique(),
-        accuracy=float((~labels.loc[labels["quality"].notna(), "doubtful"]).mean()),
-        reliable=is_reliable(labels),
         photos=_photo_sections(findings, thumbnail, max_photos),
+        reliable=is_reliable(findings.labels),
+        **_counts(findings),
     )
+
+
+def _template() -> Template:
+    environment = Environment(
+        loader=PackageLoader("ndsc.auditing", ""), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+    )
+    environment.filters |= {"counted": counted, "percent": percent, "thousands": "{:,}".format}
+    return environment.get_template("page.html.jinja")
+
+
+def _counts(findings: Findings) -> dict[str, float]:
+    """Return the numbers of photos with each issue, and the share of labels that the classifier agrees with."""
+    labels = findings.labels
+    return {
+        "surplus": len(findings.duplicates) - findings.duplicates["group"].nunique(),
+        "group_count": findings.duplicates["group"].nunique(),
+        "two_labels": int((findings.duplicates["labels"] > 1).sum()),
+        "wrong": int(labels["wrong"].sum()),
+        "doubtful": int((labels["doubtful"] & ~labels["wrong"]).sum()),
+        "accuracy": float((~labels.loc[labels["quality"].notna(), "doubtful"]).mean()),
+    }
 
 
 def _class_bars(usable: pd.Series, broken: pd.Series) -> list[Bar]:

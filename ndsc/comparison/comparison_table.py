@@ -61,7 +61,7 @@ class Configuration:
 class ComparisonTable:
     """Configurations, the one with the best mean validation accuracy first.
 
-    varying: the params that tell them apart. fixed: the params that all of them share. excluded: the runs that are not
+    varying: the params that distinguish them. fixed: the params that all of them share. excluded: the runs that are not
     compared, by reason. warnings: what a reader must know before trusting a row.
     """
 
@@ -75,7 +75,7 @@ class ComparisonTable:
 def compare_runs(runs: Iterable[RecordedRun]) -> ComparisonTable:
     """Group runs into configurations.
 
-    Excluded, with the reason: runs that did not finish, lack an accuracy, or have an accuracy or loss that is not
+    Excluded, with the reason: runs that did not finish, have no accuracy, or have an accuracy or loss that is not
     finite; and all but the newest of runs with equal params, seed and manifest, which would count one seed twice. A run
     is preferred to its repetitions. A sweep's own run is no configuration and is skipped silently. Without any run to
     compare, there are no configurations.
@@ -139,7 +139,7 @@ def _seed_order(seed: str) -> tuple[float, str]:
 
 
 def _varying_and_fixed(configurations: Sequence[Configuration]) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Return the names of the params that tell configurations apart, and the params with one value everywhere."""
+    """Return the names of the params that distinguish configurations, and the params with one value everywhere."""
     keys = sorted({key for one in configurations for key in one.params})
     values = {key: {one.params.get(key) for one in configurations} for key in keys}
     fixed = {key: str(*found) for key, found in values.items() if len(found) == 1}

@@ -178,11 +178,11 @@ def _test_result(best_two: TopTwoTest) -> str:
     only_first, only_second, p_value = best_two.result
     several = len(best_two.pairs) > 1
     unit = "a photo counts once, for the row that is right about it in more pairs; " if several else ""
-    verdict = "more than chance explains" if p_value < SIGNIFICANCE else "chance alone can explain it"
+    conclusion = "more than chance explains" if p_value < SIGNIFICANCE else "chance alone can explain it"
     return (
         f"McNemar's exact test of rows 1 and 2, over {counted(len(best_two.pairs), 'pair')} of runs with the same "
         f"validation photos (seed {seeds}; {counted(best_two.photos, 'different photo')}): {unit}{only_first} for "
-        f"row 1 alone, {only_second} for row 2 alone, p = {p_value:.2g}: {verdict}. This applies to these trained "
+        f"row 1 alone, {only_second} for row 2 alone, p = {p_value:.2g}: {conclusion}. This applies to these trained "
         "classifiers, not to other seeds."
     )
 

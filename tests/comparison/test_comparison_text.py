@@ -56,15 +56,15 @@ def test_excluded_runs_are_counted_and_the_first_are_named():
 
 
 @pytest.mark.parametrize(
-    ("p_value", "verdict"), [(0.031, "p = 0.031: more than chance explains"), (0.25, "chance alone can explain it")]
+    ("p_value", "conclusion"), [(0.031, "p = 0.031: more than chance explains"), (0.25, "chance alone can explain it")]
 )
-def test_the_result_of_mcnemars_test_is_explained(p_value: float, verdict: str):
+def test_the_result_of_mcnemars_test_is_explained(p_value: float, conclusion: str):
     pairs = ((STRONG[0], PLAIN), (STRONG[1], PLAIN))
     text = " ".join(summary("ndsc", COMPARISON, TopTwoTest(pairs, 1_300, McNemar(9, 2, p_value))).split())
     assert "over 2 pairs of runs with the same validation photos (seed 0, 1/0; 1,300 different photos)" in text
     assert "a photo counts once" in text
     assert "9 for row 1 alone, 2 for row 2 alone" in text
-    assert verdict in text
+    assert conclusion in text
     single = " ".join(summary("ndsc", COMPARISON, TopTwoTest(pairs[:1], 10, McNemar(1, 1, 1.0))).split())
     assert "1 pair of runs" in single
     assert "a photo counts once" not in single

@@ -1,7 +1,9 @@
+import numpy as np
+import pandas as pd
 import pytest
 
-from ndsc.comparison.comparison_table import compare_runs
-from ndsc.comparison.figures import comparison_figure
+from ndsc.comparison.comparison_table import VALIDATION, compare_runs
+from ndsc.comparison.figures import all_curves, comparison_figure, parallel_coordinates
 from tests.comparison.runs import recorded
 
 
@@ -36,3 +38,46 @@ def test_at_most_forty_configurations_are_shown(figure_text):
     assert "The best 40 of 50 configurations." in text
     assert "head=10" in text.splitlines()
     assert "head=9" not in text.splitlines()
+
+
+def sweep_table() -> pd.DataFrame:
+    """Return four runs of two settings; the third is the best."""
+    settings = {"head": ["linear", "linear", "mlp", "mlp"], "optimizer.learning_rate": ["0.1", "0.01", "0.1", "0.01"]}
+    return pd.DataFrame({**settings, VALIDATION: [0.8, 0.7, 0.95, 0.9]})
+
+
+def test_each_run_of_a_sweep_is_a_line_and_the_best_is_thick(figure_text):
+    figure = parallel_coordinates(sweep_table(), ["head", "optimizer.learning_rate"], VALIDATION)
+    text = figure_text(figure)
+    assert "Best of 4 runs: 95.0 % with head mlp, learning_rate 0.1" in text
+    assert {"linear", "mlp", "0.01", "0.1", "70.0 %", "95.0 %", "head", "learning_rate"} <= set(text.splitlines())
+    (axes,) = figure.axes
+    drawn = {tuple(round(float(y), 4) for y in line.get_ydata()): line.get_linewidth() for line in axes.lines}
+    assert drawn == {(0, 1, 0.4): 1.2, (0, 0, 0): 1.2, (1, 1, 1): 3, (1, 0, 0.8): 1.2}
+
+
+def test_many_numbers_of_a_setting_are_on_a_logarithmic_scale_with_both_ends_named(figure_text):
+    rates = np.geomspace(1e-4, 1e-1, 13)
+    runs = pd.DataFrame({"rate": rates.astype(str), VALIDATION: np.linspace(0.5, 0.6, 13)})
+    figure = parallel_coordinates(runs, ["rate"], VALIDATION)
+    lines = figure_text(figure).splitlines()
+    assert str(rates[0]) in lines
+    assert str(rates[5]) not in lines
+    heights = sorted(float(line.get_ydata()[0]) for line in figure.axes[0].lines)
+    assert heights == pytest.approx(np.linspace(0, 1, 13))
+
+
+def test_runs_with_equal_results_are_drawn_in_the_middle(figure_text):
+    figure = parallel_coordinates(sweep_table().assign(**{VALIDATION: 0.5}), ["head"], VALIDATION)
+    assert "50.0 %" in figure_text(figure).splitlines()
+    assert {float(line.get_ydata()[-1]) for line in figure.axes[0].lines} == {0.5}
+
+
+def test_the_best_the_median_and_the_worst_curve_are_named(figure_text):
+    results = {f"run {number}": 0.5 + number / 10 for number in range(5)}
+    figure = all_curves({name: [0.1, value] for name, value in results.items()}, results)
+    text = figure_text(figure)
+    assert "Validation accuracy of 5 runs: 90.0 % at best, 50.0 % at worst" in text
+    named = [line for line in text.splitlines() if "%  run" in line or "% run" in line]
+    assert [" ".join(line.split()) for line in named] == ["90.0 % run 4", "70.0 % run 2", "50.0 % run 0"]
+    assert len(figure.axes[0].lines) == 5
