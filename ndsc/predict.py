@@ -21,7 +21,7 @@ from ndsc.terminal import progress
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ndsc.data.results_file import ResultsFile
+    from ndsc.data.prediction_files import ResultsFile
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +46,7 @@ def main(config: PredictConfig) -> None:
     Raises:
         UserError: something that only the user can fix.
     """
-    from ndsc.data.prediction_inputs import check_images, find_prediction_inputs
-    from ndsc.data.results_file import ResultsFile, check_results_file
+    from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
     from ndsc.storage.photo_reader import PhotoReader
 
     check(config)

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ndsc.config.schema import SplitConfig, TestConfig
-from ndsc.data.photo_lists import warn_missing_test_photos
+from ndsc.data.photo_lists import validate_classes, warn_missing_test_photos
 from ndsc.data.splitting import choose_groups
 from ndsc.errors import UserError
 from ndsc.evaluation.predictions import DIFFICULTIES
@@ -17,7 +17,7 @@ from ndsc.seeds import derive
 
 # These columns decide the numbers of a run; paths and offsets do not.
 IDENTITY = ["content", "label", "split", "difficulty"]
-MOST_CLASSES_SHOWN = 5
+ADVICE = "Give these classes photos of their own, fix the labels, or remove the classes from the data."
 
 
 @dataclass(frozen=True)
@@ -89,14 +89,15 @@ def build_manifest(
     aside[sound & (side == "")] = "held out to choose test photos from"
     _set_duplicates_aside(photos, side, aside)
     _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
-    _validate_classes(photos["label"], aside)
+    left_out = photos.assign(reason=aside)[aside != ""]
+    validate_classes(photos["label"], photos.loc[aside == "", "label"], left_out, ADVICE)
+    warn_missing_test_photos(left_out[left_out["role"] == "test"])
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
-    left_out = photos.loc[aside != "", ["image_path", "label"]].assign(reason=aside[aside != ""])
-    warn_missing_test_photos(left_out[photos.loc[left_out.index, "role"] == "test"])
     copies = int((photos["group"].value_counts() > 1).sum())
     blind = _blind_sides(photos, vectors, split, test, seed)
-    return ManifestResult(manifest, left_out.reset_index(drop=True), copies, _divided(photos["group"], blind))
+    set_aside = left_out[["image_path", "label", "reason"]].reset_index(drop=True)
+    return ManifestResult(manifest, set_aside, copies, _divided(photos["group"], blind))
 
 
 def _blind_sides(
@@ -180,23 +181,6 @@ def _split_at_random(photos: pd.DataFrame, side: pd.Series, used: pd.Series, sha
     drawn = photos[used & (side == "sample")]
     groups, labels = drawn["group"].to_numpy(dtype=object), drawn["label"].to_numpy(dtype=object)
     side[drawn.index] = np.where(choose_groups(groups, labels, share, seed), "validation", "train")
-
-
-def _validate_classes(labels: pd.Series, aside: pd.Series) -> None:
-    """Check that no class vanishes because all of its photos were set aside."""
-    vanished = sorted(set(labels) - set(labels[aside == ""]))
-    if vanished:
-        shown = ", ".join(f"{name} ({_counted(aside[labels == name])})" for name in vanished[:MOST_CLASSES_SHOWN])
-        raise UserError(
-            f"Every class must have photos left when others are set aside. Received: {len(vanished)} of "
-            f"{labels.nunique()} classes without any: {shown}"
-            f"{', …' if len(vanished) > MOST_CLASSES_SHOWN else ''}. Give these classes photos of their own, fix the "
-            "labels, or remove the classes from the data."
-        )
-
-
-def _counted(reasons: pd.Series) -> str:
-    return ", ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
 
 
 def _manifest(rows: pd.DataFrame) -> Manifest:

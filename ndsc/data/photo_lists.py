@@ -1,7 +1,8 @@
-"""Lists of photos that a user provides: the test photos of `sampling.test.list`, and the photos to leave out of
-`sampling.exclude`, written by a person or by `python -m ndsc.audit`."""
+"""Lists of photos: the test photos in `sampling.test.list`, the photos to leave out in `sampling.exclude` (written by a
+person or by `python -m ndsc.audit`), and the photos that a run cannot use."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +81,36 @@ def warn_missing_test_photos(missing: pd.DataFrame) -> None:
         ", ".join(named[:MOST_SHOWN]),
         ", …" if len(named) > MOST_SHOWN else "",
     )
+
+
+def validate_classes(classes: Iterable[str], used: Iterable[str], unused: pd.DataFrame, advice: str) -> None:
+    """Check that no class vanishes because none of its photos is used.
+
+    Args:
+        classes: all labels.
+        used: the labels of the photos that are used.
+        unused: label and reason of the others.
+
+    Raises:
+        UserError: a class has vanished; the message counts the reasons and gives the advice.
+    """
+    classes = set(classes)
+    vanished = sorted(classes - set(used))
+    if vanished:
+        shown = "; ".join(
+            f"{label}: {count_reasons(unused.loc[unused['label'] == label, 'reason'])}"
+            for label in vanished[:MOST_SHOWN]
+        )
+        raise UserError(
+            f"Every class must have photos that can be used. Received: {len(vanished)} of {len(classes)} "
+            f"classes without any ({shown}"
+            f"{'; …' if len(vanished) > MOST_SHOWN else ''}). {advice}"
+        )
+
+
+def count_reasons(reasons: pd.Series) -> str:
+    """Return a text like `2 × not an image, 1 × empty file`."""
+    return ", ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ hashed in every run, as the hash is its identity everywhere.
 import logging
 import threading
 import warnings
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ import pyarrow as pa
 
 from ndsc.caching.digests import content_hash
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.photo_lists import warn_missing_test_photos
+from ndsc.data.photo_lists import count_reasons, validate_classes, warn_missing_test_photos
 from ndsc.data.sampling import Queue, SamplePlan
 from ndsc.data.user_tables import names_beside
 from ndsc.data.validation_cache import SCHEMA, ValidationCache, ValidationResult, result_table
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 
 CHUNK = 256
 REPLACEMENTS = 8
-MOST_CLASSES_SHOWN = 5
 # Columns added here and by the manifest; a column of the data with such a name gets the prefix `data_`.
 OWN_COLUMNS = (*SCHEMA.names, "role", "difficulty", "split", "group")
 
@@ -70,11 +68,10 @@ def validate_photos(
     cache = ValidationCache(cache_root)
     wanted = sum(min(queue.wanted, len(queue.order)) for queue in plan.queues)
     results = _Results(wanted, max_rejected)
+    # All photos of a catalogue are on one disk or server.
+    at_once = reads_at_once(rows.column("archive").slice(0, 1).to_pylist())
     try:
-        with (
-            progress("reading", total=wanted) as advance,
-            ThreadPoolExecutor(reads_at_once(_archives(rows, plan))) as threads,
-        ):
+        with progress("reading", total=wanted) as advance, ThreadPoolExecutor(at_once) as threads:
             validator = _Validator(rows, reader, cache, threads)
             for queue in plan.queues:
                 _fill(queue, validator, results, advance)
@@ -86,7 +83,8 @@ def validate_photos(
         [plan.difficulty.get(position) for position, _, _ in results.accepted], dtype=object
     )
     _log_results(photos, rejected, results.count - wanted)
-    _validate_classes(plan, photos, rejected)
+    classes = {queue.label for queue in plan.queues if queue.wanted}
+    validate_classes(classes, photos["label"], rejected, "Fix these photos, or remove the classes from the data.")
     return ValidatedPhotos(photos, rejected[["image_path", "label", "reason"]])
 
 
@@ -144,8 +142,7 @@ class _Results:
     def check_rejected(self, of: int) -> None:
         if len(self.rejected) <= self.max_rejected * of:
             return
-        reasons = Counter(result.reason for _, _, result in self.rejected)
-        counted = ", ".join(f"{count} × {reason}" for reason, count in reasons.most_common())
+        counted = count_reasons(pd.Series([result.reason for _, _, result in self.rejected]))
         raise UserError(
             f"At most {self.max_rejected:.1%} of the photos may be unusable. Received: {len(self.rejected)} of the "
             f"first {self.count} ({counted}). Fix the data, or raise sampling.max_rejected, which is "
@@ -188,39 +185,14 @@ def _table(rows: pa.Table, results: list[tuple[int, str, ValidationResult]]) -> 
     return pd.concat([listings, headers], axis=1).assign(role=[role for _, role, _ in results])
 
 
-def _archives(rows: pa.Table, plan: SamplePlan) -> list[str]:
-    """The archive of the first photo in each queue."""
-    first = [int(queue.order[0]) for queue in plan.queues if len(queue.order)]
-    return rows.column("archive").take(pa.array(first, pa.int64())).cast(pa.string()).to_pylist()
-
-
 def _log_results(photos: pd.DataFrame, rejected: pd.DataFrame, replaced: int) -> None:
     if len(rejected):
         log.info(
             "%d photos cannot be used (%s); of these, %s are replaced by the next ones drawn",
             len(rejected),
-            _counted(rejected["reason"]),
+            count_reasons(rejected["reason"]),
             {len(rejected): "all", 0: "none"}.get(replaced, f"{replaced:,}"),
         )
     warn_missing_test_photos(rejected[rejected["role"] == "test"])
     if photos["animated"].any():
         log.info("%d photos are animated; their first frames are used", photos["animated"].sum())
-
-
-def _validate_classes(plan: SamplePlan, photos: pd.DataFrame, rejected: pd.DataFrame) -> None:
-    """Check that no class vanishes because all of its photos are unusable."""
-    without = sorted({queue.label for queue in plan.queues if queue.wanted} - set(photos["label"]))
-    if without:
-        shown = "; ".join(
-            f"{label}: {_counted(rejected.loc[rejected['label'] == label, 'reason'])}"
-            for label in without[:MOST_CLASSES_SHOWN]
-        )
-        raise UserError(
-            f"Every class must have photos that can be used. Received: {len(without)} without any ({shown}"
-            f"{'; …' if len(without) > MOST_CLASSES_SHOWN else ''}). Fix these photos, or remove the classes from the "
-            "data."
-        )
-
-
-def _counted(reasons: pd.Series) -> str:
-    return ", ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())

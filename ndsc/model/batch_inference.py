@@ -36,7 +36,7 @@ def classify_photos(
     """Yield rows as in `result_schema`, up to BATCH at a time, in the order of the photos.
 
     Args:
-        photos: rows with path, archive, offset, size and reason (see `ndsc.data.prediction_inputs`).
+        photos: rows with path, archive, offset, size and reason (see `ndsc.data.prediction_files`).
         engine: see `classifier_engine`.
     """
     waiting: deque[tuple[list[str], list[str]]] = deque()

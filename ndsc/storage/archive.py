@@ -47,14 +47,6 @@ class Archive:
     truncated: bool
     source: ByteSource
 
-    def read(self, offset: int, size: int) -> bytes:
-        """Return the bytes of a member. Any number of threads may read at once.
-
-        Raises:
-            ShortRead: the archive does not have them.
-        """
-        return read_exactly(self.source, offset, size)
-
     def close(self) -> None:
         """Close the file."""
         self.source.close()
@@ -108,7 +100,7 @@ def open_source(path: Location, cache_root: Path) -> ByteSource:
 
 
 def read_exactly(source: ByteSource, offset: int, size: int) -> bytes:
-    """Return the `size` bytes that begin at `offset`.
+    """Return the `size` bytes that begin at `offset`. Any number of threads may read at once.
 
     Raises:
         ShortRead: the source has no such bytes, or the disk fails.

@@ -86,8 +86,8 @@ class RemotePath:
             raise NotThere(f"A file was expected. Received: {self}, which is a folder. Fix the address.")
         if info.get("size") is None:
             raise UserError(
-                f"A server that states the size of its files was expected. Received: no size for {self}. Put the data "
-                "on another server, or on a disk."
+                f"A server that states the size of its files was expected. Received: no size for {self}. Move the data "
+                "to another server, or to a disk."
             )
         versions = (str(info.get(name) or "") for name in ("ETag", "Last-Modified", "LastModified"))
         return Status(int(info["size"]), " ".join(filter(None, versions)))
@@ -118,8 +118,8 @@ class RemoteFile:
         if self.end > 1 and not ask(path, self._sends_ranges):
             raise UserError(
                 "A server that sends parts of files (HTTP range requests) was expected, as photos are read one by one "
-                f"from an archive of gigabytes. Received: {path}, of which the server sends all or nothing. Put the "
-                "data on another server, or on a disk."
+                f"from an archive of gigabytes. Received: {path}, of which the server sends all or nothing. Move the "
+                "data to another server, or to a disk."
             )
 
     def read_at(self, offset: int, size: int) -> bytes:

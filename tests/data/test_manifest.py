@@ -306,7 +306,7 @@ def test_what_cannot_be_trained_on_is_refused(rows: list[tuple[str, str, str]], 
 
 def test_a_class_all_of_whose_photos_are_set_aside_is_refused_with_the_reasons():
     rows = [*many(), ("a20", "c", "sample"), ("a21", "c", "sample"), ("c0", "c", "pool")]
-    told = r"1 of 3 classes without any: c \(2 × same photo under two labels, 1 × held out to choose test photos from\)"
+    told = r"1 of 3 classes without any \(c: 2 × same photo under two labels, 1 × held out to choose test photos from\)"
     with pytest.raises(UserError, match=told):
         finished(rows, test=sampling(test=0).test)
 

@@ -150,7 +150,7 @@ def test_a_class_all_of_whose_photos_are_bad_stops_the_run_however_few_they_are(
         Queue("b", np.array([40, 41]), (Quota("sample", 2),)),
         Queue("a", np.arange(40), (Quota("sample", 40),)),
     ]
-    with pytest.raises(UserError, match=r"1 without any \(b: 1 × not an image, 1 × empty file\)\. Fix these photos"):
+    with pytest.raises(UserError, match=r"1 of 2 classes without any \(b: 1 × not an image, 1 × empty file\)\. Fix"):
         validated(catalogue, tmp_path, *queues, max_rejected=0.05)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from ndsc.config.schema import HeadConfig
-from ndsc.data.prediction_inputs import find_prediction_inputs
+from ndsc.data.prediction_files import find_prediction_inputs
 from ndsc.model.batch_inference import BATCHES_AHEAD, classifier_engine, classify_photos, result_schema
 from ndsc.model.classifier import assemble_classifier, build_head
 from ndsc.model.engines import BATCH, Engine
