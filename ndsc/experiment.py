@@ -6,14 +6,12 @@
 the split.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 
 from ndsc import run_reporter as reporter
 from ndsc.caching.openvino_cache import Network
@@ -21,14 +19,11 @@ from ndsc.config.hydra_job import HydraJob
 from ndsc.config.run_key import run_key
 from ndsc.config.schema import Config
 from ndsc.data.catalogue import load_catalogue
-from ndsc.data.decoding import read_pixels
 from ndsc.data.manifest import Manifest, build_manifest
 from ndsc.data.photo_validation import ValidatedPhotos, validate_photos
 from ndsc.data.sampling import SamplePlan, draw
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
-from ndsc.evaluation.figures import run_figures
-from ndsc.evaluation.figures.photo_sheets import duplicate_sheet, view_sheet
-from ndsc.evaluation.predictions import Predictions
+from ndsc.evaluation.figures.run_figures import figures
 from ndsc.evaluation.report import evaluate
 from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, FeatureExtractors
 from ndsc.features.image_pipeline import ImagePipeline
@@ -45,9 +40,6 @@ from ndsc.tracking.run import start_run
 from ndsc.tracking.tracked_run import Run
 from ndsc.training import finetuning
 from ndsc.training.finetuning import Phase, TrainingResult
-
-VIEW_SHEET_PHOTOS = 2  # of each class
-VIEW_SHEET_ROWS = 12
 
 
 @dataclass(frozen=True)
@@ -236,8 +228,12 @@ def train_and_evaluate(
     classifier = assemble_classifier(components.features.backbone, training.head, config.backbone.resize)
     predictions = training.predictions(manifest)
     evaluation = evaluate(predictions, config.seed)
-    figures = _figures(components, training, predictions, manifest, drawn) if config.tracking.figures else ()
-    reporter.log_evaluation(run, evaluation.tables, figures)
+    if config.tracking.figures:
+        pipeline = components.features.pipeline
+        grouped = None if drawn is None else (drawn.duplicates.members, drawn.duplicates.pairs)
+        curves = training.history, training.best_epoch, training.second_phase
+        reporter.log_figures(run, figures(predictions, *curves, pipeline.read_pixels, pipeline.all_views, grouped))
+    reporter.log_tables(run, evaluation.tables)
     reporter.log_model(run, config.tracking.model, classifier, training.head, manifest.classes)
     metrics = {
         **(counts or {}),
@@ -289,30 +285,6 @@ def state_path(config: Config, components: Components, manifest: Manifest) -> Pa
     """
     key = run_key(config, f"{manifest.digest()} {components.features.backbone.origin}")
     return _cache(config) / "unfinished" / key
-
-
-def _figures(
-    components: Components,
-    training: TrainingResult,
-    predictions: Mapping[str, Predictions],
-    manifest: Manifest,
-    drawn: DrawnPhotos | None,
-) -> Iterator[tuple[str, Figure]]:
-    """The figures of a run with their artifact paths, one at a time."""
-
-    pipeline = components.features.pipeline
-
-    def photo(row: pd.Series) -> np.ndarray:
-        return read_pixels(pipeline.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
-
-    best, second = training.best_epoch, training.second_phase
-    yield from run_figures.figures(predictions, training.history, best, second, photo)
-    shown = manifest.of("train").groupby("label", sort=True).head(VIEW_SHEET_PHOTOS)
-    shown = shown.sort_values("label", kind="stable").head(VIEW_SHEET_ROWS)
-    yield "figures/augmented_views.png", view_sheet(pipeline.all_views(shown), shown["label"].tolist())
-    if drawn is not None and len(drawn.duplicates.members):
-        sheet = duplicate_sheet(drawn.duplicates.members, drawn.duplicates.pairs, photo)
-        yield "figures/duplicates.png", sheet
 
 
 def _cache(config: Config) -> Path:

@@ -176,10 +176,14 @@ class EpochLog:
         self._logged_at = time.perf_counter()
 
 
-def log_evaluation(run: Run, tables: Mapping[str, pd.DataFrame], figures: Iterable[tuple[str, Figure]]) -> None:
-    """Log the tables and the figures of an evaluation, by artifact path."""
+def log_tables(run: Run, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Log tables by artifact path."""
     for path, table in tables.items():
         run.log_table(table, path)
+
+
+def log_figures(run: Run, figures: Iterable[tuple[str, Figure]]) -> None:
+    """Log figures with their artifact paths."""
     for path, figure in figures:
         run.log_figure(figure, path)
 

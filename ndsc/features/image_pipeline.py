@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import tensorflow as tf
 
-from ndsc.data.decoding import decodable, decode, resizer
+from ndsc.data.decoding import decodable, decode, read_pixels, resizer
 from ndsc.errors import UserError
 from ndsc.features.views import Policy
 from ndsc.process import usable_cores
@@ -81,6 +81,10 @@ class ImagePipeline:
             if failures:
                 raise failures[0] from None
             raise
+
+    def read_pixels(self, row: pd.Series) -> np.ndarray:
+        """Return the pixels (height, width, 3) float32, 0 to 255, of one photo, a row of a manifest."""
+        return read_pixels(self.reader.read(row["archive"], int(row["offset"]), int(row["size"])))
 
     def all_views(self, photos: pd.DataFrame) -> np.ndarray:
         """Return (photos, views, size, size, 3) float32, 0 to 255: every view of some photos."""
