@@ -20,7 +20,7 @@ from ndsc.sweeps.summary import figures, table
 from ndsc.terminal import closing_table
 from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
 from ndsc.tracking.run import ending_status, start_run
-from ndsc.tracking.signals import signals_held_off, sigterm_raises
+from ndsc.tracking.signals import defer_signals, sigterm_raises
 from ndsc.tracking.stale_runs import HOST, host
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
@@ -81,14 +81,14 @@ class Sweep:
             tags = {KIND: "sweep", SWEEP: key, "command": self._command}
             named = replace(tracking, resume_run_id=into, run_name=None)
             # FINISHED only once the best run's model is in it, which another run makes.
-            with start_run(named, tracking.run_name or name, tags, left="RUNNING") as self._parent:
+            with start_run(named, tracking.run_name or name, tags, end_status="RUNNING") as self._parent:
                 yield
                 finished = self._runs.finished(self._jobs)
                 self._summarize(finished, self._runs)
             try:
                 self._close(finished, self._runs)
             except BaseException as error:
-                with signals_held_off():
+                with defer_signals():
                     self._runs.close(str(self._parent.id), {}, {}, ending_status(error))
                 raise
 

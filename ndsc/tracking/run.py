@@ -9,7 +9,7 @@ import mlflow
 
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned
-from ndsc.tracking.signals import Terminated, signals_come_first, signals_held_off, sigterm_raises
+from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
 from ndsc.tracking.stale_runs import end_stale_runs, process_tags
 from ndsc.tracking.store import Store, open_store
 from ndsc.tracking.store_address import local_root
@@ -20,10 +20,12 @@ logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left: str = "FINISHED") -> Iterator[Run]:
+def start_run(
+    tracking: TrackingConfig, name: str, tags: Mapping[str, str], end_status: str = "FINISHED"
+) -> Iterator[Run]:
     """Record what happens in the block as one MLflow run, with the utilisation of the hardware.
 
-    The run ends FINISHED, or is `left` RUNNING for another process to end it; after an exception FAILED, with
+    The run ends with `end_status` (RUNNING: another process ends it); after an exception FAILED, with
     `error/traceback.txt`; after Ctrl-C or SIGTERM, or when a search pruned it, KILLED (SIGTERM ends the process with
     exit code 143). Exceptions pass through. Within the block the run is MLflow's active one, so that `mlflow.log_…` of
     a callback logs to it. Afterwards MLflow is as it was before.
@@ -36,18 +38,18 @@ def start_run(tracking: TrackingConfig, name: str, tags: Mapping[str, str], left
         UserError: the store cannot be opened. A store that fails later fails no run (see `Run`).
     """
     if tracking.kind == "off":
-        with signals_come_first():
+        with reraise_signals():
             yield UntrackedRun()
         return
     with sigterm_raises(), open_store(tracking) as store, ExitStack() as ending:
         end_stale_runs(store.client, store.experiment_id)
         # A signal between the creation of the run and the next lines would leave it RUNNING.
-        with signals_held_off():
+        with defer_signals():
             run = _create_run(store, tracking, tracking.run_name or name, tags)
             monitor = SystemMetricsMonitor(tracking.system_metrics_interval, run.log_points)
-            ending.push(lambda _kind, error, _trace: _close_run(run, monitor, error, left))
+            ending.push(lambda _kind, error, _trace: _close_run(run, monitor, error, end_status))
         monitor.start()
-        with signals_come_first():
+        with reraise_signals():
             yield run
 
 
@@ -66,9 +68,9 @@ def _create_run(store: Store, tracking: TrackingConfig, name: str, tags: Mapping
     return Run(active.info.run_id, store.client, local_root(tracking))
 
 
-def _close_run(run: Run, monitor: SystemMetricsMonitor, error: BaseException | None, left: str) -> None:
-    status = left if error is None else ending_status(error)
-    with signals_held_off():
+def _close_run(run: Run, monitor: SystemMetricsMonitor, error: BaseException | None, end_status: str) -> None:
+    status = end_status if error is None else ending_status(error)
+    with defer_signals():
         try:
             if error is not None and status == "FAILED":
                 run.log_text("".join(traceback.format_exception(error)), "error/traceback.txt")

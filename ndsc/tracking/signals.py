@@ -32,7 +32,7 @@ def sigterm_raises() -> Iterator[None]:
 
 
 @contextmanager
-def signals_come_first() -> Iterator[None]:
+def reraise_signals() -> Iterator[None]:
     """Leave the block by `KeyboardInterrupt` after Ctrl-C and by `Terminated` after SIGTERM, even if another exception
     replaced them: TensorFlow raises an error of its own for what is raised while it traces. A signal that the process
     ignores (Ctrl-C, where a shell started it in the background) stays ignored.
@@ -58,7 +58,7 @@ def _exception(number: int) -> BaseException:
 
 
 @contextmanager
-def signals_held_off() -> Iterator[None]:
+def defer_signals() -> Iterator[None]:
     """Keep Ctrl-C and SIGTERM waiting until the block has ended, then deliver them.
 
     People press Ctrl-C twice, and schedulers repeat SIGTERM. Without this, the second one would interrupt the closing

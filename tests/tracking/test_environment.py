@@ -97,7 +97,7 @@ def test_the_package_list_is_sorted_and_has_one_line_a_package():
     assert f"pytest=={pytest.__version__}" in lines
 
 
-def test_all_of_it_is_logged_with_a_run(tracking, client, checkout):
+def test_the_environment_is_logged_with_a_run(tracking, client, checkout):
     (checkout / "train.py").write_text("epochs = 15\n")
     (checkout / "new.py").write_text("")
     with start_run(tracking, "environment", {}) as run:

@@ -204,7 +204,7 @@ def test_a_run_that_ended_without_its_metrics_is_not_finished_for_a_sweep(tracki
 
 
 def test_a_sweep_is_found_by_its_key_and_can_be_closed(tracking):
-    with start_run(tracking, "sweep", {"ndsc.kind": "sweep", "ndsc.sweep": "k"}, left="RUNNING") as run:
+    with start_run(tracking, "sweep", {"ndsc.kind": "sweep", "ndsc.sweep": "k"}, end_status="RUNNING") as run:
         pass
     with SweepRuns.opened(tracking) as runs:
         assert runs.sweep("other") is None

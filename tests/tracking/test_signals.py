@@ -3,7 +3,7 @@ import threading
 
 import pytest
 
-from ndsc.tracking.signals import EXIT_CODE, Terminated, signals_come_first, signals_held_off, sigterm_raises
+from ndsc.tracking.signals import EXIT_CODE, Terminated, defer_signals, reraise_signals, sigterm_raises
 
 
 def test_sigterm_becomes_an_exception_that_ends_the_process_with_143():
@@ -26,37 +26,37 @@ def test_the_former_handler_comes_back():
 
 
 @pytest.mark.parametrize(("number", "exception"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
-def test_a_signal_is_heard_though_a_library_made_something_else_of_it(number, exception):
+def test_a_signal_is_raised_even_if_a_library_replaced_its_exception(number, exception):
     def library():
         try:
             signal.raise_signal(number)
         except BaseException:
             raise RuntimeError("an operation failed") from None
 
-    with pytest.raises(exception) as raised, signals_come_first():
+    with pytest.raises(exception) as raised, reraise_signals():
         library()
     assert str(raised.value.__cause__) == "an operation failed"
 
 
-def test_without_a_signal_exceptions_are_what_they_were():
-    with pytest.raises(ValueError, match="mine"), signals_come_first():
+def test_without_a_signal_exceptions_are_unchanged():
+    with pytest.raises(ValueError, match="mine"), reraise_signals():
         raise ValueError("mine")
 
 
 def test_a_signal_that_is_ignored_stays_so():
     original = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        with signals_come_first():
+        with reraise_signals():
             signal.raise_signal(signal.SIGINT)
     finally:
         signal.signal(signal.SIGINT, original)
 
 
-def test_signals_that_are_held_off_arrive_afterwards():
+def test_deferred_signals_arrive_afterwards():
     done = []
 
     def work():
-        with signals_held_off():
+        with defer_signals():
             signal.raise_signal(signal.SIGINT)
             done.append("all of it")
 
@@ -65,9 +65,9 @@ def test_signals_that_are_held_off_arrive_afterwards():
     assert done == ["all of it"]
 
 
-def test_an_exception_comes_before_signals_that_are_held_off():
+def test_an_exception_comes_before_deferred_signals():
     def work():
-        with sigterm_raises(), signals_held_off():
+        with sigterm_raises(), defer_signals():
             signal.raise_signal(signal.SIGTERM)
             raise ValueError("first")
 
@@ -79,7 +79,7 @@ def test_other_threads_leave_the_handlers_alone():
     seen = []
 
     def look():
-        with sigterm_raises(), signals_held_off(), signals_come_first():
+        with sigterm_raises(), defer_signals(), reraise_signals():
             seen.append((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
 
     before = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))

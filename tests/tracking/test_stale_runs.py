@@ -1,4 +1,4 @@
-"""Runs that die without a word, with real processes."""
+"""Runs whose processes are killed, with real processes."""
 
 import signal
 import subprocess

@@ -65,7 +65,7 @@ def test_git_status_stays_clean_after_runs(crowded_checkout):
     assert [path.name for path in crowded_checkout.iterdir() if path.name != ".git"] == ["mlruns"]
 
 
-def test_a_process_killed_while_it_creates_the_store_does_not_spoil_it(settings, tmp_path):
+def test_a_process_killed_while_it_creates_the_store_leaves_no_broken_store(settings, tmp_path):
     creator = subprocess.Popen([sys.executable, "-c", CREATOR, str(tmp_path)])
     while not any(path.stat().st_size > 0 for path in tmp_path.glob(".mlflow.db.*.tmp")):
         assert creator.poll() is None
