@@ -59,7 +59,7 @@ def predict(places: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.DataFra
     return with_overrides
 
 
-def test_the_command_labels_files_folders_and_archives_and_tells_what_it_did(
+def test_the_command_classifies_files_folders_and_archives_and_logs_a_summary(
     trained_run: TrainedRun, photos: Path, places: tuple[str, ...], tmp_path: Path
 ):
     images = f"images=[{photos / 'broken.jpg'},{photos / 'beauty'},{photos / 'beauty.tar'}]"
@@ -91,7 +91,7 @@ def test_parquet_and_csv_hold_the_same(predict: Callable[..., pd.DataFrame], tra
     np.testing.assert_allclose(typed[COLUMNS[2:5]], written[COLUMNS[2:5]], rtol=1e-6)
 
 
-def test_the_file_of_a_classifier_will_do_and_the_fastest_precision_gives_the_same_labels(
+def test_a_classifier_file_is_enough_and_the_fastest_precision_gives_the_same_labels(
     pretrained_run: TrainedRun, predict: Callable[..., pd.DataFrame]
 ):
     (file,) = pretrained_run.tracking_root.glob("artifacts/models/*/artifacts/artifacts/classifier.keras")
@@ -102,7 +102,7 @@ def test_the_file_of_a_classifier_will_do_and_the_fastest_precision_gives_the_sa
     assert by_file["label"].tolist() == by_run["label"].tolist()
 
 
-def test_an_existing_output_is_kept(
+def test_an_existing_output_stays(
     predict: Callable[..., pd.DataFrame], trained_run: TrainedRun, photos: Path, tmp_path: Path
 ):
     (tmp_path / "predictions.csv").write_text("kept")
@@ -125,7 +125,9 @@ BAD = {
 
 
 @pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_told_in_the_house_form(predict: Callable[..., pd.DataFrame], overrides: list[str], told: str):
+def test_a_mistake_is_an_error_with_expected_and_received(
+    predict: Callable[..., pd.DataFrame], overrides: list[str], told: str
+):
     with pytest.raises(UserError) as refused:
         predict(*overrides)
     assert told in str(refused.value)

@@ -248,7 +248,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_told_in_the_house_form(
+def test_a_mistake_is_an_error_with_expected_and_received(
     sweep: str, reproduce: Callable[..., str | None], overrides: list[str], told: str
 ):
     with pytest.raises(UserError) as refused:

@@ -88,20 +88,9 @@ def _over_white(data: tf.Tensor, format: tf.Tensor) -> tf.Tensor:
 
 def _upright(pixels: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Undo the rotation in the camera's orientation flag (EXIF 2.3, tag 0x0112)."""
-    transposed = tf.transpose(pixels, [1, 0, 2])
-    return tf.switch_case(
-        orientation - 1,
-        [
-            lambda: pixels,
-            lambda: pixels[:, ::-1],
-            lambda: pixels[::-1, ::-1],
-            lambda: pixels[::-1],
-            lambda: transposed,
-            lambda: transposed[:, ::-1],
-            lambda: transposed[::-1, ::-1],
-            lambda: transposed[::-1],
-        ],
-    )
+    turned = tf.cond(orientation > 4, lambda: tf.transpose(pixels, [1, 0, 2]), lambda: pixels)
+    flips = [lambda: turned, lambda: turned[:, ::-1], lambda: turned[::-1, ::-1], lambda: turned[::-1]]
+    return tf.switch_case((orientation - 1) % 4, flips)
 
 
 def validate_photo(data: bytes) -> ImageHeader:

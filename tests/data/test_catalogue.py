@@ -66,7 +66,7 @@ def test_every_listed_photo_is_read(root: Path, cache: Path):
     }
 
 
-def test_facts_and_classes_are_told_in_one_line(root: Path, cache: Path, caplog: pytest.LogCaptureFixture):
+def test_facts_and_classes_are_logged_in_one_line(root: Path, cache: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
     catalogue = load_catalogue(settings(root=root), cache)
     assert catalogue.classes == ("beauty", "fashion", "mobile")
@@ -76,7 +76,7 @@ def test_facts_and_classes_are_told_in_one_line(root: Path, cache: Path, caplog:
     assert caplog.messages[-1] == line
 
 
-def test_a_kept_catalogue_is_the_same_and_reads_no_archive(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_cached_catalogue_is_equal_and_reads_no_archive(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     first = load_catalogue(settings(root=root), cache)
     shutil.rmtree(cache / "archives")
     monkeypatch.setattr("ndsc.data.ndsc_source.NdscSource.read", None)
@@ -85,7 +85,7 @@ def test_a_kept_catalogue_is_the_same_and_reads_no_archive(root: Path, cache: Pa
     assert (again.facts, again.classes) == (first.facts, first.classes)
 
 
-def test_a_kept_catalogue_is_not_used_for_other_labels_or_changed_data(root: Path, cache: Path):
+def test_a_cached_catalogue_is_not_used_for_other_labels_or_changed_data(root: Path, cache: Path):
     assert load_catalogue(settings(root=root), cache).classes == ("beauty", "fashion", "mobile")
     assert load_catalogue(settings(root=root, labels="category"), cache).classes == ("0", "1", "2")
     (root / "categories.json").write_text(json.dumps({"Beauty": {"Powder": 0}}))
@@ -94,14 +94,14 @@ def test_a_kept_catalogue_is_not_used_for_other_labels_or_changed_data(root: Pat
     assert load_catalogue(settings(root=root), cache).facts["absent"] == 2
 
 
-def test_a_damaged_kept_catalogue_is_made_anew(root: Path, cache: Path):
+def test_a_damaged_cached_catalogue_is_built_again(root: Path, cache: Path):
     first = load_catalogue(settings(root=root), cache)
     (kept,) = (cache / "catalogues").iterdir()
     os.truncate(kept, kept.stat().st_size - 1)
     assert load_catalogue(settings(root=root), cache).rows.equals(first.rows)
 
 
-def test_extra_columns_are_joined_and_belong_to_what_is_kept(root: Path, cache: Path, tmp_path: Path):
+def test_changed_metadata_is_a_new_cached_catalogue(root: Path, cache: Path, tmp_path: Path):
     extra = tmp_path / "extra.csv"
     for source in ("shop", "market"):
         extra.write_text(f"image_path,source\nbeauty_image/a.jpg,{source}\nbeauty_image/c,{source}\nother.jpg,x\n")
@@ -150,7 +150,7 @@ def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Pa
     assert load_catalogue(settings(root=root), cache).rows.num_rows == 9
 
 
-def test_the_sample_takes_the_same_road(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_sample_is_read_like_ndsc_data(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
     asked = []
     (root / "sources.csv").write_text("image_path,source\nbeauty_image/a.jpg,shop\n")
     monkeypatch.setattr("ndsc.data.sources.render_sample", lambda folder: asked.append(folder) or root)
@@ -240,7 +240,9 @@ def checked(configured: Callable) -> Callable[..., None]:
     return check
 
 
-def test_a_check_finds_what_is_missing_and_indexes_nothing(root: Path, tmp_path: Path, checked: Callable[..., None]):
+def test_a_check_finds_missing_files_and_columns_and_indexes_nothing(
+    root: Path, tmp_path: Path, checked: Callable[..., None]
+):
     extra = tmp_path / "extra.csv"
     extra.write_text("image_path,source\n")
     ndsc = ("data=ndsc", f"data.root={root}", f"data.metadata={extra}")
@@ -272,13 +274,15 @@ def test_a_check_knows_folders_tables_and_the_sample(tmp_path: Path, checked: Ca
 
 
 @pytest.mark.parametrize("column", ["image_path", "archive", "offset", "size"])
-def test_a_split_is_not_made_by_where_photos_lie(root: Path, checked: Callable[..., None], column: str):
+def test_a_split_by_a_column_that_locates_photos_is_an_error(root: Path, checked: Callable[..., None], column: str):
     for data in (["data=sample"], ["data=ndsc", f"data.root={root}"]):
         with pytest.raises(UserError, match=f"Received: split.by={column}, which only says where a photo is stored"):
             checked(*data, "split=group", f"split.by={column}")
 
 
-def test_a_column_that_was_renamed_is_not_confused_with_ours(root: Path, tmp_path: Path, checked: Callable[..., None]):
+def test_a_renamed_column_is_not_confused_with_the_catalogue_s_own(
+    root: Path, tmp_path: Path, checked: Callable[..., None]
+):
     (tmp_path / "t.csv").write_text("photo,kind,size,label,category\na.jpg,x,S,y,z\n")
     table = ("data=table", f"data.table={tmp_path / 't.csv'}", "data.image_column=photo", "data.label_column=kind")
     for column in ("size", "label"):

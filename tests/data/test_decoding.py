@@ -29,7 +29,7 @@ def test_pixels_are_those_of_pillow(data: bytes):
     np.testing.assert_allclose(pixels, by_pillow(data), atol=1)
 
 
-def test_a_jpeg_has_the_very_pixels_that_pillow_gives_it():
+def test_a_jpeg_has_the_same_pixels_as_in_pillow():
     data = encoded(picture(size=(331, 217)), "JPEG", quality=95)
     np.testing.assert_array_equal(read_pixels(data), by_pillow(data))
 
@@ -48,7 +48,7 @@ def test_transparency_is_over_white():
     np.testing.assert_allclose(read_pixels(half)[0, 0], [227, 127, 127], atol=1)
 
 
-def test_a_parallel_pipeline_gets_the_pixels_that_single_reading_gives():
+def test_a_parallel_pipeline_and_single_reading_give_the_same_pixels():
     photos = [data for data, _ in GOOD.values()]
 
     def prepared():
@@ -148,12 +148,12 @@ def test_stretch_does_not_antialias():
     assert np.abs(resized(stripes, 16, "stretch") - smooth).max() > 50
 
 
-def test_crop_keeps_the_middle_and_its_proportions(photo: np.ndarray):
+def test_crop_preserves_the_middle_and_its_proportions(photo: np.ndarray):
     for whole, square in ((photo, photo[:, 20:80]), (photo.transpose(1, 0, 2), photo.transpose(1, 0, 2)[20:80])):
         np.testing.assert_allclose(resized(whole, 32, "crop"), bilinear(square, 32), rtol=1e-6)
 
 
-def test_pad_keeps_all_and_its_proportions_between_black_bars(photo: np.ndarray):
+def test_pad_preserves_the_whole_photo_and_its_proportions_between_black_bars(photo: np.ndarray):
     for whole, bars in ((photo, [(20, 20), (0, 0), (0, 0)]), (photo.transpose(1, 0, 2), [(0, 0), (20, 20), (0, 0)])):
         np.testing.assert_allclose(resized(whole, 50, "pad"), bilinear(np.pad(whole, bars), 50), rtol=1e-6, atol=1e-4)
 

@@ -40,7 +40,7 @@ def test_the_class_is_the_folder_below_the_root(root: Path):
     assert rows.column("archive").to_pylist()[0] == str(root / "bags/c.png")
 
 
-def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_counted(
+def test_files_that_begin_like_photos_are_photos_whatever_their_names_and_the_rest_is_counted(
     root: Path, caplog: pytest.LogCaptureFixture
 ):
     for name, format in (("a.jfif", "JPEG"), ("b", "PNG"), ("c.dat", "GIF"), ("d.exe", "BMP"), ("e.txt", "WebP")):
@@ -55,7 +55,7 @@ def test_what_begins_like_a_photo_is_one_whatever_it_is_called_and_the_rest_is_c
     assert line == "5 files are skipped because they do not begin like photos, first b'bags/f.xml'"
 
 
-def test_links_to_folders_are_followed_wherever_they_lie_but_never_round_in_circles(tmp_path: Path):
+def test_links_to_folders_are_followed_but_never_in_circles(tmp_path: Path):
     for name in ("mine/a.jpg", "mine/deep/b.jpg", "other/c.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

@@ -85,7 +85,7 @@ def test_a_sample_is_divided_by_class():
     assert Counter(manifest.of("validation")["label"]) == {"a": 10, "b": 10}
 
 
-def test_what_is_left_of_the_pool_is_held_out_of_a_random_split():
+def test_the_rest_of_the_pool_is_held_out_of_a_random_split():
     result = finished(many())
     assert reasons(result) == {"held out to choose test photos from": 14}
     assert list(result.set_aside.columns) == ["image_path", "label", "reason"]
@@ -137,13 +137,13 @@ def test_a_pool_that_is_too_small_gives_all_it_has():
     assert Counter(manifest.of("test")["difficulty"]) == {"easy": 2, "hard": 2}
 
 
-def test_a_photo_that_stands_twice_in_the_pool_is_tested_once():
+def test_a_photo_that_is_twice_in_the_pool_is_tested_once():
     rows = many(pool=0) + [("twin", "a", "pool")] * 2 + [("other", "a", "pool")]
     result = finished(rows)
     assert Counter(result.manifest.of("test")["content"]) == {content("twin"): 1, content("other"): 1}
 
 
-def test_listed_test_photos_keep_their_difficulties_and_no_others_are_chosen():
+def test_listed_test_photos_have_the_listed_difficulties_and_no_others_are_chosen():
     photos = photos_of([("x", "a", "test"), ("y", "b", "test"), *many(pool=0)])
     photos.loc[:1, "difficulty"] = ["hard", "odd"]
     manifest = build_manifest(photos, random_vectors(photos), copies(photos), split(), TEST, 0).manifest
@@ -154,7 +154,7 @@ def test_listed_test_photos_keep_their_difficulties_and_no_others_are_chosen():
     assert manifest.of("train")["difficulty"].isna().all()
 
 
-def test_without_test_photos_a_run_goes_on():
+def test_a_manifest_needs_no_test_photos():
     assert sizes(finished(many(pool=0), test=sampling(test=0).test).manifest) == {"train": 80, "validation": 20}
 
 
@@ -200,7 +200,7 @@ def test_copies_of_validation_photos_leave_training_where_the_sides_are_fixed(ki
     assert not set(result.manifest.of("train")["content"]) & set(result.manifest.of("validation")["content"])
 
 
-def test_without_the_guard_copies_are_photos_like_others():
+def test_with_duplicates_off_copies_are_photos_like_others():
     rows = many(pool=0) + [("a0", "a", "sample")] * 40 + [("a0", "b", "sample")]
     result = finished(rows, duplicates="off")
     assert result.duplicate_groups == 0
@@ -250,7 +250,7 @@ def test_near_copies_under_two_labels_are_set_aside_and_those_under_one_are_not(
     assert result.manifest.rows.query("group == 'y'")["split"].nunique() == 1
 
 
-def test_the_leaks_prevented_are_those_that_a_blind_split_has():
+def test_the_leaks_prevented_are_those_of_a_split_unaware_of_duplicates():
     rows = many(pool=0) + many(pool=0)
     result = finished(rows)
     # Of a photo and its copy, each is drawn for validation with a chance of 0.2: 0.32 that they are divided.
@@ -259,7 +259,7 @@ def test_the_leaks_prevented_are_those_that_a_blind_split_has():
     assert finished(many(pool=0)).leaks_prevented == 0
 
 
-def test_sides_that_are_fixed_leak_where_they_say_so():
+def test_fixed_sides_that_divide_a_group_count_as_a_leak():
     rows = [
         (f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(["train", "validation"] * 5)
     ]
@@ -299,7 +299,9 @@ def test_of_a_group_split_s_pool_the_rest_is_held_out():
         ([("x", "a", "sample"), ("y", "b", "sample")], "0 photos to validate on"),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused(rows: list[tuple[str, str, str]], told: str):
+def test_a_manifest_without_two_classes_to_train_and_validate_on_is_refused(
+    rows: list[tuple[str, str, str]], told: str
+):
     with pytest.raises(UserError, match=told):
         finished(rows)
 
@@ -333,7 +335,7 @@ def test_a_manifest_is_the_same_after_saving_and_loading(tmp_path: Path, manifes
     assert loaded.digest() == manifest.digest()
 
 
-def test_the_digest_does_not_depend_on_order_or_place(manifest: Manifest):
+def test_the_digest_does_not_depend_on_order_or_location(manifest: Manifest):
     shuffled = manifest.rows.sample(frac=1, random_state=0).assign(archive="moved.tar.gz", offset=0, image_path="x.jpg")
     assert Manifest(shuffled, manifest.classes).digest() == manifest.digest()
     assert len(manifest.digest()) == 16

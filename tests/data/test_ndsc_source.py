@@ -50,7 +50,7 @@ def column(root: Path, name: str, labels: str = "domain") -> list:
     return source(root, labels).read()[0].column(name).to_pylist()
 
 
-def test_each_listing_has_its_photo_s_place(root: Path):
+def test_each_listing_has_the_location_of_its_photo(root: Path):
     rows, facts = source(root).read()
     assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "itemid", "title"]
     assert rows.slice(1, 1).to_pylist() == [
@@ -72,7 +72,7 @@ def test_of_members_with_one_name_the_last_is_read(root: Path):
     assert column(root, "offset")[0] == 2 * 2560 + 512
 
 
-def test_a_listed_photo_that_is_absent_has_no_place(root: Path):
+def test_an_absent_photo_has_no_offset_and_size(root: Path):
     assert column(root, "offset")[4] is None
     assert column(root, "size")[4] is None
     assert column(root, "archive")[4] == str(root / "mobile_image.tgz")
@@ -150,14 +150,14 @@ def test_the_further_columns_are_known_from_the_header_alone(root: Path):
     assert columns == {"itemid": "itemid", "title": "train_title"}
 
 
-def test_names_are_found_by_id_and_told_apart_by_domain_where_they_repeat(tmp_path: Path):
+def test_category_names_that_repeat_get_their_domain(tmp_path: Path):
     path = tmp_path / "categories.json"
     path.write_text(json.dumps({"Fashion": {"Others": 17, "Shirt": 20}, "Beauty": {"Others": 16}}))
     assert read_category_names(path) == {"17": "Others (Fashion)", "20": "Shirt", "16": "Others (Beauty)"}
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "no json", '{"Beauty": 3}', "\xff"])
-def test_a_file_of_another_shape_is_an_error(tmp_path: Path, text: str):
+def test_a_categories_file_of_another_shape_is_an_error(tmp_path: Path, text: str):
     path = tmp_path / "categories.json"
     path.write_bytes(text.encode("latin-1"))
     with pytest.raises(UserError, match=r"categories\.json must be JSON like .* Received: "):

@@ -23,7 +23,7 @@ def written(tmp_path: Path):
     return write
 
 
-def test_what_is_marked_yes_is_excluded_with_its_issue_and_what_is_marked_no_is_not(written):
+def test_photos_marked_yes_are_excluded_with_their_issue_and_those_marked_no_are_not(written):
     rows = catalogue_of(LISTINGS).rows
     path = written(
         "cat/3.jpg,yes,blurred", "dog/4.jpg,no,odd", "dog/5.jpg, YES ,", "dog/6.jpg,,", "cat/7.jpg,TRUE,dark"
@@ -48,7 +48,7 @@ def test_every_listing_of_an_excluded_photo_is_excluded(written):
     assert np.flatnonzero(find_excluded(rows, written("cat/3.jpg,yes,")).mask).tolist() == [3, 40]
 
 
-def test_photos_that_the_data_has_not_are_counted_and_no_photo_at_all_is_refused(written):
+def test_photos_that_are_not_in_the_data_are_counted_and_a_file_without_any_other_is_refused(written):
     rows = catalogue_of(LISTINGS).rows
     assert find_excluded(rows, written("cat/3.jpg,yes,", "bird/1.jpg,yes,", "bird/2.jpg,no,")).unmatched == 1
     with pytest.raises(UserError, match=r"names bird/1.jpg and no photo of this data"):
@@ -56,7 +56,7 @@ def test_photos_that_the_data_has_not_are_counted_and_no_photo_at_all_is_refused
     assert not find_excluded(rows, written()).mask.any()
 
 
-def test_what_is_neither_yes_nor_no_is_refused_with_its_line(written):
+def test_values_other_than_yes_and_no_are_refused_with_their_line(written):
     with pytest.raises(UserError, match=r"must say yes or no. Received: .*'perhaps' in line 3"):
         find_excluded(catalogue_of(LISTINGS).rows, written("cat/3.jpg,yes,", "cat/4.jpg,perhaps,"))
 

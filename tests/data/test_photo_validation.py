@@ -58,7 +58,7 @@ def test_quotas_are_filled_in_order_and_no_further(tmp_path: Path):
     assert list(usable.rejected.columns) == ["image_path", "label", "reason"]
 
 
-def test_a_copy_of_a_test_photo_is_not_learned_from(tmp_path: Path):
+def test_a_copy_of_a_test_photo_is_not_learnable(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), jpeg(1), jpeg(0), jpeg(2)])
     usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 2), Quota("sample", 2)))
     assert names(usable.learnable["image_path"]) == ["3"]
@@ -90,7 +90,7 @@ def test_a_queue_that_ends_gives_all_it_has(tmp_path: Path):
     assert usable.photos["role"].tolist() == ["pool", "sample"]
 
 
-def test_any_format_is_known_by_its_bytes_whatever_its_name_says(tmp_path: Path):
+def test_any_format_is_recognized_by_its_bytes_whatever_its_name(tmp_path: Path):
     photos = [data for data, _ in GOOD.values()]
     catalogue = data_of(tmp_path, photos)
     usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", len(photos))))
@@ -124,7 +124,7 @@ def test_too_many_bad_photos_stop_the_run_with_the_reasons_counted(tmp_path: Pat
         validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 23)), max_rejected=0.1)
 
 
-def test_as_many_bad_photos_as_allowed_do_not(tmp_path: Path):
+def test_as_many_bad_photos_as_allowed_do_not_stop_the_run(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(18)] + [b""] * 2)
     usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.1)
     assert len(usable.rejected) == 2
@@ -154,7 +154,7 @@ def test_a_class_all_of_whose_photos_are_bad_stops_the_run_however_few_they_are(
         validated(catalogue, tmp_path, *queues, max_rejected=0.05)
 
 
-def test_what_is_rejected_and_what_is_animated_is_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_rejected_and_animated_photos_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     photos = [jpeg(), b"", b"<html>", GOOD["GIF, animated"][0], GOOD["WebP, animated"][0]]
     catalogue = data_of(tmp_path, photos)
     with caplog.at_level(logging.INFO):
@@ -164,7 +164,7 @@ def test_what_is_rejected_and_what_is_animated_is_counted(tmp_path: Path, caplog
 
 
 @pytest.mark.parametrize(("wanted", "replaced"), [(2, "all"), (4, "1")])
-def test_a_replacement_is_claimed_only_where_there_is_one(
+def test_only_real_replacements_are_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, wanted: int, replaced: str
 ):
     catalogue = data_of(tmp_path, [b"", b"<html>", *(jpeg(number) for number in range(3))])
@@ -185,7 +185,7 @@ def test_listed_test_photos_that_cannot_be_used_are_named_in_a_warning(
     assert warning.endswith("nothing replaces them: a/1.jpg (empty file)")
 
 
-def test_columns_of_the_data_that_are_called_like_ours_are_renamed(tmp_path: Path):
+def test_columns_of_the_data_with_reserved_names_are_renamed(tmp_path: Path):
     ours = {"split": ["x"], "width": [7], "reason": ["sale"], "shop": ["s"]}
     catalogue = data_of(tmp_path, [jpeg()], **ours)
     (photo,) = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1))).photos.to_dict("records")

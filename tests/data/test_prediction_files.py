@@ -55,7 +55,7 @@ def test_files_folders_and_archives_come_in_the_order_in_which_they_were_named(t
     assert found["path"].to_pylist() == [str(path) for path in expected]
 
 
-def test_what_is_no_regular_file_has_no_size_and_is_never_opened(tmp_path: Path):
+def test_entries_that_are_no_regular_files_have_no_size_and_are_never_opened(tmp_path: Path):
     folder = write(tmp_path / "new", "a.jpg")
     os.mkfifo(folder / "b.jpg")  # to open it would wait for ever
     (folder / "c.jpg").symlink_to("nowhere")
@@ -65,7 +65,7 @@ def test_what_is_no_regular_file_has_no_size_and_is_never_opened(tmp_path: Path)
     assert found["reason"].to_pylist() == ["", *["not a regular file"] * 3]
 
 
-def test_a_name_that_is_not_utf_8_is_shown_with_marks_and_found_all_the_same(tmp_path: Path):
+def test_a_file_whose_name_is_not_utf_8_is_found_and_shown_with_replacement_characters(tmp_path: Path):
     name = b"caf\xe9.jpg"
     try:
         (tmp_path / os.fsdecode(name)).write_bytes(b"photo")
@@ -146,7 +146,7 @@ def test_a_failure_leaves_nothing_behind_and_what_was_there_as_it_was(tmp_path: 
     assert (tmp_path / name).read_text() == "kept"
 
 
-def test_an_existing_file_is_replaced_only_when_that_is_said(tmp_path: Path):
+def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path):
     (tmp_path / "a.csv").write_text("kept")
     with pytest.raises(UserError, match="overwrite=true"):
         ResultsFile(tmp_path / "a.csv", SCHEMA, overwrite=False)
@@ -156,7 +156,7 @@ def test_an_existing_file_is_replaced_only_when_that_is_said(tmp_path: Path):
     assert (tmp_path / "a.csv").read_text() == "path,p,reason\n"
 
 
-def test_a_file_that_came_about_meanwhile_stays_and_the_results_are_kept_beside_it(tmp_path: Path):
+def test_a_file_created_meanwhile_stays_and_the_results_are_written_beside_it(tmp_path: Path):
     with pytest.raises(UserError, match="meanwhile"), ResultsFile(tmp_path / "a.csv", SCHEMA, overwrite=False) as file:
         file.write(batch(("one.jpg", 0.5, "")))
         (tmp_path / "a.csv").write_text("somebody else's")
@@ -172,7 +172,7 @@ def test_a_name_of_no_known_kind_or_in_no_folder_is_refused(tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_a_disk_that_refuses_is_told_and_leaves_nothing_behind(tmp_path: Path, name: str):
+def test_a_full_disk_is_an_error_and_leaves_nothing_behind(tmp_path: Path, name: str):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with (
         pytest.raises(UserError, match=r"output=.*File too large"),

@@ -56,7 +56,7 @@ def test_a_class_gives_so_many_or_all_it_has():
     assert counts(catalogue, made) == {"sample": {"beauty": 100, "fashion": 100, "mobile": 40}}
 
 
-def test_replacements_wait_behind_what_is_wanted():
+def test_replacements_are_queued_behind_the_wanted_photos():
     catalogue = catalogue_of(listings())
     queues = {queue.label: queue for queue in drawn(catalogue, sampling(per_class=100, test=3), split()).queues}
     assert {label: len(queue.order) for label, queue in queues.items()} == SIZES
@@ -110,7 +110,7 @@ def test_the_order_is_random_and_the_seed_s():
     assert same_places < 10
 
 
-def test_listings_that_share_a_path_are_told_apart():
+def test_listings_that_share_a_path_have_different_ranks():
     catalogue = catalogue_of([*listings(), *listings(), *listings()])
     places = order(catalogue, drawn(catalogue, sampling(), split()), "beauty")
     assert Counter(places) == dict.fromkeys(set(places), 3)
@@ -219,14 +219,14 @@ def test_a_column_s_test_photos_are_the_test_and_no_others_are_chosen():
     assert "pool" not in taken
 
 
-def test_listings_of_which_the_column_says_nothing_are_left_out():
+def test_listings_without_a_value_in_the_column_are_left_out():
     catalogue = stated(a=["train"] * 5 + ["validation"] + [None] * 7, b=["train"] * 5 + ["validation"] + [""] * 7)
     taken = counts(catalogue, drawn(catalogue, sampling(), split("column", by="side")))
     assert taken == {"train": {"a": 5, "b": 5}, "validation": {"a": 1, "b": 1}}
 
 
 @pytest.mark.parametrize("sides", [["train", "val"], ["train", "train"], ["Train", "validation"]])
-def test_a_column_that_says_something_else_is_refused(sides: list[str | None]):
+def test_a_split_column_with_other_values_is_refused(sides: list[str | None]):
     with pytest.raises(UserError, match=r"must be train, validation, test or nothing.*split\.by="):
         draw(stated(a=sides, b=sides), sampling(), split("column", by="side"), 0)
 
@@ -366,7 +366,7 @@ def test_a_class_with_nothing_to_train_on_is_refused_by_name(write_list):
         draw(catalogue_of(listings({"a": 5, "few": 2})), sampling(list=listed), split(), 0)
 
 
-def test_queues_know_what_they_want(configured):
+def test_a_queue_sums_its_quotas(configured):
     config = configured()
     made = draw(catalogue_of(listings()), config.sampling, config.split, config.seed)
     assert all(isinstance(queue, Queue) and queue.wanted > 0 for queue in made.queues)

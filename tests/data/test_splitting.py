@@ -45,7 +45,7 @@ def test_a_class_whose_only_group_is_too_large_stays_whole():
     assert shares(groups, labels) == {"a": 0.0, "b": 0.2}
 
 
-def test_a_group_that_is_larger_than_what_is_wanted_is_taken_only_when_it_brings_a_class_nearer():
+def test_a_group_larger_than_the_wanted_count_is_taken_only_if_it_brings_a_class_nearer():
     labels = np.full(100, "a", dtype=object)
     small_first = np.array(["large"] * 30 + [str(number) for number in range(70)], dtype=object)
     for seed in range(10):
@@ -76,7 +76,7 @@ def test_more_rows_move_few_from_one_side_to_the_other():
     assert (some != all_[:1000]).sum() < 50
 
 
-def test_no_rows_are_no_groups():
+def test_no_rows_give_no_groups():
     assert choose_groups(np.array([], dtype=object), np.array([], dtype=object), 0.2, 0).tolist() == []
 
 

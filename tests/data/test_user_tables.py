@@ -111,7 +111,7 @@ def test_a_name_that_is_taken_even_with_its_prefix_is_an_error(taken: list[str],
     assert names_beside(["size"], ["size", "shop"], "t") == {"size": "t_size", "shop": "shop"}
 
 
-def test_parquet_is_known_by_a_name_in_capitals_too(tmp_path: Path):
+def test_parquet_is_recognized_by_a_name_in_capitals_too(tmp_path: Path):
     path = tmp_path / "X.PARQUET"
     pyarrow.parquet.write_table(pa.table({"label": ["a"]}), path)
     assert UserTable(path, "data.table", ()).read().to_pylist() == [{"label": "a"}]

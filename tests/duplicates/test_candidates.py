@@ -52,7 +52,7 @@ def test_blank_photos_that_share_one_hash_do_not_give_every_pair(block: int):
     assert len(pairs) <= 2 * NEIGHBOURS * 200
 
 
-def test_features_of_zeros_are_no_trouble(block: int):
+def test_features_of_zeros_are_accepted(block: int):
     assert found(far_hashes(30), np.zeros((30, 4), np.float16))
 
 

@@ -141,7 +141,7 @@ def test_photos_are_read_a_few_batches_ahead_and_no_further(
         assert reader.count == 20 * BATCH
 
 
-def test_an_archive_full_of_what_is_no_photo_is_a_table_of_reasons(
+def test_an_archive_without_photos_gives_a_table_of_reasons(
     photos: Callable[..., pa.Table], classifier: PhotoClassifier, tmp_path: Path
 ):
     listed = photos(0, **{f"{number}.txt": b"no photo" for number in range(BATCH + 1)})
@@ -152,5 +152,5 @@ def test_an_archive_full_of_what_is_no_photo_is_a_table_of_reasons(
     assert found["label"].null_count == BATCH + 1
 
 
-def test_columns_of_classes_cannot_be_taken_for_others():
+def test_columns_of_classes_have_names_of_their_own():
     assert result_schema(("label", "path")).names == ["path", "label", "p_label", "p_path", "reason"]

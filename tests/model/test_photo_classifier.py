@@ -45,7 +45,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
-def test_photos_of_all_sizes_and_kinds_share_a_batch_and_get_what_the_whole_model_gives_each(
+def test_photos_of_all_sizes_and_kinds_share_a_batch_with_the_results_of_the_whole_model(
     saved: Callable[[str], Path], resize: str
 ):
     path = saved(resize)
@@ -77,7 +77,7 @@ def test_many_threads_prepare_the_same_bits(saved: Callable[[str], Path]):
     np.testing.assert_array_equal(together, [classifier.prepare(photo) for photo in photos])
 
 
-def test_it_knows_the_names_of_its_classes_and_its_size(saved: Callable[[str], Path]):
+def test_a_classifier_has_the_names_of_its_classes_and_its_size(saved: Callable[[str], Path]):
     classifier = PhotoClassifier(saved("stretch"))
     assert (classifier.classes, classifier.size) == (CLASSES, 32)
 
@@ -85,7 +85,7 @@ def test_it_knows_the_names_of_its_classes_and_its_size(saved: Callable[[str], P
 @pytest.mark.parametrize(
     ("data", "reason"), [(b"", "empty file"), (b"no photo", "not an image"), (encoded(99, 99)[:700], "damaged")]
 )
-def test_what_cannot_be_read_is_told_with_the_reason(saved: Callable[[str], Path], data: bytes, reason: str):
+def test_an_unreadable_photo_is_an_error_with_the_reason(saved: Callable[[str], Path], data: bytes, reason: str):
     with pytest.raises(Unusable, match=reason):
         PhotoClassifier(saved("stretch")).prepare(data)
 

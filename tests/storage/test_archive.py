@@ -51,13 +51,13 @@ def contents(archive: Archive) -> dict[str, bytes]:
     return {row["name"]: read_exactly(archive.source, row["offset"], row["size"]) for row in rows}
 
 
-def test_every_photo_is_read_where_it_lies(path: Path, tmp_path: Path):
+def test_every_photo_is_read_in_place(path: Path, tmp_path: Path):
     with open_archive(path, tmp_path / "cache") as archive:
         assert contents(archive) == {name: content(name) for name in NAMES}
         assert (archive.skipped, archive.truncated) == ({}, False)
 
 
-def test_the_kind_is_told_by_the_bytes_not_by_the_name(tmp_path: Path):
+def test_the_kind_is_recognized_by_the_bytes_not_by_the_name(tmp_path: Path):
     misnamed = tmp_path / "x.tar"
     misnamed.write_bytes(gzip.compress(tar_bytes(NAMES)))
     with open_archive(misnamed, tmp_path / "cache") as archive:
@@ -93,7 +93,7 @@ def test_nothing_is_written_beside_the_data(path: Path, tmp_path: Path):
     assert (path.stat().st_mtime_ns, path.stat().st_size) == (status.st_mtime_ns, status.st_size)
 
 
-def test_a_changed_archive_is_indexed_anew(path: Path, tmp_path: Path, indexed: list[Path]):
+def test_a_changed_archive_is_indexed_again(path: Path, tmp_path: Path, indexed: list[Path]):
     open_archive(path, tmp_path / "cache").close()
     pack = PACKED["".join(path.suffixes)]
     path.write_bytes(pack(tar_bytes(["beauty_image/other.jpg"])))
@@ -118,7 +118,7 @@ def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_
         open_archive(path, tmp_path / "cache")
 
 
-def test_a_damaged_index_is_made_anew(path: Path, tmp_path: Path, indexed: list[Path]):
+def test_a_damaged_index_is_built_again(path: Path, tmp_path: Path, indexed: list[Path]):
     open_archive(path, tmp_path / "cache").close()
     kept = sorted((tmp_path / "cache" / "archives").iterdir())
     harms: list[Callable[[bytes], bytes]] = [
@@ -134,7 +134,7 @@ def test_a_damaged_index_is_made_anew(path: Path, tmp_path: Path, indexed: list[
     assert len(indexed) == 1 + len(kept) * len(harms)
 
 
-def test_reading_what_is_not_there_raises_and_allocates_nothing(path: Path, tmp_path: Path):
+def test_reading_beyond_the_archive_raises_and_allocates_nothing(path: Path, tmp_path: Path):
     with open_archive(path, tmp_path / "cache") as archive:
         for offset, size in ((-1, 5), (0, -1), (0, 1 << 60), (1 << 62, 1), (10**12, 10)):
             with pytest.raises(ShortRead, match="cut off"):
@@ -186,7 +186,7 @@ def test_a_gzip_archive_damaged_after_indexing_gives_a_reason(tmp_path: Path):
 @pytest.mark.parametrize(
     "data", [b"", b"<!DOCTYPE html>", bytes(10240), b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), b"BZh91AY&SY" * 99]
 )
-def test_what_is_no_tar_file_is_refused_with_its_first_bytes(tmp_path: Path, data: bytes):
+def test_a_file_that_is_no_tar_is_refused_with_its_first_bytes(tmp_path: Path, data: bytes):
     path = tmp_path / "beauty_image.tar"
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"tar file.* was expected\. Received: .*beauty_image\.tar, [\d,]+ bytes"):
@@ -211,7 +211,7 @@ def _count_members(path: Path, cache: Path) -> int:
         return len(contents(archive))
 
 
-def test_processes_that_index_at_once_all_read_right(path: Path, tmp_path: Path):
+def test_processes_that_index_at_once_all_read_correctly(path: Path, tmp_path: Path):
     with get_context("spawn").Pool(3) as pool:
         counts = pool.starmap(_count_members, [(path, tmp_path / "cache")] * 6)
     assert counts == [len(NAMES)] * 6

@@ -23,7 +23,7 @@ def packed(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_plain_file_gives_what_lies_at_the_offset_and_less_at_its_end(tmp_path: Path):
+def test_a_plain_file_gives_the_bytes_at_the_offset_and_fewer_at_its_end(tmp_path: Path):
     path = tmp_path / "x"
     path.write_bytes(DATA)
     with closing(PlainFile(path)) as source:
@@ -32,7 +32,7 @@ def test_a_plain_file_gives_what_lies_at_the_offset_and_less_at_its_end(tmp_path
         assert source.read_at(1 << 80, 50) == b""
 
 
-def test_a_stream_reads_forward_and_knows_its_end_at_last(packed: Path):
+def test_a_stream_reads_forward_and_knows_its_end_when_it_is_read(packed: Path):
     with closing(GzipStream(packed)) as source:
         assert source.read_at(0, 10) == DATA[:10]
         assert source.read_at(5, 700_000) == DATA[5:700_005]
@@ -44,7 +44,7 @@ def test_a_stream_reads_forward_and_knows_its_end_at_last(packed: Path):
 
 
 @pytest.mark.parametrize("harm", ["cut", "garbage after", "checksum"])
-def test_a_broken_stream_gives_what_comes_before_the_damage(packed: Path, harm: str):
+def test_a_broken_stream_gives_the_bytes_before_the_damage(packed: Path, harm: str):
     broken = {
         "cut": lambda b: b[:-500_000],
         "garbage after": lambda b: b + b"x" * 99,
@@ -58,7 +58,7 @@ def test_a_broken_stream_gives_what_comes_before_the_damage(packed: Path, harm: 
         assert source.end == len(DATA) if harm != "cut" else 1_200_009 < source.end < len(DATA)
 
 
-def test_a_gzip_file_is_read_in_any_order_by_many_threads_after_its_places_were_saved(packed: Path, tmp_path: Path):
+def test_an_indexed_gzip_file_is_read_in_any_order_by_many_threads(packed: Path, tmp_path: Path):
     seek_index = tmp_path / "places"
     with closing(SeekableGzip(packed, len(DATA))) as source:
         assert source.extend_seek_index(len(DATA))
@@ -69,7 +69,7 @@ def test_a_gzip_file_is_read_in_any_order_by_many_threads_after_its_places_were_
     assert read == [DATA[offset : offset + 100] for offset in offsets]
 
 
-def test_damage_ends_the_list_of_places_and_what_comes_before_is_read(packed: Path):
+def test_damage_ends_the_index_and_the_bytes_before_it_are_read(packed: Path):
     # The header of a second gzip file, then a block of a type that does not exist.
     packed.write_bytes(FIRST + FIRST[:10] + b"\xff" * 100_000)
     with closing(SeekableGzip(packed, len(DATA))) as source:
@@ -80,7 +80,7 @@ def test_damage_ends_the_list_of_places_and_what_comes_before_is_read(packed: Pa
             source.read_at(2_900_000, 9)
 
 
-def test_closing_gives_the_descriptors_back(packed: Path):
+def test_closing_releases_the_descriptors(packed: Path):
     before = len(os.listdir("/dev/fd"))
     for _ in range(3):
         PlainFile(packed).close()

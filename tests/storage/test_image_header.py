@@ -47,12 +47,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("data", "format"), GOOD.values(), ids=GOOD)
-def test_a_photo_is_known_by_its_bytes(data: bytes, format: str):
+def test_a_photo_is_recognized_by_its_bytes(data: bytes, format: str):
     header = read_image_header(data)
     assert (header.format, header.width, header.height, header.orientation) == (format, *SIZE, 1)
 
 
-def test_transparent_and_animated_photos_are_told_from_the_others():
+def test_transparent_and_animated_photos_are_recognized():
     transparent = {kind for kind, (data, _) in GOOD.items() if read_image_header(data).alpha}
     animated = {kind for kind, (data, _) in GOOD.items() if read_image_header(data).animated}
     assert transparent == {kind for kind in GOOD if "transparent" in kind or "alpha" in kind}
@@ -60,7 +60,7 @@ def test_transparent_and_animated_photos_are_told_from_the_others():
 
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_used_is_refused_with_the_reason(data: bytes, reason: str):
+def test_unusable_photos_are_refused_with_the_reason(data: bytes, reason: str):
     with pytest.raises(Unusable) as refused:
         read_image_header(data)
     assert str(refused.value) == reason

@@ -59,7 +59,7 @@ def data_at(root: object) -> DataConfig:
     return DataConfig("ndsc", str(root), "category")
 
 
-def test_a_place_is_an_address_or_an_absolute_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_location_is_an_address_or_an_absolute_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.chdir(tmp_path)
     assert str(location_of("s3://bucket/folder/")) == "s3://bucket/folder"
     assert location_of("folder") == tmp_path / "folder"
@@ -101,7 +101,7 @@ def test_an_archive_on_a_server_is_indexed_once_in_large_blocks(
     assert len([ask for ask in asked if ask.startswith("bytes=512-")]) == 2
 
 
-def test_what_changes_on_a_server_is_indexed_and_fetched_anew(root: Path, web: WebServer, tmp_path: Path):
+def test_changed_files_on_a_server_are_indexed_and_fetched_again(root: Path, web: WebServer, tmp_path: Path):
     load_catalogue(data_at(web.address), tmp_path / "cache")
     (root / "beauty_image.tar").write_bytes(tar_bytes(NAMES[::-1]))
     (root / "train.csv").write_text(LISTINGS + "\nbeauty_image/more.jpg,3")
@@ -113,7 +113,7 @@ def test_what_changes_on_a_server_is_indexed_and_fetched_anew(root: Path, web: W
     assert not web.asked("GET", "")
 
 
-def test_a_server_that_tells_no_version_is_known_by_sampled_bytes(root: Path, web: WebServer):
+def test_a_file_without_a_version_is_identified_by_sampled_bytes(root: Path, web: WebServer):
     web.versions = False
     archive, place = root / "beauty_image.tar", location_of(f"{web.address}/beauty_image.tar")
     first = location_signature(place)
@@ -124,7 +124,7 @@ def test_a_server_that_tells_no_version_is_known_by_sampled_bytes(root: Path, we
     assert location_signature(place) != first
 
 
-def test_the_same_content_has_one_signature_wherever_it_lies(root: Path, web: WebServer):
+def test_equal_content_has_equal_signatures_on_a_disk_and_on_a_server(root: Path, web: WebServer):
     for name in ("beauty_image.tar", "categories.json"):
         assert location_content_signature(location_of(f"{web.address}/{name}")) == location_content_signature(
             root / name
@@ -156,7 +156,7 @@ def test_an_archive_that_a_server_lacks_is_named(root: Path, web: WebServer, tmp
         load_catalogue(data_at(f"{web.address}/nothing"), tmp_path / "cache")
 
 
-def test_photos_on_a_server_are_asked_for_many_at_once_and_come_in_order(root: Path, web: WebServer, tmp_path: Path):
+def test_photos_on_a_server_are_requested_many_at_once_and_arrive_in_order(root: Path, web: WebServer, tmp_path: Path):
     rows = load_catalogue(data_at(web.address), tmp_path / "cache").rows.slice(0, 40).to_pylist()
     wanted = [(row["archive"], row["offset"], row["size"]) for row in rows]
     web.delay = 0.05

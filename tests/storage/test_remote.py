@@ -28,13 +28,13 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
         yield server
 
 
-def test_addresses_are_told_from_paths():
+def test_addresses_are_distinguished_from_paths():
     assert [
         is_remote(place) for place in ("s3://b/x", "https://h/x", "HTTP://h/x", "/s3/x", Path("https:/h"), "x")
     ] == [True] * 3 + [False] * 3
 
 
-def test_an_address_is_put_together_like_a_path():
+def test_an_address_is_joined_like_a_path():
     folder = RemotePath("s3://bucket/folder/")
     assert (str(folder / "a.tar"), (folder / "a.tar").name, folder.name) == (
         "s3://bucket/folder/a.tar",
@@ -52,7 +52,7 @@ def test_parts_of_a_file_are_read_and_nothing_beyond_its_end(web: WebServer):
     assert web.asked("GET", "x.tar")[1:] == ["bytes=300-319", f"bytes={len(DATA) - 5}-{len(DATA) - 1}"]
 
 
-def test_a_file_that_is_not_there_is_told_from_a_server_that_does_not_answer(web: WebServer):
+def test_a_missing_file_is_distinguished_from_a_server_that_does_not_answer(web: WebServer):
     missing = RemotePath(f"{web.address}/y.tar")
     assert not missing.is_file()
     with pytest.raises(NotThere, match=r"Received: the server has none there"):
@@ -86,7 +86,7 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatc
         RemotePath("s3://b/x").status()
 
 
-def test_the_version_is_what_the_server_says_of_it(web: WebServer, tmp_path: Path):
+def test_the_version_is_the_one_that_the_server_states(web: WebServer, tmp_path: Path):
     path = RemotePath(f"{web.address}/x.tar")
     first = path.status()
     assert first.size == len(DATA)
@@ -97,7 +97,7 @@ def test_the_version_is_what_the_server_says_of_it(web: WebServer, tmp_path: Pat
     assert path.status().version == ""
 
 
-def test_files_in_a_bucket_are_read_and_missed_like_those_of_a_web_server(monkeypatch: pytest.MonkeyPatch):
+def test_files_in_a_bucket_are_read_and_missing_like_those_on_a_web_server(monkeypatch: pytest.MonkeyPatch):
     with s3_server(monkeypatch, {"folder/x.tar": DATA}) as bucket:
         path = RemotePath(f"{bucket}/folder/x.tar")
         assert path.status().size == len(DATA)

@@ -14,7 +14,7 @@ def header_of(name: str, size: int = 0, kind: bytes = b"0", tar_format: int = ta
     return member.tobuf(tar_format)[:512]
 
 
-def test_a_header_says_name_size_and_kind():
+def test_a_header_gives_name_size_and_kind():
     assert parse_header(header_of("beauty_image/a.jpg", 80_000)) == ("beauty_image/a.jpg", 80_000, b"0")
 
 
@@ -38,7 +38,7 @@ def test_checksums_of_headers_with_other_than_ascii_bytes_are_checked():
         parse_header(good.replace("é".encode(), "è".encode(), 1))
 
 
-def test_a_checksum_of_signed_bytes_is_accepted_as_old_writers_made_it():
+def test_a_checksum_of_signed_bytes_as_by_old_writers_is_accepted():
     block = header_of("é" * 9, 5)
     blanked = block[:148] + b" " * 8 + block[156:]
     signed = sum(byte - 256 if byte > 127 else byte for byte in blanked)
@@ -65,7 +65,7 @@ def test_noise_whose_signed_bytes_add_up_to_the_checksum_of_zeros_is_no_header()
         (b"\0anything", True),
     ],
 )
-def test_a_header_is_believed_where_tarfile_believes_its_other_numbers(at: int, number: bytes, believed: bool):
+def test_a_header_is_accepted_where_tarfile_accepts_its_other_numbers(at: int, number: bytes, believed: bool):
     block = header_of("a.jpg")
     block = with_checksum(block[:at] + number[:8].ljust(8, b"\0") + block[at + 8 :])
     if believed:
@@ -101,7 +101,7 @@ def test_numbers_are_read_in_every_notation(field: bytes, number: int):
 @pytest.mark.parametrize(
     "field", [b"0000000099x\0", b"-0000000144\0", b"\xff" * 12, b"\x80" + b"\xff" * 11, "１２".encode()]
 )
-def test_numbers_that_make_no_sense_are_damage(field: bytes):
+def test_invalid_numbers_are_damage(field: bytes):
     with pytest.raises(DamagedHeader):
         parse_number(field)
 

@@ -72,7 +72,7 @@ def test_members_that_are_no_regular_files_are_counted(scan: Callable[..., Scan]
     assert found.skipped == {"folders": 1, "links": 2, "devices": 1, "pipes": 1, "members of unknown kind": 1}
 
 
-def test_sparse_members_are_passed_over_with_their_maps(scan: Callable[..., Scan]):
+def test_sparse_members_are_skipped_with_their_maps(scan: Callable[..., Scan]):
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
         add(archive, "new.jpg", b"0\n" + bytes(510), pax_headers={"GNU.sparse.major": "1", "GNU.sparse.minor": "0"})
@@ -116,7 +116,7 @@ def test_a_header_behind_zeros_is_found_though_its_checksum_ends_in_another_byte
 
 
 @pytest.mark.parametrize("cut", [0, 1, 511, 512, 513, 2000, 2559, 2560])
-def test_of_a_cut_off_archive_the_whole_members_are_kept(scan: Callable[..., Scan], cut: int):
+def test_of_a_cut_off_archive_the_whole_members_are_found(scan: Callable[..., Scan], cut: int):
     # Two members of 512 + 2048 bytes each, of which 2000 are data.
     found = scan(tar_bytes(["a.jpg", "b.jpg"])[: 2560 + cut], same_as_tarfile=False)
     assert names(found) == (["a.jpg", "b.jpg"] if cut >= 2512 else ["a.jpg"])
