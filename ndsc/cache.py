@@ -1,4 +1,4 @@
-"""`python -m ndsc.cache`: what is kept under cache.root, whether it is whole, and how to make room."""
+"""`python -m ndsc.cache`: list the content of cache.root, verify it, and delete from it."""
 
 import argparse
 import math
@@ -10,21 +10,23 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from rich.filesize import decimal
+
 from ndsc.errors import UserError
-from ndsc.features.store.maintenance import CachedFeatures, Damage, damage, forget, remove, size, survey
+from ndsc.features.store.maintenance import CachedFeatures, Damage, discard, find_damage, remove, size, survey
 from ndsc.terminal import progress
 
 DAY = 24 * 3600
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code: 0, or 1 where something is damaged or could not be done."""
+    """Run one command and return the exit code: 0, or 1 if something is damaged or failed."""
     chosen = _parser().parse_args(arguments)
     try:
         if not chosen.root.is_dir():
             raise UserError(
-                f"--root should be the folder that cache.root names. Received: {chosen.root}, which is none. "
-                "Name it by --root or by the environment variable NDSC_CACHE; a first run makes it."
+                f"--root should be the folder of cache.root. Received: {chosen.root}, which is no folder. Set --root "
+                "or the environment variable NDSC_CACHE. The first run creates the folder."
             )
         return chosen.run(chosen)
     except (UserError, OSError) as error:
@@ -35,25 +37,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ndsc.cache", description="List, verify and prune the cache.")
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument(
-        "--root",
-        type=Path,
-        default=Path(os.environ.get("NDSC_CACHE", "cache")),
-        help="the folder that cache.root names (default: $NDSC_CACHE, or else cache)",
-    )
+    root = Path(os.environ.get("NDSC_CACHE", "cache"))
+    shared.add_argument("--root", type=Path, default=root, help="folder of cache.root (default: $NDSC_CACHE or cache)")
     commands = parser.add_subparsers(required=True)
-    listing = commands.add_parser("list", parents=[shared], help="what is kept, for what, and how large it is")
-    listing.set_defaults(run=_list)
-    verify = commands.add_parser("verify", parents=[shared], help="check every row; exit code 1 where one is damaged")
+    commands.add_parser("list", parents=[shared], help="show what is cached, and its size").set_defaults(run=_list)
+    verify = commands.add_parser("verify", parents=[shared], help="check every row; exit code 1 if one is damaged")
     verify.set_defaults(run=_verify)
-    prune = commands.add_parser("prune", parents=[shared], help="delete features; those in use stay")
+    prune = commands.add_parser("prune", parents=[shared], help="delete features that no process uses")
     prune.set_defaults(run=_prune)
-    prune.add_argument("--older-than", type=_amount, metavar="DAYS", help="what was not used for so many days")
-    prune.add_argument(
-        "--keep-gigabytes", type=_amount, metavar="N", help="what was not used for longest, down to N GB"
-    )
-    prune.add_argument("--damaged", action="store_true", help="damaged rows, which are computed again when needed")
-    prune.add_argument("--dry-run", action="store_true", help="only say what would go")
+    prune.add_argument("--older-than", type=_amount, metavar="DAYS", help="delete what was not used for so many days")
+    prune.add_argument("--keep-gigabytes", type=_amount, metavar="N", help="delete the least recently used above N GB")
+    prune.add_argument("--damaged", action="store_true", help="delete damaged rows; they are computed again if needed")
+    prune.add_argument("--dry-run", action="store_true", help="only show what would be deleted")
     return parser
 
 
@@ -65,96 +60,92 @@ def _amount(text: str) -> float:
 
 
 def _list(chosen: argparse.Namespace) -> int:
-    found, foreign = survey(chosen.root)
+    found, unknown = survey(chosen.root)
     for features in found:
-        print(f"{features.folder.relative_to(chosen.root)}  {_sentence(features)}")
-        print(textwrap.fill(" · ".join(_words(features.fingerprint)), 110, initial_indent="  ", subsequent_indent="  "))
-    for path in foreign:
-        print(f"{path.relative_to(chosen.root)}  not what the cache writes: left alone")
+        print(f"{features.folder.relative_to(chosen.root)}  {_summary(features)}")
+        words = " · ".join(_flattened(features.fingerprint))
+        print(textwrap.fill(words, 110, initial_indent="  ", subsequent_indent="  "))
+    for path in unknown:
+        print(f"{path.relative_to(chosen.root)}  not written by this version of the cache: left alone")
     for path in sorted(chosen.root.iterdir()):
-        print(f"{path.name:<12} {_bytes(size(path)):>10}")
-    print(f"{'total':<12} {_bytes(size(chosen.root)):>10}")
+        print(f"{path.name:<12} {decimal(size(path)):>10}")
+    print(f"{'total':<12} {decimal(size(chosen.root)):>10}")
     return 0
 
 
 def _verify(chosen: argparse.Namespace) -> int:
-    found, foreign = survey(chosen.root)
-    damages = list(_damages(found))
-    for item in damages:
-        print(f"damaged: {_place(item, chosen.root)}")
-    for path in foreign:
-        print(f"not what the cache writes: {path.relative_to(chosen.root)}")
-    print(f"{sum(features.rows for features in found)} rows read, {sum(len(item.rows) for item in damages)} damaged.")
-    return 1 if damages or foreign else 0
+    found, unknown = survey(chosen.root)
+    damages = _find_damages(found)
+    for damage in damages:
+        print(f"damaged: {_rows(damage, chosen.root)}")
+    for path in unknown:
+        print(f"not written by this version of the cache: {path.relative_to(chosen.root)}")
+    rows, damaged = sum(features.rows for features in found), sum(len(damage.rows) for damage in damages)
+    print(f"{rows} rows read, {damaged} damaged.")
+    return 1 if damages or unknown else 0
 
 
 def _prune(chosen: argparse.Namespace) -> int:
     if chosen.older_than is None and chosen.keep_gigabytes is None and not chosen.damaged:
         raise UserError(
-            "prune should be told what may go, by --older-than, --keep-gigabytes or --damaged. Received: none of them. "
-            "--dry-run shows what would go."
+            "prune needs at least one of --older-than, --keep-gigabytes and --damaged. Received: none of them. "
+            "--dry-run shows what would be deleted."
         )
-    stay = _remove_unused(survey(chosen.root)[0], chosen)
-    for item in _damages(stay) if chosen.damaged else ():
-        gone = chosen.dry_run or forget(item)
-        print(f"{_outcome(gone, chosen)}: damaged {_place(item, chosen.root)}")
+    remaining = _remove_unused(survey(chosen.root)[0], chosen)
+    for damage in _find_damages(remaining) if chosen.damaged else ():
+        deleted = chosen.dry_run or discard(damage)
+        print(f"{_result(deleted, chosen.dry_run)}: damaged {_rows(damage, chosen.root)}")
     return 0
 
 
 def _remove_unused(found: list[CachedFeatures], chosen: argparse.Namespace) -> list[CachedFeatures]:
+    """Delete what is too old or too much, the least recently used first; return what remains."""
     limit = math.inf if chosen.keep_gigabytes is None else chosen.keep_gigabytes * 1e9
     earliest = -math.inf if chosen.older_than is None else time.time() - chosen.older_than * DAY
-    stay, total = [], sum(features.bytes for features in found)
-    for features in reversed(found):  # What was not used for longest comes first.
+    remaining, total = [], sum(features.bytes for features in found)
+    for features in reversed(found):
         if features.used >= earliest and total <= limit:
-            stay.append(features)
+            remaining.append(features)
             continue
-        gone = remove(features, chosen.dry_run)
-        print(f"{_outcome(gone, chosen)}: {features.folder.relative_to(chosen.root)}  {_sentence(features)}")
-        total -= features.bytes if gone else 0
-    return stay
+        deleted = remove(features, chosen.dry_run)
+        name = features.folder.relative_to(chosen.root)
+        print(f"{_result(deleted, chosen.dry_run)}: {name}  {_summary(features)}")
+        total -= features.bytes if deleted else 0
+    return remaining
 
 
-def _damages(found: list[CachedFeatures]) -> list[Damage]:
+def _find_damages(found: list[CachedFeatures]) -> list[Damage]:
     with progress("Verifying", sum(features.rows for features in found), "rows") as advance:
-        return [item for features in found for item in damage(features, advance)]
+        return [damage for features in found for damage in find_damage(features, advance)]
 
 
-def _outcome(gone: bool, chosen: argparse.Namespace) -> str:
-    if not gone:
-        return "left alone, as a process uses it or its disk has no locks to tell"
-    return "would go" if chosen.dry_run else "gone"
+def _result(deleted: bool, dry_run: bool) -> str:
+    if not deleted:
+        return "left alone, because a process uses it or its disk has no locks"
+    return "would be deleted" if dry_run else "deleted"
 
 
-def _sentence(features: CachedFeatures) -> str:
-    row = "x".join(map(str, (*features.layout.shape, features.layout.dtype.name)))
+def _summary(features: CachedFeatures) -> str:
+    row = "x".join(map(str, (*features.row_type.shape, features.row_type.base.name)))
     used = time.strftime("%Y-%m-%d %H:%M", time.localtime(features.used))
     return (
         f"{features.photos} photos in {features.views} views, {features.rows} rows of {row}, "
-        f"{_bytes(features.bytes)}, last used {used}"
+        f"{decimal(features.bytes)}, last used {used}"
     )
 
 
-def _words(fingerprint: Mapping[str, object], prefix: str = "") -> Iterator[str]:
+def _flattened(fingerprint: Mapping[str, object], prefix: str = "") -> Iterator[str]:
     for key, value in fingerprint.items():
         if isinstance(value, Mapping):
-            yield from _words(value, f"{prefix}{key}.")
+            yield from _flattened(value, f"{prefix}{key}.")
         else:
-            # Of a digest the first digits tell enough.
+            # The first digits of a digest are enough.
             yield f"{prefix}{key} {re.sub('[0-9a-f]{32,}', lambda digest: digest[0][:12], str(value))}"
 
 
-def _place(item: Damage, root: Path) -> str:
-    first = ", ".join(map(str, item.rows[:5].tolist())) + (", …" if len(item.rows) > 5 else "")
-    return f"{item.index.relative_to(root)}: {len(item.rows)} of {item.total} rows (number {first})"
-
-
-def _bytes(count: float) -> str:
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.2f} GB"
+def _rows(damage: Damage, root: Path) -> str:
+    first = ", ".join(map(str, damage.rows[:5].tolist())) + (", …" if len(damage.rows) > 5 else "")
+    return f"{damage.index.relative_to(root)}: {len(damage.rows)} of {damage.total} rows (number {first})"
 
 
 if __name__ == "__main__":

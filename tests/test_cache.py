@@ -63,9 +63,7 @@ def in_use(tmp_path: Path) -> Iterator[Path]:
     process.communicate()
 
 
-def test_list_says_what_is_kept_for_what_and_how_large_it_is(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_list_shows_what_is_cached_and_its_size(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     augmentation = {"policy": "baseline", "layers": {"rotate": {"factor": 0.05}}}
     fill(
         tmp_path, days_ago=1, backbone="resnet50", weights="4d473c1dd8becc155b73f8504c6f6626", augmentation=augmentation
@@ -92,18 +90,18 @@ def test_the_root_comes_from_the_environment(
     assert "from the environment" in capsys.readouterr().out
 
 
-def test_a_missing_root_is_one_paragraph(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_root_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "--root", str(tmp_path / "nowhere")]) == 1
     assert f"Received: {tmp_path / 'nowhere'}" in capsys.readouterr().err
 
 
-def test_verify_passes_what_is_whole(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_accepts_undamaged_features(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     fill(tmp_path, backbone="resnet50")
     assert main(["verify", "--root", str(tmp_path)]) == 0
     assert "60 rows read, 0 damaged." in capsys.readouterr().out
 
 
-def test_verify_names_what_is_damaged_and_prune_removes_just_that(
+def test_verify_names_damaged_rows_and_prune_deletes_only_them(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = fill(tmp_path, backbone="resnet50")
@@ -114,7 +112,7 @@ def test_verify_names_what_is_damaged_and_prune_removes_just_that(
     named = f"{rows.relative_to(tmp_path).with_suffix('.index')}: 1 of 60 rows (number 17)"
     assert f"damaged: {named}" in capsys.readouterr().out
     assert main(["prune", *root, "--damaged", "--dry-run"]) == 0
-    assert f"would go: damaged {named}" in capsys.readouterr().out
+    assert f"would be deleted: damaged {named}" in capsys.readouterr().out
     assert main(["verify", *root]) == 1
     assert main(["prune", *root, "--damaged"]) == 0
     assert main(["verify", *root]) == 0
@@ -130,13 +128,13 @@ def test_verify_reports_a_folder_whose_fingerprint_was_changed(
     path = fill(tmp_path, backbone="resnet50") / "fingerprint.json"
     path.write_text(path.read_text().replace("resnet50", "resnet51"))
     assert main(["verify", "--root", str(tmp_path)]) == 1
-    assert f"not what the cache writes: features/{path.parent.name}" in capsys.readouterr().out
+    assert f"not written by this version of the cache: features/{path.parent.name}" in capsys.readouterr().out
 
 
-def test_prune_deletes_what_was_not_used_for_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_deletes_features_that_were_not_used_for_long(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     new, old = fill(tmp_path, days_ago=5, backbone="new"), fill(tmp_path, days_ago=40, backbone="old")
     assert main(["prune", "--root", str(tmp_path), "--older-than", "30", "--dry-run"]) == 0
-    assert f"would go: features/{old.name}" in capsys.readouterr().out
+    assert f"would be deleted: features/{old.name}" in capsys.readouterr().out
     assert new.exists()
     assert old.exists()
     assert main(["prune", "--root", str(tmp_path), "--older-than", "30"]) == 0
@@ -144,7 +142,7 @@ def test_prune_deletes_what_was_not_used_for_long(tmp_path: Path, capsys: pytest
     assert not old.exists()
 
 
-def test_prune_keeps_what_was_used_last_down_to_a_size(tmp_path: Path) -> None:
+def test_prune_deletes_the_least_recently_used_down_to_a_size(tmp_path: Path) -> None:
     folders = [fill(tmp_path, days_ago=age, backbone=str(age)) for age in (3, 1, 2)]
     size = sum(path.stat().st_size for path in folders[0].iterdir())
     assert main(["prune", "--root", str(tmp_path), "--keep-gigabytes", str(2.5 * size / 1e9)]) == 0
@@ -153,9 +151,7 @@ def test_prune_keeps_what_was_used_last_down_to_a_size(tmp_path: Path) -> None:
     assert list((tmp_path / "features").iterdir()) == []
 
 
-def test_prune_leaves_alone_what_a_process_uses(
-    tmp_path: Path, in_use: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_prune_leaves_features_in_use(tmp_path: Path, in_use: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flip_a_bit(in_use, row=3)
     os.utime(in_use / "used", (0, 0))
     before = {path: path.read_bytes() for path in in_use.iterdir()}
@@ -165,7 +161,7 @@ def test_prune_leaves_alone_what_a_process_uses(
     assert {path: path.read_bytes() for path in in_use.iterdir()} == before
 
 
-def test_prune_leaves_alone_what_it_does_not_know_and_what_lies_outside(
+def test_prune_leaves_unknown_files_and_files_outside_the_cache(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = tmp_path / "cache"
@@ -176,11 +172,15 @@ def test_prune_leaves_alone_what_it_does_not_know_and_what_lies_outside(
     (root / "features" / outside.name).symlink_to(outside)
     (root / "archives").mkdir()
     (root / "archives" / "index.parquet").write_text("")
+    another_format = root / "features" / ("1" * 32)
+    another_format.mkdir()
+    (another_format / "fingerprint.json").write_text('{"format": 99, "fingerprint": {}}')
     assert main(["prune", "--root", str(root), "--keep-gigabytes", "0", "--older-than", "0", "--damaged"]) == 0
-    assert all(path.exists() for path in (with_notes / "notes.txt", renamed / "used", outside / "used"))
+    left = (with_notes / "notes.txt", renamed / "used", outside / "used", another_format / "fingerprint.json")
+    assert all(path.exists() for path in left)
     assert (root / "archives" / "index.parquet").exists()
     assert main(["list", "--root", str(root)]) == 0
-    assert capsys.readouterr().out.count("left alone") == 3
+    assert capsys.readouterr().out.count("left alone") == 4
 
 
 def test_prune_does_not_follow_a_link_out_of_the_cache(tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_prune_does_not_follow_a_link_out_of_the_cache(tmp_path: Path) -> None:
     assert outside.exists()
 
 
-def test_prune_wants_to_be_told_what_may_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_prune_needs_a_criterion(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prune", "--root", str(tmp_path)]) == 1
     assert "--older-than" in capsys.readouterr().err
     with pytest.raises(SystemExit) as wrong:

@@ -1,6 +1,6 @@
-"""The feature cache on disk: what a frozen backbone makes of photos is computed once and found again by every run."""
+"""The feature cache on disk: outputs of the backbone, computed once and found by every later run."""
 
 from ndsc.features.store.feature_store import FeatureStore
-from ndsc.features.store.rows import FeatureRows
+from ndsc.features.store.index import FeatureRows
 
 __all__ = ["FeatureRows", "FeatureStore"]

@@ -1,8 +1,8 @@
-"""The cache of what a frozen backbone makes of photos: computed once, found again by every run.
+"""The cache of the backbone's outputs for photos: computed once, and found by every later run.
 
 A feature is found by the content hash of the photo, the number of the view, and a fingerprint of everything else that
-shapes its numbers. A fingerprint has a folder of its own, in which nothing depends on where it is, so that it may be
-copied or shared. Several processes may read and write it at once.
+shapes its numbers. Each fingerprint has its own folder, which can be copied and shared, as nothing in it depends on its
+location. Several processes can read and write it at the same time.
 """
 
 import logging
@@ -11,68 +11,69 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 
 from ndsc.caching.atomic import is_write_refused
+from ndsc.caching.digests import content_hash
 from ndsc.caching.locks import claim, exclusive_lock
 from ndsc.errors import UserError
 from ndsc.features.store import fingerprint as fingerprints
-from ndsc.features.store.index import Entries
-from ndsc.features.store.layout import Layout, checksums, keys_of, records_of
-from ndsc.features.store.overflow import Overflow
-from ndsc.features.store.rows import FeatureRows
-from ndsc.features.store.segments import INDEX, SegmentReader, SegmentWriter, open_writer
+from ndsc.features.store.index import FeatureRows, Index
+from ndsc.features.store.segments import (
+    INDEX,
+    Overflow,
+    SegmentReader,
+    SegmentWriter,
+    checksums,
+    keys_of,
+    open_writer,
+    records_of,
+)
 
-logger = logging.getLogger(__name__)
+log = logging.getLogger(__name__)
 
 FOLDER, FILLING = "features", "filling"
-CHECKED_AT_ONCE = 64 * 2**20  # Bytes of rows, between two calls of `advance`.
-
-
-class Source(Protocol):
-    """Where rows are read from: a segment on disk, or the overflow."""
-
-    @property
-    def rows(self) -> np.ndarray: ...
-    def new_records(self) -> tuple[int, np.ndarray]: ...
+VERIFIED_AT_ONCE = 64 * 2**20  # Bytes of rows between two calls of `advance`.
 
 
 class FeatureStore:
-    """The rows of one fingerprint. To be used in `with`, by one thread, and not across a fork."""
+    """The rows of one fingerprint. Use it in a `with` statement, in one thread, and not across a fork."""
 
-    def __init__(self, folder: Path, description: str, layout: Layout) -> None:
-        self._folder, self._description, self._layout = folder, description, layout
+    def __init__(self, folder: Path, description: str, row_type: np.dtype) -> None:
+        self._folder, self._description, self._row_type = folder, description, row_type
         self._resources = ExitStack()
         self._claim: int | None = None
         self._writer: SegmentWriter | None = None
         self._overflow: Overflow | None = None
-        self._sources: dict[str, Source] = {}
-        self._entries = Entries()
+        self._segments: dict[str, SegmentReader | Overflow] = {}
+        self._index = Index()
         self._is_current = False
 
     @classmethod
     def open(cls, cache_root: Path, fingerprint: Mapping[str, object], shape: Sequence[int], dtype: str) -> Self:
-        """The store of `fingerprint`, plain JSON, whose rows have `shape` and `dtype`; a new one if there is none yet.
+        """Open the store of `fingerprint`, plain JSON, whose rows have `shape` and `dtype`, or create it.
 
-        Raises UserError where its folder holds something else or cannot be one. A full or read-only disk is no error.
+        A full or read-only disk is no error: the rows on it can be read, and `append` warns.
+
+        Raises:
+            UserError: the folder has other content, or a file is in its place.
         """
         description = fingerprints.describe(fingerprint, shape, dtype)
-        folder = cache_root / FOLDER / fingerprints.digest(description)
+        folder = cache_root / FOLDER / content_hash(description)
         fingerprints.check(folder, description)
-        store = cls(folder, description, Layout.of(shape, dtype))
+        store = cls(folder, description, fingerprints.row_dtype(shape, dtype))
         try:
-            store._establish()
+            store._create()
         except (FileExistsError, NotADirectoryError) as error:
             raise UserError(
-                f"cache.root should be a folder that features can be kept in. Received: {cache_root}, where "
-                f"{error.filename} is no folder. Name another one, or move that file away."
+                f"cache.root should be a folder that features can be stored in. Received: {cache_root}, where "
+                f"{error.filename} is not a folder. Choose another folder, or move that file."
             ) from error
         except OSError as error:
             if not is_write_refused(error):
                 raise
-            # What is there can be read all the same, and the first `append` says what is wrong.
         return store
 
     def __enter__(self) -> Self:
@@ -82,88 +83,90 @@ class FeatureStore:
         self.close()
 
     def close(self) -> None:
-        """Let other processes go on with the files. Rows that were asked for stay valid."""
+        """Release the files for other processes. Rows from `rows` stay valid."""
         self._resources.close()
 
     def find(
         self, contents: np.ndarray, views: np.ndarray, advance: Callable[[int], None] = lambda _count: None
     ) -> np.ndarray:
-        """Which of the photos `contents` (n, 16) uint8 in `views` (n,) are there and undamaged, as (n,) bool.
+        """Return whether each photo of `contents` (n, 16) uint8 in `views` (n,) has an undamaged row, as (n,) bool.
 
-        A row's checksum is read once, when it is first looked up; `advance` is told how many were.
+        The checksum of a row is verified once, when it is first looked up. `advance` receives the number of rows.
         """
         return self._search(contents, views, advance) >= 0
 
     def rows(self, contents: np.ndarray, views: np.ndarray) -> FeatureRows:
-        """The rows of the photos `contents` (n, 16) uint8 in `views` (n,). Raises LookupError where one is missing."""
-        entries = self._search(contents, views, lambda _count: None)
-        if missing := np.count_nonzero(entries < 0):
-            raise LookupError(
-                f"{missing} of {len(entries)} rows are not in the store; append what `find` denies first."
-            )
-        found = self._entries.table[entries]
-        return FeatureRows(self._blocks(), found["segment"], found["row"], self._layout)
+        """Return the rows of the photos `contents` (n, 16) uint8 in `views` (n,). LookupError if one is missing."""
+        positions = self._search(contents, views, lambda _count: None)
+        if missing := np.count_nonzero(positions < 0):
+            raise LookupError(f"{missing} of {len(positions)} rows are not in the store; append what `find` misses.")
+        found = self._index.entries[positions]
+        return FeatureRows(self._blocks(), found["segment"], found["row"], self._row_type)
 
     def append(self, contents: np.ndarray, views: np.ndarray, rows: np.ndarray) -> None:
-        """Keep `rows` (n, *shape), of the store's dtype, for the photos `contents` (n, 16) uint8 in `views` (n,).
+        """Store `rows` (n, *shape), of the store's dtype, of the photos `contents` (n, 16) uint8 in `views` (n,).
 
-        Where the disk is full or read-only, one warning is logged, and from then on rows stay with this process.
-        Raises UserError where there is no room there either, ValueError for other shapes or dtypes.
+        If the disk is full or read-only, a warning is logged once, and rows stay in this process from then on.
+
+        Raises:
+            UserError: there is no space for them either.
+            ValueError: the shapes or the dtype are wrong.
         """
-        data = self._layout.as_bytes(rows)
-        records = records_of(keys_of(contents, views), data)
+        if rows.shape[1:] != self._row_type.shape or rows.dtype.newbyteorder("<") != self._row_type.base:
+            expected = f"(n, *{self._row_type.shape}) {self._row_type.base}"
+            raise ValueError(f"Expected rows {expected}. Received: {rows.shape} {rows.dtype}")
+        rows = np.ascontiguousarray(rows, self._row_type.base)
+        records = records_of(keys_of(contents, views), rows)
         self._is_current = False
         if self._overflow is None:
             try:
-                self._open_writer().append(records, data)
+                self._open_writer().append(records, rows)
                 return
             except OSError as error:
                 if not is_write_refused(error):
                     raise
-                self._warn(error, len(records))
-                self._overflow = self._sources["memory"] = Overflow(self._layout)
+                self._log_overflow(error, rows.nbytes)
+                self._overflow = self._segments["overflow"] = Overflow(self._row_type)
                 self._resources.callback(self._overflow.close)
-        self._overflow.append(records, data)
+        self._overflow.append(records, rows)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:
-        """Wait until no other process fills this store, and see what it left: only the rest is to be computed."""
-        with ExitStack() as held:
+        """Wait until no other process fills this store, and load its rows, so that only missing ones are computed."""
+        with ExitStack() as stack:
             try:
-                self._establish()
-                held.enter_context(exclusive_lock(self._folder / FILLING))
+                self._create()
+                stack.enter_context(exclusive_lock(self._folder / FILLING))
             except OSError as error:
-                if not is_write_refused(error):  # Where nothing can be written, there is nothing to wait for.
+                if not is_write_refused(error):  # Nobody can fill a store that cannot be written.
                     raise
             self.refresh()
             yield
 
     def refresh(self) -> None:
-        """See the rows that other processes have appended since."""
+        """Load the index of rows that other processes have appended since the last call."""
         for index in sorted(self._folder.glob(f"*{INDEX}")):
-            if index.name not in self._sources:
-                self._sources[index.name] = SegmentReader(index, self._layout)
+            if index.name not in self._segments:
+                self._segments[index.name] = SegmentReader(index, self._row_type)
         added = []
-        for number, (name, source) in enumerate(self._sources.items()):
+        for number, (name, segment) in enumerate(self._segments.items()):
             try:
-                added.append((number, *source.new_records()))
+                added.append((number, *segment.new_records()))
             except OSError as error:
-                logger.warning(
-                    "%s in %s cannot be read (%s): what it adds is missing.", name, self._folder, error.strerror
-                )
-        self._entries.add(added)
+                log.warning("%s in %s cannot be read (%s): its rows are missing.", name, self._folder, error.strerror)
+        self._index.add(added)
         self._is_current = True
 
-    def _establish(self) -> None:
+    def _create(self) -> None:
         if self._claim is None:
             self._claim = claim(self._folder)
             self._resources.callback(os.close, self._claim)
-        fingerprints.establish(self._folder, self._description)
+        fingerprints.write(self._folder, self._description)
 
     def _open_writer(self) -> SegmentWriter:
         if self._writer is None:
-            self._establish()
-            self._writer = open_writer(self._folder, self._layout)
+            self._create()
+            self._writer = open_writer(self._folder, self._row_type.itemsize)
             self._resources.callback(self._writer.close)
         return self._writer
 
@@ -172,39 +175,38 @@ class FeatureStore:
             self.refresh()
         keys = keys_of(contents, views)
         while True:
-            entries = self._entries.search(keys)
-            damaged = self._damaged(entries[entries >= 0], advance)
+            positions = self._index.search(keys)
+            damaged = self._verify(positions[positions >= 0], advance)
             if not len(damaged):
-                return entries
-            # Another process may have computed a damaged row again: then the next round finds that one.
-            self._entries.drop(damaged)
+                return positions
+            log.warning("%d cached features in %s are damaged, computed again.", len(damaged), self._folder)
+            # If another process has computed a damaged row again, the next search finds that one.
+            self._index.discard(damaged)
 
-    def _damaged(self, entries: np.ndarray, advance: Callable[[int], None]) -> np.ndarray:
-        table, blocks = self._entries.table, self._blocks()
-        unsure = np.unique(entries[~table["trusted"][entries]])  # In the order on disk.
-        step = max(1, CHECKED_AT_ONCE // self._layout.row_bytes)
-        for part in (unsure[start : start + step] for start in range(0, len(unsure), step)):
-            chosen = table[part]
-            places = zip(chosen["segment"].tolist(), chosen["row"].tolist(), strict=True)
-            rows = (blocks[segment][row : row + 1] for segment, row in places)  # Empty where the file was cut off.
-            table["trusted"][part] = checksums(chosen["key"], rows) == chosen["checksum"]
+    def _verify(self, positions: np.ndarray, advance: Callable[[int], None]) -> np.ndarray:
+        """Verify the checksums of entries where that is still to be done; return the positions of damaged ones."""
+        entries, keys, blocks = self._index.entries, self._index.keys, self._blocks()
+        new = np.unique(positions[~entries["verified"][positions]])
+        on_disk = new[np.lexsort((entries["row"][new], entries["segment"][new]))]
+        step = max(1, VERIFIED_AT_ONCE // self._row_type.itemsize)
+        for part in (on_disk[start : start + step] for start in range(0, len(on_disk), step)):
+            locations = zip(entries["segment"][part].tolist(), entries["row"][part].tolist(), strict=True)
+            rows = (blocks[segment][row : row + 1] for segment, row in locations)  # Empty if the file was truncated.
+            entries["verified"][part] = checksums(keys[part], rows) == entries["checksum"][part]
             advance(len(part))
-        damaged = unsure[~table["trusted"][unsure]]
-        if len(damaged):
-            logger.warning("%d cached features in %s are damaged, computed again.", len(damaged), self._folder)
-        return damaged
+        return new[~entries["verified"][new]]
 
     def _blocks(self) -> list[np.ndarray]:
-        return [source.rows for source in self._sources.values()]
+        return [segment.rows for segment in self._segments.values()]
 
-    def _warn(self, error: OSError, count: int) -> None:
-        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
-        logger.warning(
-            "Features cannot be kept in %s: %s (%.1f MB more wanted, %.1f MB left). This run goes on with the same "
-            "result and keeps them to itself; the next one computes them again. Free space there (python -m ndsc.cache "
-            "prune), or name a folder with room that may be written to by cache.root.",
+    def _log_overflow(self, error: OSError, size: int) -> None:
+        existing = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
+        log.warning(
+            "Features cannot be stored in %s: %s (%.1f MB needed, %.1f MB free). This run continues with the same "
+            "result and stores them outside the cache; the next run computes them again. Free some space there "
+            "(python -m ndsc.cache prune), or choose another folder: cache.root=<folder>.",
             self._folder,
             error.strerror,
-            count * self._layout.row_bytes / 1e6,
-            shutil.disk_usage(there).free / 1e6,
+            size / 1e6,
+            shutil.disk_usage(existing).free / 1e6,
         )

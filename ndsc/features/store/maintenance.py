@@ -1,8 +1,8 @@
-"""Looking after a cache from outside: what is in it, what is damaged, and how to be rid of either."""
+"""Maintenance of the feature cache: list its content, verify it, and delete from it."""
 
 import errno
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,7 @@ from ndsc.caching.atomic import write_at
 from ndsc.caching.locks import CLAIM, unclaimed
 from ndsc.features.store import fingerprint as fingerprints
 from ndsc.features.store.feature_store import FILLING, FOLDER
-from ndsc.features.store.layout import RECORD, Layout, checksums
-from ndsc.features.store.segments import INDEX, ROWS, SegmentReader, read_records
+from ndsc.features.store.segments import INDEX, RECORD, ROWS, SegmentReader, checksums, read_records
 
 OUR_FILES = re.compile(
     rf"{CLAIM}|{FILLING}|{re.escape(fingerprints.FILE_NAME)}"
@@ -25,11 +24,11 @@ OUR_FILES = re.compile(
 
 @dataclass(frozen=True)
 class CachedFeatures:
-    """One fingerprint's folder. `bytes` is its size, `used` when it was last opened, in seconds since 1970."""
+    """The folder of one fingerprint: its size in bytes, and when it was last opened, in seconds since 1970."""
 
     folder: Path
-    fingerprint: dict[str, Any]
-    layout: Layout
+    fingerprint: Mapping[str, Any]
+    row_type: np.dtype
     photos: int
     views: int
     rows: int
@@ -39,7 +38,7 @@ class CachedFeatures:
 
 @dataclass(frozen=True)
 class Damage:
-    """The numbers `rows` (n,) int64 of those of the segment `index` whose checksums do not hold, out of `total`."""
+    """The numbers `rows` (n,) int64 of the damaged rows of a segment, out of `total`."""
 
     index: Path
     rows: np.ndarray
@@ -47,28 +46,28 @@ class Damage:
 
 
 def survey(cache_root: Path) -> tuple[list[CachedFeatures], list[Path]]:
-    """The features under `cache_root`, last used first, and the entries of their folder that a store did not write."""
-    entries = sorted(root.iterdir()) if (root := cache_root / FOLDER).is_dir() else []
+    """Return the features under `cache_root`, last used first, and the paths beside them that no store has written."""
+    root = cache_root / FOLDER
     if root.is_symlink():
-        return [], [root]  # It may lead anywhere, and what is listed here may be deleted.
-    ours = [folder for folder in entries if _is_ours(folder)]
-    found = sorted(map(_cached_features, ours), key=lambda features: -features.used)
-    return found, [entry for entry in entries if entry not in ours]
+        return [], [root]  # It may point anywhere, and what is listed first may be deleted.
+    described = {path: _describe(path) for path in sorted(root.iterdir())} if root.is_dir() else {}
+    found = sorted(filter(None, described.values()), key=lambda features: -features.used)
+    return found, [path for path, features in described.items() if features is None]
 
 
 def size(path: Path) -> int:
-    """The bytes of the files below `path`, links not followed."""
+    """Return the size of the files below `path` in bytes. Links are not followed."""
     if path.is_symlink() or not path.is_dir():
         return path.lstat().st_size
     return sum(size(entry) for entry in path.iterdir())
 
 
-def damage(features: CachedFeatures, advance: Callable[[int], None]) -> Iterator[Damage]:
-    """Read every row of `features` against its checksum; `advance` is told how many were. Raises OSError."""
+def find_damage(features: CachedFeatures, advance: Callable[[int], None]) -> Iterator[Damage]:
+    """Verify the checksum of every row. `advance` receives the number of rows. Raises OSError."""
     for index in sorted(features.folder.glob(f"*{INDEX}")):
-        reader = SegmentReader(index, features.layout)
+        reader = SegmentReader(index, features.row_type)
         _, records = reader.new_records()
-        numbers = np.flatnonzero(_is_held(records))
+        numbers = np.flatnonzero(_is_present(records))
         damaged = []
         for part in (numbers[start : start + 1000] for start in range(0, len(numbers), 1000)):
             rows = (reader.rows[row : row + 1] for row in part.tolist())
@@ -78,8 +77,8 @@ def damage(features: CachedFeatures, advance: Callable[[int], None]) -> Iterator
             yield Damage(index, np.concatenate(damaged), len(numbers))
 
 
-def forget(found: Damage) -> bool:
-    """Blank the records of damaged rows, so that nothing looks for them. False where the folder is in use.
+def discard(found: Damage) -> bool:
+    """Overwrite the records of damaged rows with zeros, so that they are computed again. Return False if in use.
 
     Raises OSError.
     """
@@ -92,40 +91,34 @@ def forget(found: Damage) -> bool:
 
 
 def remove(features: CachedFeatures, dry_run: bool = False) -> bool:
-    """Delete a fingerprint's folder, unless `dry_run`. False where it is in use. Raises OSError."""
+    """Delete the folder of a fingerprint, unless `dry_run`. Return False if it is in use. Raises OSError."""
     with unclaimed(features.folder) as is_free:
         if is_free and not dry_run:
-            # The claim goes last: whoever opens the store meanwhile waits for it and starts a new folder.
+            # The claim comes last: a process that opens the store now waits for it and creates a new folder.
             last = (fingerprints.FILE_NAME, CLAIM)
             for path in sorted(features.folder.iterdir(), key=lambda path: (path.name in last, path.name)):
                 path.unlink()
             try:
                 features.folder.rmdir()
             except OSError as error:
-                if error.errno != errno.ENOTEMPTY:  # Somebody has opened the store anew, and it is theirs now.
+                if error.errno != errno.ENOTEMPTY:  # Another process has created the store again.
                     raise
     return is_free
 
 
-def _is_ours(folder: Path) -> bool:
-    return (
-        not folder.is_symlink()
-        and folder.is_dir()
-        and fingerprints.read(folder) is not None
-        and all(OUR_FILES.fullmatch(path.name) and path.is_file() for path in folder.iterdir())
-    )
-
-
-def _cached_features(folder: Path) -> CachedFeatures:
-    description = fingerprints.read(folder)
-    assert description is not None, "only folders that are ours are described"
+def _describe(folder: Path) -> CachedFeatures | None:
+    """Return None for a folder that is not exactly what this version writes, which is left alone."""
+    if folder.is_symlink() or not folder.is_dir() or (description := fingerprints.read(folder)) is None:
+        return None
+    if not all(OUR_FILES.fullmatch(path.name) and path.is_file() for path in folder.iterdir()):
+        return None
     records = np.concatenate([np.empty(0, RECORD), *map(read_records, folder.glob(f"*{INDEX}"))])
-    keys = records["key"][_is_held(records)]
+    keys = records["key"][_is_present(records)]
     claim = folder / CLAIM
     return CachedFeatures(
         folder=folder,
         fingerprint=description["fingerprint"],
-        layout=Layout.of(description["shape"], description["dtype"]),
+        row_type=fingerprints.row_dtype(description["shape"], description["dtype"]),
         photos=len(np.unique(keys["content"])),
         views=len(np.unique(keys["view"])),
         rows=len(keys),
@@ -134,6 +127,6 @@ def _cached_features(folder: Path) -> CachedFeatures:
     )
 
 
-def _is_held(records: np.ndarray) -> np.ndarray:
-    # `forget` leaves zeros, and so may a power cut.
+def _is_present(records: np.ndarray) -> np.ndarray:
+    # `discard` leaves zeros, and so can a power cut.
     return np.any(records.view(np.uint8).reshape(len(records), RECORD.itemsize), axis=1)

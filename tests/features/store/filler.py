@@ -2,7 +2,7 @@
 
 python filler.py MODE CACHE_ROOT COUNT, where MODE is `exclusive`, `together` (what is missing is looked up before any
 of them begins) or `endless` (one view after the other). It prints `ready`, waits for
-a line, and then tells of every batch how many rows it appended.
+a line, and then prints for every batch how many rows it appended.
 """
 
 import logging
@@ -26,7 +26,7 @@ def photos(count: int, view: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rows_of(contents: np.ndarray, views: np.ndarray) -> np.ndarray:
-    """The only right rows (n, 8, 256) float16 for these photos in these views."""
+    """The only correct rows (n, 8, 256) float16 for these photos in these views."""
     seeds = np.ascontiguousarray(contents).view("<u4")[:, 0].astype(np.int64) + 7919 * views
     numbers = (seeds[:, None] + np.arange(8 * 256) * 31) % 2048
     return numbers.astype(np.float16).reshape(len(contents), *SHAPE)
@@ -56,7 +56,7 @@ def append(store: FeatureStore, contents: np.ndarray, views: np.ndarray, pause: 
 
 
 def main(mode: str, cache_root: str, count: str) -> None:
-    """Run as the module says."""
+    """Run one mode."""
     contents, views = photos(int(count))
     with open_store(Path(cache_root)) as store:
         assert mode != "together" or not store.find(contents, views).any()

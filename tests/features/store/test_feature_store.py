@@ -1,4 +1,4 @@
-"""What a store finds, and what it gives back."""
+"""A store finds and returns what was appended."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ def test_appended_rows_are_found_in_any_order_and_by_another_store(tmp_path: Pat
         np.testing.assert_array_equal(rows.load(), rows_of(contents[order], views[order]))
 
 
-def test_rows_of_another_process_are_hits(tmp_path: Path, start) -> None:
+def test_rows_of_another_process_are_found(tmp_path: Path, start) -> None:
     process = start("together", tmp_path, 50)
     process.communicate("go\n")
     with open_store(tmp_path) as store:
@@ -63,10 +63,10 @@ def test_another_shape_or_dtype_is_a_miss(tmp_path: Path, shape: tuple[int, ...]
         assert not store.find(*photos(50)).any()
 
 
-def test_the_order_of_the_entries_of_a_fingerprint_does_not_matter(tmp_path: Path) -> None:
+def test_the_order_of_entries_in_a_fingerprint_does_not_matter(tmp_path: Path) -> None:
     filled(tmp_path)
-    turned_round = dict(reversed(FINGERPRINT.items()))
-    with FeatureStore.open(tmp_path, turned_round, SHAPE, "float16") as store:
+    reversed_entries = dict(reversed(FINGERPRINT.items()))
+    with FeatureStore.open(tmp_path, reversed_entries, SHAPE, "float16") as store:
         assert store.find(*photos(50)).all()
 
 
@@ -99,7 +99,7 @@ def test_a_cache_root_that_is_a_file_is_an_error_for_the_user(tmp_path: Path) ->
         open_store(tmp_path / "cache")
 
 
-def test_rows_are_gathered_by_index_or_slice_out_of_several_segments(tmp_path: Path) -> None:
+def test_rows_of_several_segments_are_gathered_by_index_or_slice(tmp_path: Path) -> None:
     contents, views = photos(90)
     with open_store(tmp_path) as first, open_store(tmp_path) as second:
         fill(first, contents[:30], views[:30])
@@ -117,7 +117,7 @@ def test_rows_are_gathered_by_index_or_slice_out_of_several_segments(tmp_path: P
         rows[np.array([90])]
 
 
-def test_the_next_process_goes_on_with_the_segment_of_the_last(tmp_path: Path) -> None:
+def test_the_next_process_continues_the_segment_of_the_previous_one(tmp_path: Path) -> None:
     for count in (10, 20, 30):
         filled(tmp_path, count)
     assert len(list(tmp_path.glob("features/*/*.index"))) == 1
@@ -125,7 +125,7 @@ def test_the_next_process_goes_on_with_the_segment_of_the_last(tmp_path: Path) -
         np.testing.assert_array_equal(store.rows(*photos(30)).load(), rows_of(*photos(30)))
 
 
-def test_gathered_rows_stay_when_the_store_is_closed_and_the_folder_deleted(tmp_path: Path) -> None:
+def test_rows_stay_valid_after_the_store_is_closed_and_the_folder_deleted(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_store(tmp_path) as store:
         rows = store.rows(*photos(50))
@@ -133,13 +133,13 @@ def test_gathered_rows_stay_when_the_store_is_closed_and_the_folder_deleted(tmp_
     np.testing.assert_array_equal(rows.load(), rows_of(*photos(50)))
 
 
-def test_missing_rows_are_not_handed_out(tmp_path: Path) -> None:
+def test_missing_rows_are_an_error(tmp_path: Path) -> None:
     filled(tmp_path, 50)
     with open_store(tmp_path) as store, pytest.raises(LookupError, match="10 of 60"):
         store.rows(*photos(60))
 
 
-def test_a_copy_elsewhere_and_a_copy_without_locks_and_marks_are_hits(tmp_path: Path) -> None:
+def test_a_copy_without_lock_files_is_found(tmp_path: Path) -> None:
     filled(tmp_path / "here")
     shutil.copytree(tmp_path / "here", tmp_path / "there", ignore=shutil.ignore_patterns("used", "filling"))
     shutil.rmtree(tmp_path / "here")
@@ -147,7 +147,7 @@ def test_a_copy_elsewhere_and_a_copy_without_locks_and_marks_are_hits(tmp_path: 
         np.testing.assert_array_equal(store.rows(*photos(50)).load(), rows_of(*photos(50)))
 
 
-def test_rows_of_the_wrong_shape_dtype_or_number_are_refused(tmp_path: Path) -> None:
+def test_rows_of_a_wrong_shape_dtype_or_number_are_refused(tmp_path: Path) -> None:
     contents, views = photos(2)
     rows = rows_of(contents, views)
     with open_store(tmp_path) as store:
@@ -163,16 +163,16 @@ def test_rows_of_the_wrong_shape_dtype_or_number_are_refused(tmp_path: Path) -> 
             store.find(contents[:, :8], views)
 
 
-def test_a_row_is_checked_once_and_the_checks_are_counted(tmp_path: Path) -> None:
+def test_a_row_is_verified_once_and_counted(tmp_path: Path) -> None:
     filled(tmp_path)
-    checked: list[int] = []
+    verified: list[int] = []
     with open_store(tmp_path) as store:
-        store.find(*photos(50), checked.append)
-        store.find(*photos(50), checked.append)
-    assert sum(checked) == 50
+        store.find(*photos(50), verified.append)
+        store.find(*photos(50), verified.append)
+    assert sum(verified) == 50
 
 
-def test_big_endian_rows_are_kept_as_little_endian(tmp_path: Path) -> None:
+def test_big_endian_rows_are_stored_as_little_endian(tmp_path: Path) -> None:
     contents, views = photos(3)
     with open_store(tmp_path) as store:
         store.append(contents, views, rows_of(contents, views).astype(">f2"))

@@ -1,4 +1,4 @@
-"""Full and read-only disks: one warning, the same result, and nothing left half-written."""
+"""Full and read-only disks: one warning, the same result, and no half-written rows."""
 
 import logging
 import os
@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ndsc.errors import UserError
-from ndsc.features.store.layout import Layout, keys_of, records_of
-from ndsc.features.store.overflow import Overflow
+from ndsc.features.store.fingerprint import row_dtype
+from ndsc.features.store.segments import Overflow, keys_of, records_of
 from tests.features.store.filler import SHAPE, fill, open_store, photos, rows_of
 
 
@@ -36,30 +36,30 @@ def fill_and_check(cache_root: Path, caplog: pytest.LogCaptureFixture, count: in
 
 
 @pytest.mark.usefixtures("small_files")
-def test_a_run_goes_on_where_files_may_not_grow(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_continues_where_files_cannot_grow(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (warning,) = fill_and_check(tmp_path, caplog, 100)
     assert "File too large" in warning
     (rows,) = tmp_path.glob("features/*/*.rows")
-    assert rows.stat().st_size % (8 * 256 * 2) == 0, "the batch that did not fit was cut back"
+    assert rows.stat().st_size % (8 * 256 * 2) == 0, "the batch that did not fit was truncated"
 
 
-def test_a_run_goes_on_when_the_disk_is_full_and_the_next_uses_what_fitted(
+def test_a_run_continues_on_a_full_disk_and_the_next_run_uses_the_rows_that_fitted(
     small_disk: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (warning,) = fill_and_check(small_disk, caplog)
-    assert f"cannot be kept in {small_disk}" in warning
+    assert f"cannot be stored in {small_disk}" in warning
     assert "No space left" in warning
-    assert "MB more wanted" in warning
+    assert "MB needed" in warning
     assert "cache.root" in warning
     with open_store(small_disk) as store:
-        kept = store.find(*photos(400))
-        assert 0 < kept.sum() < 400
+        stored = store.find(*photos(400))
+        assert 0 < stored.sum() < 400
         contents, views = photos(400)
-        rows = store.rows(contents[kept], views[kept]).load()
-    np.testing.assert_array_equal(rows, rows_of(contents[kept], views[kept]))
+        rows = store.rows(contents[stored], views[stored]).load()
+    np.testing.assert_array_equal(rows, rows_of(contents[stored], views[stored]))
 
 
-def test_a_run_goes_on_when_not_even_the_folder_can_be_made(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_run_continues_if_the_folder_cannot_be_created(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(OSError, match="No space"):
         (small_disk / "filler").write_bytes(bytes(2**21))
     (warning,) = fill_and_check(small_disk / "cache", caplog)
@@ -71,7 +71,7 @@ def test_a_read_only_cache_is_read_and_not_added_to(
 ) -> None:
     assert fill_and_check(small_disk, caplog, 30) == []
     make_read_only()
-    assert fill_and_check(small_disk, caplog, 30) == [], "all hits: there is nothing to say"
+    assert fill_and_check(small_disk, caplog, 30) == [], "all rows are found: no warning"
     (warning,) = fill_and_check(small_disk, caplog, 40)
     assert "Read-only file system" in warning
 
@@ -85,18 +85,18 @@ def test_a_read_only_disk_without_a_cache_is_no_error(
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write to any folder")
-def test_a_folder_without_the_right_to_write_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_folder_without_write_permission_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     tmp_path.chmod(0o500)
     (warning,) = fill_and_check(tmp_path, caplog)
     assert "Permission denied" in warning
 
 
-def test_rows_beyond_the_memory_go_to_a_file_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_beyond_the_memory_limit_go_to_an_unnamed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     contents, views = photos(50)
-    layout = Layout.of(SHAPE, "float16")
-    data = layout.as_bytes(rows_of(contents, views))
-    overflow = Overflow(layout, memory_bytes=20 * layout.row_bytes)
+    row_type = row_dtype(SHAPE, "float16")
+    data = rows_of(contents, views)
+    overflow = Overflow(row_type, memory_bytes=20 * row_type.itemsize)
     for batch in np.array_split(np.arange(50), 7):
         overflow.append(records_of(keys_of(contents[batch], views[batch]), data[batch]), data[batch])
         np.testing.assert_array_equal(overflow.rows, data[: batch[-1] + 1])
@@ -107,12 +107,12 @@ def test_rows_beyond_the_memory_go_to_a_file_without_a_name(tmp_path: Path, monk
 
 
 @pytest.mark.usefixtures("small_files")
-def test_where_there_is_no_room_at_all_the_user_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_space_for_temporary_files_is_a_user_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     contents, views = photos(50)
-    layout = Layout.of(SHAPE, "float16")
-    data = layout.as_bytes(rows_of(contents, views))
-    overflow = Overflow(layout, memory_bytes=0)
+    row_type = row_dtype(SHAPE, "float16")
+    data = rows_of(contents, views)
+    overflow = Overflow(row_type, memory_bytes=0)
     with pytest.raises(UserError, match=r"TMPDIR"):
         overflow.append(records_of(keys_of(contents, views), data), data)
     overflow.close()

@@ -1,4 +1,4 @@
-"""Files that were killed, cut off or flipped: what is damaged is computed again and never used."""
+"""Killed writers, truncated files and flipped bits: damaged rows are computed again and never used."""
 
 import logging
 import random
@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ndsc.features.store.maintenance import Damage, damage, survey
+from ndsc.features.store.maintenance import Damage, find_damage, survey
 from tests.features.store.filler import fill, open_store, photos, rows_of
 
 ROW_BYTES = 8 * 256 * 2
 
 
 def any_damage(cache_root: Path) -> list[Damage]:
-    return [item for features in survey(cache_root)[0] for item in damage(features, lambda _count: None)]
+    return [item for features in survey(cache_root)[0] for item in find_damage(features, lambda _count: None)]
 
 
 def flip(path: Path, offset: int, bit: int = 0) -> None:
@@ -26,15 +26,15 @@ def flip(path: Path, offset: int, bit: int = 0) -> None:
         stream.write(bytes([byte ^ 1 << bit]))
 
 
-def cut_off(path: Path, size: int) -> None:
+def truncate(path: Path, size: int) -> None:
     with path.open("r+b") as stream:
         stream.truncate(size)
 
 
 def zero(path: Path, start: int) -> None:
     size = path.stat().st_size
-    cut_off(path, start)
-    cut_off(path, size)
+    truncate(path, start)
+    truncate(path, size)
 
 
 DAMAGES = {
@@ -43,32 +43,32 @@ DAMAGES = {
     "a bit of a content hash": ("index", lambda path: flip(path, 10 * 24 + 3), {10}),
     "a bit of a view": ("index", lambda path: flip(path, 10 * 24 + 16), {10}),
     "a bit of a checksum": ("index", lambda path: flip(path, 10 * 24 + 20), {10}),
-    "rows cut off": ("rows", lambda path: cut_off(path, 45 * ROW_BYTES + 1), {45, 46, 47, 48, 49}),
-    "all rows cut off": ("rows", lambda path: cut_off(path, 0), set(range(50))),
-    "rows lost": ("rows", Path.unlink, set(range(50))),
-    "index cut off": ("index", lambda path: cut_off(path, 45 * 24 + 23), {45, 46, 47, 48, 49}),
-    "index lost": ("index", Path.unlink, set(range(50))),
+    "rows truncated": ("rows", lambda path: truncate(path, 45 * ROW_BYTES + 1), {45, 46, 47, 48, 49}),
+    "all rows truncated": ("rows", lambda path: truncate(path, 0), set(range(50))),
+    "rows missing": ("rows", Path.unlink, set(range(50))),
+    "index truncated": ("index", lambda path: truncate(path, 45 * 24 + 23), {45, 46, 47, 48, 49}),
+    "index missing": ("index", Path.unlink, set(range(50))),
     "zeros where rows were, as after a power cut": ("rows", lambda path: zero(path, 48 * ROW_BYTES), {48, 49}),
     "zeros where records were, as after a power cut": ("index", lambda path: zero(path, 48 * 24), {48, 49}),
 }
 
 
 @pytest.mark.parametrize("what", DAMAGES)
-def test_damage_is_found_and_computed_again_and_never_used(tmp_path: Path, what: str) -> None:
+def test_damaged_rows_are_detected_and_computed_again(tmp_path: Path, what: str) -> None:
     contents, views = photos(50)
     with open_store(tmp_path) as store:
         fill(store, contents, views)
-    suffix, inflict, lost = DAMAGES[what]
+    suffix, inflict, damaged = DAMAGES[what]
     (path,) = tmp_path.glob(f"features/*/*.{suffix}")
     inflict(path)
-    for expected_to_compute in (len(lost), 0):
+    for expected_to_compute in (len(damaged), 0):
         with open_store(tmp_path) as store:
-            assert set(np.flatnonzero(~store.find(contents, views))) == (lost if expected_to_compute else set())
+            assert set(np.flatnonzero(~store.find(contents, views))) == (damaged if expected_to_compute else set())
             assert fill(store, contents, views) == expected_to_compute
             np.testing.assert_array_equal(store.rows(contents, views).load(), rows_of(contents, views))
 
 
-def test_a_view_number_that_turns_into_another_by_damage_is_no_hit(tmp_path: Path) -> None:
+def test_a_damaged_view_number_is_not_found_as_another_view(tmp_path: Path) -> None:
     contents, views = photos(50)
     with open_store(tmp_path) as store:
         fill(store, contents, views)
@@ -107,7 +107,7 @@ def test_an_unreadable_segment_is_reported_and_counts_as_missing(
     assert "cannot be read" in caplog.text
 
 
-def test_the_next_writer_overwrites_what_a_killed_one_left_half_written(tmp_path: Path) -> None:
+def test_the_next_writer_overwrites_half_written_rows_of_a_killed_one(tmp_path: Path) -> None:
     contents, views = photos(60)
     with open_store(tmp_path) as store:
         fill(store, contents[:50], views[:50])
@@ -119,16 +119,16 @@ def test_the_next_writer_overwrites_what_a_killed_one_left_half_written(tmp_path
         with open_store(tmp_path) as store:
             fill(store, contents, views)
             np.testing.assert_array_equal(store.rows(contents, views).load(), rows_of(contents, views))
-    assert index.stat().st_size == 60 * 24, "the writer went on with the same segment"
+    assert index.stat().st_size == 60 * 24, "the writer continued the same segment"
     assert not any_damage(tmp_path)
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(50, marks=pytest.mark.soak)])
-def test_what_a_killed_process_had_appended_is_whole(tmp_path: Path, start, kills: int) -> None:
+def test_rows_that_a_killed_process_appended_are_complete(tmp_path: Path, start, kills: int) -> None:
     contents, views = np.tile(photos(400)[0], (40, 1)), np.repeat(np.arange(40), 400)
     appended = 0
     for kill in range(kills):
-        cache_root = tmp_path / str(kill // 5)  # Five go on with each other's segments.
+        cache_root = tmp_path / str(kill // 5)  # Five continue each other's segments.
         appended = appended if kill % 5 else 0
         process = start("endless", cache_root, 400)
         process.stdin.write("go\n")

@@ -22,14 +22,14 @@ def test_two_processes_that_fill_one_cache_compute_each_row_once(tmp_path: Path,
     assert int(first.stdout.readline()) > 0, "the first has the lock"
     go(second)
     first.communicate()
-    told_by_second, said_by_second = second.communicate()
-    assert told_by_second == "", "the second had nothing left to compute"
-    assert f"Waiting for process {first.pid} on " in said_by_second
+    output, logged = second.communicate()
+    assert output == "", "the second had nothing left to compute"
+    assert f"Waiting for process {first.pid} on " in logged
     with open_store(tmp_path) as store:
         np.testing.assert_array_equal(store.rows(*photos(300)).load(), rows_of(*photos(300)))
 
 
-def test_the_lock_of_a_killed_process_is_free_and_only_the_rest_is_computed(tmp_path: Path, start) -> None:
+def test_after_a_kill_the_lock_is_free_and_only_missing_rows_are_computed(tmp_path: Path, start) -> None:
     first, second = start("exclusive", tmp_path, 300), start("exclusive", tmp_path, 300)
     go(first)
     computed = int(first.stdout.readline())
@@ -42,7 +42,7 @@ def test_the_lock_of_a_killed_process_is_free_and_only_the_rest_is_computed(tmp_
         np.testing.assert_array_equal(store.rows(*photos(300)).load(), rows_of(*photos(300)))
 
 
-def test_two_processes_without_the_lock_do_no_harm(tmp_path: Path, start) -> None:
+def test_two_processes_without_the_lock_store_all_rows(tmp_path: Path, start) -> None:
     processes = [start("together", tmp_path, 300), start("together", tmp_path, 300)]
     for process in processes:
         go(process)
@@ -52,7 +52,7 @@ def test_two_processes_without_the_lock_do_no_harm(tmp_path: Path, start) -> Non
         np.testing.assert_array_equal(store.rows(*photos(300)).load(), rows_of(*photos(300)))
 
 
-def test_where_a_disk_has_no_locks_the_work_goes_on_and_a_line_says_so(
+def test_a_disk_without_locks_is_used_and_logged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def refuse(_file: int, _operation: int) -> None:
@@ -66,9 +66,7 @@ def test_where_a_disk_has_no_locks_the_work_goes_on_and_a_line_says_so(
     assert len(list(tmp_path.glob("features/*/*.rows"))) == 2, "no segment is shared without a lock"
 
 
-def test_an_error_of_a_lock_that_is_not_a_lack_of_locks_is_raised(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_other_errors_of_a_lock_are_raised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_file: int, _operation: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
