@@ -7,8 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from ndsc.evaluation.figures.sheet import Sheet
-from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MARGIN, MUTED, ORANGE, counted, percent, shorten
+from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MARGIN, MUTED, ORANGE, Sheet, counted, percent, shorten
 from ndsc.evaluation.predictions import DIFFICULTIES, Predictions
 
 MAX_TEST_PHOTOS = 60

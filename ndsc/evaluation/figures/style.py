@@ -1,4 +1,4 @@
-"""Shared style of all figures: colours, a title that states the result, and text that fits.
+"""Shared style and layout of all figures: colours, a title that states the result, text that fits, sheets of photos.
 
 Figures are `matplotlib.figure.Figure`, never pyplot's: no global state is changed, and no figure stays open.
 """
@@ -9,11 +9,14 @@ import textwrap
 import warnings
 from functools import cache
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, fontManager, get_font
 from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.patches import Rectangle
 from matplotlib.text import Text
+from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +78,50 @@ def new_chart(title: str, subtitle: str, width: float, body: float) -> Figure:
     room = (margin[0], margin[1], 1 - 2 * margin[0], body / (top + body) - margin[1])
     figure.set_layout_engine(ConstrainedLayoutEngine(rect=room))
     return figure
+
+
+class Sheet:
+    """A page of photos. `figure` is the result, `top` the end of the header.
+
+    One pair of axes covers the whole page: hundreds of axes would take minutes to draw.
+    """
+
+    def __init__(self, title: str, subtitle: str, width: float, body: float) -> None:
+        self.figure, self.top = new_page(title, subtitle, width, body)
+        self._axes = self.figure.add_axes((0, 0, 1, 1))
+        self._axes.set(xlim=(0, width), ylim=(self.top + body, 0))
+        self._axes.set_axis_off()
+
+    def photo(self, pixels: NDArray, left: float, top: float, side: float, border: str = FAINT) -> None:
+        """Draw a photo, (height, width, 3) grey levels from 0 to 255, whole and centred in a square, with a border."""
+        rows, columns = pixels.shape[:2]
+        width, height = side * np.array([columns, rows]) / max(rows, columns)
+        left, top = left + (side - width) / 2, top + (side - height) / 2
+        shown = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        self._axes.imshow(shown, extent=(left, left + width, top + height, top), aspect="auto")
+        thickness = 0.8 if border == FAINT else 2.5
+        frame = Rectangle((left, top), width, height, fill=False, edgecolor=border, linewidth=thickness)
+        self._axes.add_patch(frame)
+
+    def bar(self, left: float, top: float, width: float, height: float, colour: str) -> None:
+        """Draw a filled rectangle."""
+        self._axes.add_patch(Rectangle((left, top), width, height, color=colour, linewidth=0))
+
+    def text(
+        self,
+        text: str,
+        left: float,
+        middle: float,
+        size: float = 9,
+        colour: str = INK,
+        bold: bool = False,
+        align: str = "left",
+    ) -> None:
+        """Write text around a height; `align` names the part of the text that is at `left`: left, center or right."""
+        weight = "bold" if bold else "normal"
+        self._axes.text(
+            left, middle, text, size=size, color=colour, weight=weight, ha=align, va="center", parse_math=False
+        )
 
 
 def tidy(axes: Axes, name: str) -> None:
