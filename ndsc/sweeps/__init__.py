@@ -1,1 +1,1 @@
-"""Many runs at once: combinations, skipping what is done, and one parent run that says what came of it."""
+"""Sweeps: many runs below one parent run, by grid or search. Finished runs are not repeated."""

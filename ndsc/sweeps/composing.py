@@ -1,7 +1,8 @@
-"""What our sweepers share: Hydra's launcher, and jobs composed and checked before anything runs."""
+"""The base class of our sweepers: it composes and checks all jobs of a sweep before anything runs."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -15,14 +16,45 @@ from omegaconf.errors import OmegaConfBaseException
 
 from ndsc.config.checks import typed
 from ndsc.config.command_line import validate_keys
-from ndsc.sweeps.job import Job
+from ndsc.config.schema import BackboneConfig, TrackingConfig
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job of a sweep.
+
+    Attributes:
+        overrides: as Hydra takes them.
+        swept: the swept ones of them, as one would write them (`optimizer.learning_rate`: `0.001`).
+        key: of the run (see `ndsc.config.run_key`).
+        rerun_finished: whether to run it again although its run is finished.
+        extra_overrides: those that only the first try of the job gets.
+    """
+
+    overrides: Sequence[str]
+    swept: Mapping[str, str]
+    key: str
+    tracking: TrackingConfig
+    backbone: BackboneConfig
+    threads: int | None
+    rerun_finished: bool
+    extra_overrides: Sequence[str] = ()
+
+    @property
+    def name(self) -> str:
+        """The swept values, each with the last part of its key: `augmentation=strong learning_rate=0.001`."""
+        short = [key.rpartition(".")[2] for key in self.swept]
+        return " ".join(
+            f"{name if short.count(name) == 1 else key}={value}"
+            for (key, value), name in zip(self.swept.items(), short, strict=True)
+        )
 
 
 class ComposingSweeper(Sweeper):
-    """A sweeper whose jobs are known as typed configurations.
+    """A sweeper that composes its jobs itself.
 
     Args:
-        params: what an experiment sweeps, as one would type it; the command line comes before it.
+        params: what an experiment sweeps, as one would type it. The command line overrides it.
     """
 
     def __init__(self, params: Mapping[str, str] | None = None) -> None:
@@ -31,71 +63,76 @@ class ComposingSweeper(Sweeper):
         self._compositions: dict[tuple[str, ...], DictConfig] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Hydra hands over what a sweep needs."""
+        """Receive from Hydra what a sweep needs."""
         self.config = config
         self.hydra_context = hydra_context
         self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
-        # Hydra knows its own settings in jobs only, but configurations may name its folder: until a job has one, the
-        # sweep's stands for it.
-        known = copy.deepcopy(config)
-        with read_write(known.hydra), open_dict(known):
-            known.hydra.runtime.output_dir = known.hydra.sweep.dir
-        HydraConfig.instance().set_config(known)
+        # Hydra's own settings exist within jobs only, but configurations may refer to its output folder: here it is the
+        # folder of the sweep.
+        own = copy.deepcopy(config)
+        with read_write(own.hydra), open_dict(own):
+            own.hydra.runtime.output_dir = own.hydra.sweep.dir
+        HydraConfig.instance().set_config(own)
 
     def _overrides(self, arguments: Sequence[str]) -> dict[str, Override]:
-        """What is overridden, by key."""
+        """Return the overrides of the experiment and the command line, by key."""
         validate_keys(f"{key}={value}" for key, value in self._params.items())
         given = [f"{key}={value}" for key, value in self._params.items()]
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         return {override.get_key_element(): override for override in parser.parse_overrides([*given, *arguments])}
 
-    def _job(self, same: Sequence[str], chosen: Mapping[str, str], differs: Mapping[str, str]) -> Job:
-        """A job, composed and checked: a mistake costs seconds and not a night.
+    def _job(self, shared: Sequence[str], chosen: Mapping[str, str], swept: Mapping[str, str]) -> Job:
+        """Compose and check a job: a mistake costs seconds and not a night.
 
         Args:
-            same: the overrides that all jobs share.
-            chosen: what this one overrides, by key.
-            differs: the same in a person's words.
+            shared: the overrides that all jobs have.
+            chosen: the overrides of this job, by key.
+            swept: the same as one would write them.
 
         Raises:
-            UserError: the configuration is wrong, or its data is not there.
+            UserError: the configuration is wrong, or its data does not exist.
         """
-        # Hydra imports this file at every start; what this needs takes a while.
+        # Hydra imports this file at every start, and these imports take a third of a second.
         from ndsc import preflight
         from ndsc.config.run_key import run_key
         from ndsc.data.data_digest import data_digest, digest_inputs
 
-        written = [f"{key}={value}" for key, value in chosen.items()]
-        config = typed(self._composed(same, written))
+        overrides = [f"{key}={value}" for key, value in chosen.items()]
+        config = typed(self._composed(shared, overrides))
         preflight.check_machine(config)
-        # Jobs of a sweep share their data, and to look through a folder of it takes a while.
+        # Most jobs of a sweep have the same data, and its digest may take a while.
         data = repr(digest_inputs(config.data, config.sampling))
         if data not in self._digests:
             self._digests[data] = data_digest(config.data, config.sampling, Path(config.cache.root))
-        return Job([*same, *written], differs, config, run_key(config, self._digests[data]))
+        key = run_key(config, self._digests[data])
+        all_overrides = [*shared, *overrides]
+        return Job(all_overrides, swept, key, config.tracking, config.backbone, config.threads, config.rerun_finished)
 
-    def _composed(self, same: Sequence[str], chosen: Sequence[str]) -> DictConfig:
-        """The configuration of these overrides. Hydra takes a quarter of a second to compose one; where jobs differ in
-        plain values only, it does so once, and the values are put in as Hydra does it."""
+    def _composed(self, shared: Sequence[str], chosen: Sequence[str]) -> DictConfig:
+        """Return the configuration of these overrides.
+
+        Hydra takes a quarter of a second to compose one. Where jobs differ in plain values only, it composes one, and
+        the values are set as Hydra sets them.
+        """
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         values = [override for override in parser.parse_overrides(list(chosen)) if self._is_plain(override)]
         plain = [override.input_line for override in values]
-        others = (*same, *(one for one in chosen if one not in plain))
+        others = (*shared, *(override for override in chosen if override not in plain))
         if others not in self._compositions:
-            self._compositions[others] = self._by_hydra(others)
+            self._compositions[others] = self._composed_by_hydra(others)
         composed = copy.deepcopy(self._compositions[others])
         try:
             for override in values:
                 OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
         except OmegaConfBaseException:
-            self._by_hydra([*same, *chosen])  # it finds the same mistake, and says so in its own words
+            self._composed_by_hydra([*shared, *chosen])  # it finds the same mistake, and reports it in its own words
             raise
         return composed
 
     def _is_plain(self, override: Override) -> bool:
-        """Whether all it does is to set one value that is there already."""
+        """Return whether all that an override does is to set an existing value."""
         return (
             override.type is OverrideType.CHANGE
             and override.package is None
@@ -103,16 +140,21 @@ class ComposingSweeper(Sweeper):
             and not self.hydra_context.config_loader.get_group_options(override.key_or_group)
         )
 
-    def _by_hydra(self, overrides: Sequence[str]) -> DictConfig:
+    def _composed_by_hydra(self, overrides: Sequence[str]) -> DictConfig:
         composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
         with open_dict(composed):
             del composed["hydra"]
         return composed
 
 
-def fixed(override: Override) -> str:
-    """An override that is not swept, as one would type it again."""
+def as_typed(override: Override) -> str:
+    """Return an override that is not swept as one would type it."""
     key = override.get_key_element()
     if override.is_delete() and override.value() is None:
         return key
     return f"{key}={override.get_value_element_as_str()}"
+
+
+def last_parts(keys: Iterable[str]) -> str:
+    """Return the last part of each key: `head, learning_rate`."""
+    return ", ".join(key.rpartition(".")[2] for key in keys)

@@ -1,9 +1,11 @@
-"""Optuna's side of a search: the space, the study, and what trials came to."""
+"""A search with Optuna: the space, the study, and the trials."""
 
 import logging
 import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import optuna
 from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
@@ -11,23 +13,64 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import FrozenTrial, TrialState
 
 from ndsc.errors import UserError
-from ndsc.tracking.store_address import create_folder
-
-if TYPE_CHECKING:
-    from ndsc.sweeps.sweep import Outcome
+from ndsc.sweeps.composing import Job
+from ndsc.sweeps.sweep import JobResult, Sweep
+from ndsc.tracking.store import create_folder
 
 log = logging.getLogger(__name__)
 
 SQLITE = "sqlite:///"
-# What a run that failed is worth: the search then keeps away from what made it fail.
+# The value of a run that failed: the search then avoids what made it fail.
 WORST = 0.0
-# Before anything is given up, so many trials show what can be expected at which epoch.
+# Before any run is pruned, so many trials show what can be expected at which epoch.
 TRIALS_BEFORE_PRUNING = 5
 
 
+class Search:
+    """A search that the same command continues.
+
+    Args:
+        storage: the address of Optuna's database.
+        name: of the study.
+        space: what to choose, by key.
+        seed: of the sampler.
+        compose: returns the job of chosen values.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        name: str,
+        space: dict[str, BaseDistribution],
+        seed: int,
+        compose: Callable[[Mapping[str, Any]], Job],
+    ) -> None:
+        self._storage, self._name, self._space, self._seed, self._compose = storage, name, space, seed, compose
+
+    def run(self, sweep: Sweep, n_trials: int, n_jobs: int) -> None:
+        """Launch jobs until `n_trials` are finished or pruned, `n_jobs` at a time."""
+        study = open_study(self._storage, self._name, self._seed)
+        earlier = [(self._compose(trial.params), was_pruned(trial)) for trial in finished_trials(study)]
+        sweep.add_pruned([job for job, pruned in earlier if pruned])
+        # Failed jobs are launched again, but without reports: their trials have ended.
+        sweep.launch([job for job, pruned in earlier if not pruned])
+        while (left := n_trials - len(finished_trials(study))) > 0:
+            trials = [study.ask(self._space) for _ in range(min(left, n_jobs))]
+            jobs = [self._with_reports(self._compose(trial.params), trial.number) for trial in trials]
+            for trial, result in zip(trials, sweep.launch(jobs), strict=True):
+                report_result(study, trial, result)
+
+    def _with_reports(self, job: Job, trial: int) -> Job:
+        """Return the same job with a callback that reports to the trial and may prune the run."""
+        target = "_target_:ndsc.training.callbacks.PruneTrial"
+        callback = f"{target},storage:'{self._storage}',study:'{self._name}',trial:{trial}"
+        return replace(job, extra_overrides=[f"+callbacks.pruning={{{callback}}}"])
+
+
 def distribution(override: Override) -> BaseDistribution:
-    """What Hydra's `interval(…)`, `range(…)` and lists of values mean to Optuna; `tag(log, …)` is a logarithmic scale,
-    and `int(interval(…))` takes whole numbers only.
+    """Return Optuna's distribution for Hydra's `interval(…)`, `range(…)` or list of values.
+
+    `tag(log, …)` is a logarithmic scale, and `int(interval(…))` takes whole numbers only.
 
     Raises:
         UserError: a kind of sweep that cannot be searched.
@@ -51,41 +94,41 @@ def distribution(override: Override) -> BaseDistribution:
 
 
 def open_study(storage: str, name: str, seed: int) -> optuna.Study:
-    """The study of this name, created or gone on with. Trials that a killed process left unfinished are tried again."""
+    """Create or continue the study of this name. Trials that a killed process did not finish are queued again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     folder = Path(storage.removeprefix(SQLITE)).parent
     if storage.startswith(SQLITE) and not folder.exists():
-        create_folder(folder)  # usually the local store's, which is there only with tracking=local
+        create_folder(folder)  # usually the local store's, which exists with tracking=local only
     engine = optuna.storages.RDBStorage(storage)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING, n_min_trials=TRIALS_BEFORE_PRUNING)
     study = optuna.create_study(
         storage=engine, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
     )
-    # Counted on, since the sampler would otherwise suggest the first trials once more.
+    # With the same seed, the sampler of a continued study would suggest the first trials again.
     study.sampler = optuna.samplers.TPESampler(seed=seed + len(study.trials), constant_liar=True)
     for trial in study.get_trials(states=[TrialState.RUNNING]):
-        log.info("trial %d was not finished; it is tried again", trial.number)
+        log.info("trial %d did not finish; it is queued again", trial.number)
         study.tell(trial.number, state=TrialState.FAIL)
         study.enqueue_trial(trial.params)
     return study
 
 
-def finished(study: optuna.Study) -> list[FrozenTrial]:
-    """The trials that came to something, pruned ones included."""
+def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that have a value, pruned ones included."""
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
 
 
 def was_pruned(trial: FrozenTrial) -> bool:
-    """Whether a trial was given up as hopeless."""
+    """Return whether a trial was pruned."""
     return trial.state is TrialState.PRUNED
 
 
-def tell(study: optuna.Study, trial: optuna.Trial, outcome: "Outcome") -> None:
-    """Pass on what became of a trial."""
-    if outcome.pruned:
+def report_result(study: optuna.Study, trial: optuna.Trial, result: JobResult) -> None:
+    """Report the result of a trial to the study."""
+    if result.pruned:
         with warnings.catch_warnings():
             # Optuna takes the last value that was reported, and warns that it does.
             warnings.simplefilter("ignore", UserWarning)
             study.tell(trial, state=TrialState.PRUNED)
     else:
-        study.tell(trial, WORST if outcome.accuracy is None else outcome.accuracy)
+        study.tell(trial, WORST if result.accuracy is None else result.accuracy)

@@ -1,22 +1,23 @@
-"""A sweep's life: what is done is not done again, what fails does not stop the rest, and one run tells of them all."""
+"""A sweep: runs below one parent run. Finished runs are not repeated, and a failed run does not stop the others."""
 
 import logging
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hydra.core.utils import JobStatus
+import pandas as pd
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
+from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
-from ndsc.config.schema import TrackingConfig
+from ndsc.comparison.figures import all_curves, parallel_coordinates
 from ndsc.errors import JobPruned, UserError
 from ndsc.model.weights import RANDOM_FALLBACK, locate_weights
 from ndsc.process import usable_cores
-from ndsc.sweeps.job import Job
-from ndsc.sweeps.summary import figures, table
+from ndsc.sweeps.composing import Job
 from ndsc.terminal import closing_table
 from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
 from ndsc.tracking.run import ending_status, start_run
@@ -26,62 +27,78 @@ from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 log = logging.getLogger(__name__)
 
-# A child says what its figures and its whole model would repeat a hundred times over; the best one's are made once.
+# Figures and whole models of a hundred runs would say the same a hundred times. The best run gets them at the end.
 CHILD_DEFAULTS = {"tracking.model": "head", "tracking.figures": "false"}
+METRICS = (
+    METRIC,
+    "best/val_accuracy_low",
+    "best/val_accuracy_high",
+    "best/train_accuracy",
+    "test/accuracy",
+    "best/epoch",
+    "time/total_seconds",
+)
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What became of a job: its validation accuracy if it finished, and else whether it was given up as hopeless."""
+class JobResult:
+    """The validation accuracy of a job, which is None if its run failed or was pruned."""
 
     accuracy: float | None
     pruned: bool = False
 
+    @classmethod
+    def of(cls, returned: JobReturn) -> "JobResult":
+        """Return the result of a job that a launcher has run."""
+        if returned.status is JobStatus.COMPLETED:
+            return cls(returned.return_value)
+        return cls(None, pruned=isinstance(returned._return_value, JobPruned))
+
 
 class Sweep:
-    """The jobs of one sweep under one parent run; the same command goes on with the same parent."""
+    """The jobs of one sweep below one parent run. The same command continues the same parent."""
 
     def __init__(self, launcher: Launcher, config: DictConfig, arguments: Sequence[str]) -> None:
         self._launcher, self._config = launcher, config
         self._launched = 0
-        self._said = {argument.lstrip("+").partition("=")[0] for argument in arguments}
+        self._overridden = {argument.lstrip("+").partition("=")[0] for argument in arguments}
         self._command = shlex.join(["python", "-m", "ndsc.train", "-m", *arguments])
-        self._jobs: dict[str, Job] = {}  # by key, as the outcomes: two jobs of one configuration are one
-        self._outcomes: dict[str, Outcome] = {}
+        # By run key: two jobs of one configuration are one.
+        self._jobs: dict[str, Job] = {}
+        self._results: dict[str, JobResult] = {}
         self._parent: Run = UntrackedRun()
         self._runs: SweepRuns | None = None
-        self._rerun = False
-        self._origins: dict[str, str] = {}  # of weights that could not be had before, by the backbone's name
+        self._origins: dict[str, str] = {}  # of weights that could not be downloaded before, by backbone
 
     @property
-    def failed(self) -> list[Job]:
-        """The jobs that neither finished nor were given up."""
-        outcomes = self._outcomes.items()
-        return [self._jobs[key] for key, outcome in outcomes if outcome.accuracy is None and not outcome.pruned]
+    def failed_jobs(self) -> list[Job]:
+        """The jobs that neither finished nor were pruned."""
+        results = self._results.items()
+        return [self._jobs[key] for key, result in results if result.accuracy is None and not result.pruned]
 
     @contextmanager
-    def tracked(self, key: str, name: str, first: Job) -> Iterator[None]:
-        """Record what is launched in the block below one run, and summarize it there at the end.
+    def recorded(self, key: str, name: str, first: Job) -> Iterator[None]:
+        """Record the jobs that are launched within the block below one run, and summarize them there at the end.
 
         Args:
-            key: what makes two sweeps the same.
+            key: equal for starts of the same sweep.
             name: of the run, unless `tracking.run_name` gives one.
             first: a job, for what all jobs have in common.
 
         Raises:
-            UserError: the store cannot be opened, or the same sweep is running now.
+            UserError: the store cannot be opened, or the same sweep is running.
         """
-        tracking, self._rerun = first.config.tracking, first.config.rerun_finished
+        tracking = first.tracking
         if tracking.kind == "off":
             yield
-            self._tell_all()
+            self._print_results()
             return
         with sigterm_raises(), SweepRuns.opened(tracking) as self._runs:
-            into = None if self._rerun else _goes_on(self._runs.sweep(key))
+            resumed = None if first.rerun_finished else resumable_run_id(self._runs.sweep(key))
             tags = {KIND: "sweep", SWEEP: key, "command": self._command}
-            named = replace(tracking, resume_run_id=into, run_name=None)
-            # FINISHED only once the best run's model is in it, which another run makes.
-            with start_run(named, tracking.run_name or name, tags, end_status="RUNNING") as self._parent:
+            own = replace(tracking, resume_run_id=resumed, run_name=None)
+            # It is FINISHED only once it has the model of the best run, which another run logs.
+            with start_run(own, tracking.run_name or name, tags, end_status="RUNNING") as self._parent:
                 yield
                 finished = self._runs.finished(self._jobs)
                 self._summarize(finished, self._runs)
@@ -92,144 +109,177 @@ class Sweep:
                     self._runs.close(str(self._parent.id), {}, {}, ending_status(error))
                 raise
 
-    def launch(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Run these jobs, without those that are FINISHED already; gives what became of each."""
+    def launch(self, jobs: Sequence[Job]) -> list[JobResult]:
+        """Run these jobs, except those whose runs are finished; return the results of all."""
         for job in jobs:
             self._jobs.setdefault(job.key, job)
-        if self._runs is not None and not self._rerun:
-            done = self._runs.finished(job.key for job in jobs)
-            done = {key: run for key, run in done.items() if self._would_be(run, self._jobs[key])}
-            self._outcomes |= {key: Outcome(run.metrics[METRIC]) for key, run in done.items()}
-        missing = [key for key in dict.fromkeys(job.key for job in jobs) if key not in self._outcomes]
+        if self._runs is not None:
+            done = self._runs.finished(job.key for job in jobs if not job.rerun_finished)
+            done = {key: run for key, run in done.items() if self._is_up_to_date(run, self._jobs[key])}
+            self._results |= {key: JobResult(run.metrics[METRIC]) for key, run in done.items()}
+        missing = [key for key in dict.fromkeys(job.key for job in jobs) if key not in self._results]
         log.info("a sweep of %d runs: %d are done, %d to do", len(jobs), len(jobs) - len(missing), len(missing))
-        self._outcomes |= zip(missing, self._launch([self._jobs[key] for key in missing]), strict=True)
-        return [self._outcomes[job.key] for job in jobs]
+        self._results |= zip(missing, self._launch([self._jobs[key] for key in missing]), strict=True)
+        return [self._results[job.key] for job in jobs]
 
-    def _would_be(self, run: RecordedRun, job: Job) -> bool:
-        """Whether the job would come to this run again: one on random weights, for want of ImageNet's, is done only as
-        long as those still cannot be had."""
+    def add_pruned(self, jobs: Sequence[Job]) -> None:
+        """Add jobs that an earlier start of the same command pruned."""
+        for job in jobs:
+            self._jobs.setdefault(job.key, job)
+            self._results.setdefault(job.key, JobResult(None, pruned=True))
+
+    def _is_up_to_date(self, run: RecordedRun, job: Job) -> bool:
+        """Return whether the job would give this run again. A run on random weights, because ImageNet's could not be
+        downloaded, counts only as long as they still cannot."""
         if run.tags.get("weights") != RANDOM_FALLBACK:
             return True
-        backbone = job.config.backbone
-        if backbone.name not in self._origins:  # to find out may take as long as a network stays silent
-            found = locate_weights(backbone, random_allowed=True, fetch_classifier=Path, threads=job.config.threads)
-            self._origins[backbone.name] = found.origin
-        return self._origins[backbone.name] == RANDOM_FALLBACK
+        name = job.backbone.name
+        if name not in self._origins:  # a silent network may take long to answer
+            weights = locate_weights(job.backbone, random_allowed=True, fetch_classifier=Path, threads=job.threads)
+            self._origins[name] = weights.origin
+        return self._origins[name] == RANDOM_FALLBACK
 
-    def given_up_before(self, jobs: Sequence[Job]) -> None:
-        """Count these in, which an earlier start of the same command pruned."""
-        for job in jobs:
-            self._jobs.setdefault(job.key, job)
-            self._outcomes.setdefault(job.key, Outcome(None, pruned=True))
-
-    def _launch(self, jobs: Sequence[Job]) -> list[Outcome]:
+    def _launch(self, jobs: Sequence[Job]) -> list[JobResult]:
         if not jobs:
             return []
-        said = CHILD_DEFAULTS | {
+        own = CHILD_DEFAULTS | {
             "threads": self._threads(len(jobs)),
             "tracking.parent_run_id": self._parent.id or "null",
         }
-        defaults = [f"{key}={value}" for key, value in said.items() if key not in self._said]
-        batch = [[*job.overrides, *job.once, *defaults, f"tracking.run_name={_quoted(job.name)}"] for job in jobs]
-        results = self._launcher.launch(batch, initial_job_idx=self._launched)
-        self._launched += len(batch)
-        return [
-            Outcome(result.return_value)
-            if result.status is JobStatus.COMPLETED
-            else Outcome(None, pruned=isinstance(result._return_value, JobPruned))
-            for result in results
+        defaults = [f"{key}={value}" for key, value in own.items() if key not in self._overridden]
+        batch = [
+            [*job.overrides, *job.extra_overrides, *defaults, f"tracking.run_name={_quoted(job.name)}"] for job in jobs
         ]
+        return [JobResult.of(returned) for returned in self._launch_batch(batch)]
+
+    def _launch_batch(self, batch: Sequence[Sequence[str]]) -> Sequence[JobReturn]:
+        returned = self._launcher.launch(batch, initial_job_idx=self._launched)
+        self._launched += len(batch)
+        return returned
 
     def _threads(self, jobs: int) -> str:
-        """Workers on one machine share its cores out among them."""
+        """Return the threads of each job: workers on one machine share its cores."""
         workers = self._config.hydra.launcher.get("n_jobs")
         if workers is None:
             return "null"
         cores = usable_cores()
         return str(max(1, cores // min(cores if workers < 0 else workers, jobs)))
 
-    def _summarize(self, done: dict[str, RecordedRun], runs: SweepRuns) -> None:
-        """The table of all children, and the pictures."""
+    def _summarize(self, finished: Mapping[str, RecordedRun], runs: SweepRuns) -> None:
+        """Log the table of all jobs, and its figures."""
         jobs = list(self._jobs.values())
-        pruned = {key for key, outcome in self._outcomes.items() if outcome.pruned}
-        summary = table(jobs, done, pruned)
-        self._parent.log_table(summary, "sweep/runs.csv")
-        curves = {job.name: runs.curve(done[job.key].id, "val/accuracy") for job in jobs if job.key in done}
-        for path, figure in figures(summary, list(jobs[0].differs), curves):
+        pruned = {key for key, result in self._results.items() if result.pruned}
+        table = summary_table(jobs, finished, pruned)
+        self._parent.log_table(table, "sweep/runs.csv")
+        curves = {job.name: runs.curve(finished[job.key], "val/accuracy") for job in jobs if job.key in finished}
+        for path, figure in summary_figures(table, list(jobs[0].swept), curves):
             self._parent.log_figure(figure, path)
 
-    def _close(self, finished: dict[str, RecordedRun], runs: SweepRuns) -> None:
-        """Give the parent the best child's model and figures, then its end; tell the person."""
+    def _close(self, finished: Mapping[str, RecordedRun], runs: SweepRuns) -> None:
+        """Give the parent the model and figures of the best run, end it, and print the closing table."""
         assert self._parent.id is not None
-        pruned = sum(outcome.pruned for outcome in self._outcomes.values())
-        counted = {"finished": len(finished), "pruned": pruned, "failed": len(self.failed)}
-        rows = {"runs": ", ".join(f"{count} {state}" for state, count in counted.items() if count)}
+        pruned = sum(result.pruned for result in self._results.values())
+        counts = {"finished": len(finished), "pruned": pruned, "failed": len(self.failed_jobs)}
+        rows = {"runs": ", ".join(f"{count} {status}" for status, count in counts.items() if count)}
         tags: dict[str, str] = {}
         if finished:
-            found = max(finished.values(), key=lambda run: run.metrics[METRIC])
-            best = next(self._jobs[key] for key, run in finished.items() if run is found)
-            tags |= {"best.run": found.id, "best.name": best.name, "command": self._command}
-            rows |= {"best": best.name, "validation accuracy": f"{found.metrics[METRIC]:.2%}", "best run": found.id}
-            self._make_best_whole(best)
-        metrics = {f"sweep/{state}": float(count) for state, count in counted.items()}
-        runs.close(self._parent.id, tags, metrics, "FAILED" if self.failed else "FINISHED")
-        if self.failed:
-            rows["failed"] = ", ".join(job.name for job in self.failed)
+            key, run = max(finished.items(), key=lambda item: item[1].metrics[METRIC])
+            best = self._jobs[key]
+            tags |= {"best.run": run.id, "best.name": best.name, "command": self._command}
+            rows |= {"best": best.name, "validation accuracy": f"{run.metrics[METRIC]:.2%}", "best run": run.id}
+            # Run the best job again, from the cache, into the parent: with figures and the whole model.
+            (returned,) = self._launch_batch([[*best.overrides, f"tracking.resume_run_id={self._parent.id}"]])
+            _ = returned.return_value  # raises what the job raised
+        metrics = {f"sweep/{status}": float(count) for status, count in counts.items()}
+        runs.close(self._parent.id, tags, metrics, "FAILED" if self.failed_jobs else "FINISHED")
+        if self.failed_jobs:
+            rows["failed"] = ", ".join(job.name for job in self.failed_jobs)
         closing_table(rows | {"sweep": self._parent.id})
 
-    def _make_best_whole(self, best: Job) -> None:
-        """Run the best job once more, out of the cache, into the parent: with its figures and its whole model."""
-        overrides = [*best.overrides, f"tracking.resume_run_id={self._parent.id}"]
-        (result,) = self._launcher.launch([overrides], initial_job_idx=self._launched)
-        self._launched += 1
-        _ = result.return_value  # raises what the job raised
-
-    def _tell_all(self) -> None:
-        """Without tracking, the closing table is all that is left of a sweep."""
-        told = {
-            self._jobs[key].name: "failed" if outcome.accuracy is None else f"{outcome.accuracy:.2%}"
-            for key, outcome in self._outcomes.items()
-        }
-        closing_table(told)
+    def _print_results(self) -> None:
+        """Print the closing table of a sweep that is not tracked."""
+        closing_table(
+            {
+                self._jobs[key].name: "failed" if result.accuracy is None else f"{result.accuracy:.2%}"
+                for key, result in self._results.items()
+            }
+        )
 
 
-def _goes_on(before: RecordedRun | None) -> str | None:
-    """The run of the same sweep that was started before; None where there is none, or none that can be gone on with:
-    whether a process of another host lives, nobody here can tell."""
-    if before is None:
+def summary_table(jobs: Sequence[Job], finished: Mapping[str, RecordedRun], pruned: Container[str]) -> pd.DataFrame:
+    """Return one row for each job, in the order of the command: its name, how it ended, the swept values, metrics
+    (missing if it did not finish), and its run.
+
+    Args:
+        finished, pruned: by the keys of the jobs; the others failed.
+    """
+    rows = []
+    for job in jobs:
+        run = finished.get(job.key)
+        ended = "finished" if run else "pruned" if job.key in pruned else "failed"
+        metrics = {name: run.metrics.get(name) if run else None for name in METRICS}
+        rows.append({"name": job.name, "ended": ended, **job.swept, **metrics, "run": run.id if run else None})
+    return pd.DataFrame(rows)
+
+
+def summary_figures(
+    table: pd.DataFrame, swept: Sequence[str], curves: Mapping[str, Sequence[float]]
+) -> Iterator[tuple[str, Figure]]:
+    """Yield figures with their artifact paths; none if no run finished.
+
+    Args:
+        table: as `summary_table` returns it.
+        swept: its columns that were swept.
+        curves: validation accuracy by epoch, by the name of the job.
+    """
+    finished = table.dropna(subset=[METRIC])
+    if finished.empty:
+        return
+    if swept:
+        yield "sweep/parallel_coordinates.png", parallel_coordinates(finished, swept, METRIC)
+    results = dict(zip(finished["name"], finished[METRIC], strict=True))
+    yield "sweep/curves.png", all_curves(curves, results)
+
+
+def resumable_run_id(previous: RecordedRun | None) -> str | None:
+    """Return the id of the run that an earlier start of the same sweep left. None if there is none, or none that can be
+    resumed: nobody here can tell whether a process of another host is alive.
+
+    Raises:
+        UserError: a process of this host is working at the same sweep.
+    """
+    if previous is None:
         return None
-    if before.status != "RUNNING":
-        return before.id
-    if (there := before.tags.get(HOST)) != host():
+    if previous.status != "RUNNING":
+        return previous.id
+    if (other := previous.tags.get(HOST)) != host():
         log.warning(
-            "the same sweep is, or was, at work on another host (%s): run %s. A new one is started here, which leaves "
-            "out what is FINISHED; if the other is still at work, stop one of them",
-            there,
-            before.id,
+            "the same sweep is running, or was, on another host (%s): run %s. A new one is started here, without the "
+            "runs that are FINISHED; if the other is still running, stop one of them",
+            other,
+            previous.id,
         )
         return None
     raise UserError(
-        f"A sweep that is not running yet was expected. Received: the sweep of run {before.id}, which another "
-        "process is working at. Wait for it, or stop it; then this command goes on with what is missing."
+        f"A sweep that is not running was expected. Received: the sweep of run {previous.id}, which another process is "
+        "running. Wait for it, or stop it; then this command continues it."
     )
 
 
-def shared_tracking(jobs: Sequence[Job]) -> TrackingConfig:
-    """Where all these jobs are recorded.
+def check_shared_tracking(jobs: Sequence[Job]) -> None:
+    """Check that all jobs are recorded in one place.
 
     Raises:
-        UserError: not all in one place.
+        UserError: they are not.
     """
-    tracking = jobs[0].config.tracking
-    if any(job.config.tracking != tracking for job in jobs):
+    if any(job.tracking != jobs[0].tracking for job in jobs):
         raise UserError(
-            "The runs of a sweep are expected to be recorded in one place. Received: a sweep over tracking. Start a "
-            "sweep for each."
+            "The runs of a sweep are expected to be recorded in one place. Received: a sweep over tracking. Start one "
+            "sweep for each place."
         )
-    return tracking
 
 
 def _quoted(text: str) -> str:
-    """A text as Hydra's command line takes it."""
+    """Return a text as Hydra's command line takes it."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

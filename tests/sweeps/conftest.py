@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +15,9 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
+from ndsc.config.schema import Config
 from ndsc.sample import render_sample
+from ndsc.sweeps.composing import Job
 from tests.conftest import TINY
 
 # What takes seconds and is tested elsewhere is left out: OpenVINO's export.
@@ -87,6 +89,11 @@ class SweepPlace:
 
     def table(self, run: Run) -> pd.DataFrame:
         return pd.read_csv(self.client.download_artifacts(run.info.run_id, "sweep/runs.csv", str(self.folder)))
+
+
+def job_of(config: Config, key: str, swept: Mapping[str, str] | None = None, overrides: Sequence[str] = ()) -> Job:
+    """A job of this configuration."""
+    return Job(overrides, swept or {}, key, config.tracking, config.backbone, config.threads, config.rerun_finished)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""Configurations of jobs are those that Hydra composes, which is asked only where they differ in more than values."""
+"""Jobs have the configurations that Hydra composes, although it is asked only where they differ in more than values."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,11 +15,12 @@ from omegaconf import OmegaConf, open_dict
 
 from ndsc.config.checks import typed
 from ndsc.config.run_key import run_key
-from ndsc.config.schema import CONFIG_FOLDER, register
+from ndsc.config.schema import CONFIG_FOLDER, Config, register
 from ndsc.data.data_digest import data_digest
 from ndsc.sweeps.composing import ComposingSweeper
+from tests.sweeps.conftest import job_of
 
-SAME = ("+experiment=baseline", "head=mlp", "tracking=off")
+SHARED = ("+experiment=baseline", "head=mlp", "tracking=off")
 
 
 class Composing(ComposingSweeper):
@@ -32,9 +33,9 @@ class Composing(ComposingSweeper):
     def sweep(self, arguments: list[str]) -> None:
         raise NotImplementedError
 
-    def _by_hydra(self, overrides):
+    def _composed_by_hydra(self, overrides):
         self.asked += 1
-        return super()._by_hydra(overrides)
+        return super()._composed_by_hydra(overrides)
 
 
 @pytest.fixture
@@ -58,29 +59,31 @@ def sweeper() -> Iterator[Composing]:
         (["augmentation.layers={}", "sampling=all", "split=group", "split.by=source"], 2),
     ],
 )
-def test_they_are_what_hydra_composes(sweeper: Composing, chosen: list[str], asked: int):
-    sweeper._composed(SAME, ["seed=1"])
-    composed = sweeper._composed(SAME, chosen)
+def test_composed_jobs_are_what_hydra_composes(sweeper: Composing, chosen: list[str], asked: int):
+    sweeper._composed(SHARED, ["seed=1"])
+    composed = sweeper._composed(SHARED, chosen)
     assert sweeper.asked == asked
-    assert composed == sweeper._by_hydra([*SAME, *chosen])
+    assert composed == sweeper._composed_by_hydra([*SHARED, *chosen])
     assert OmegaConf.to_yaml(composed, resolve=True) == OmegaConf.to_yaml(
-        sweeper._by_hydra([*SAME, *chosen]), resolve=True
+        sweeper._composed_by_hydra([*SHARED, *chosen]), resolve=True
     )
     # What one job chooses is not left behind for the next.
-    assert sweeper._composed(SAME, ["seed=1"]) == sweeper._by_hydra([*SAME, "seed=1"])
+    assert sweeper._composed(SHARED, ["seed=1"]) == sweeper._composed_by_hydra([*SHARED, "seed=1"])
 
 
 @pytest.mark.parametrize("wrong", ["head.dropuot=0.5", "seed=many"])
-def test_a_mistake_is_told_in_hydra_s_words(sweeper: Composing, wrong: str):
+def test_a_mistake_is_reported_in_hydra_s_words(sweeper: Composing, wrong: str):
     with pytest.raises(ConfigCompositionException, match=wrong.partition("=")[0]):
-        sweeper._composed(SAME, [wrong])
+        sweeper._composed(SHARED, [wrong])
 
 
-def test_a_callback_s_file_in_hydra_s_folder_leaves_sweep_and_job_with_one_key(sweeper: Composing, tmp_path: Path):
+def test_a_callback_that_writes_into_hydra_s_folder_gives_sweep_and_job_the_same_key(
+    sweeper: Composing, tmp_path: Path
+):
     HydraConfig.instance().cfg = None  # as in a sweep, outside its jobs
     context = HydraContext(sweeper.hydra_context.config_loader, Callbacks())
     sweeper.setup(hydra_context=context, task_function=lambda _: None, config=sweeper.config)
-    overrides = [*SAME, "callbacks=checkpoint"]
+    overrides = [*SHARED, "callbacks=checkpoint"]
     job = sweeper._job(overrides, {"seed": "1"}, {})
 
     config = compose("train", [*job.overrides, f"hydra.runtime.output_dir={tmp_path}"], return_hydra_config=True)
@@ -89,7 +92,21 @@ def test_a_callback_s_file_in_hydra_s_folder_leaves_sweep_and_job_with_one_key(s
         del config["hydra"]
     of_the_job = typed(config)
     assert of_the_job.callbacks["checkpoint"]["filepath"] == f"{tmp_path}/best.weights.h5"
-    assert job.config.callbacks["checkpoint"]["filepath"] != f"{tmp_path}/best.weights.h5"
     assert job.key == run_key(
         of_the_job, data_digest(of_the_job.data, of_the_job.sampling, Path(of_the_job.cache.root))
     )
+
+
+@pytest.mark.parametrize(
+    ("swept", "name"),
+    [
+        ({"augmentation": "strong", "optimizer.learning_rate": "0.001"}, "augmentation=strong learning_rate=0.001"),
+        (
+            {"optimizer.learning_rate": "0.1", "training.finetune.learning_rate": "0.01", "seed": "3"},
+            "optimizer.learning_rate=0.1 training.finetune.learning_rate=0.01 seed=3",
+        ),
+        ({}, ""),
+    ],
+)
+def test_a_job_is_named_by_its_swept_values(configured: Callable[..., Config], swept: dict[str, str], name: str):
+    assert job_of(configured(), "", swept).name == name

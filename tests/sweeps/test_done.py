@@ -10,10 +10,10 @@ from omegaconf import OmegaConf
 from ndsc.config.schema import BackboneConfig, Config
 from ndsc.errors import UserError
 from ndsc.model.weights import RANDOM_FALLBACK, Weights
-from ndsc.sweeps.job import Job
-from ndsc.sweeps.sweep import Outcome, Sweep, _goes_on
+from ndsc.sweeps.sweep import JobResult, Sweep, resumable_run_id
 from ndsc.tracking.history import RecordedRun
 from ndsc.tracking.stale_runs import HOST, host
+from tests.sweeps.conftest import job_of
 
 
 class Counting:
@@ -38,7 +38,7 @@ def sweep_with(weights: str) -> tuple[Sweep, Counting]:
 
 
 @pytest.mark.parametrize(("now", "launched"), [(RANDOM_FALLBACK, 0), ("imagenet", 2)])
-def test_what_ran_on_random_weights_is_done_only_as_long_as_imagenet_s_cannot_be_had(
+def test_a_run_on_random_weights_counts_only_as_long_as_imagenet_s_are_unavailable(
     configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, now: str, launched: int
 ):
     asked = []
@@ -49,15 +49,15 @@ def test_what_ran_on_random_weights_is_done_only_as_long_as_imagenet_s_cannot_be
 
     monkeypatch.setattr("ndsc.sweeps.sweep.locate_weights", locate)
     sweep, launcher = sweep_with(RANDOM_FALLBACK)
-    sweep.launch([Job([], {}, configured(), key) for key in ("one", "two")])
+    sweep.launch([job_of(configured(), key) for key in ("one", "two")])
     assert len(launcher.launched) == launched
     assert asked == ["resnet50"]  # once: a silent network is waited for
 
 
 @pytest.mark.parametrize("weights", ["random", "imagenet"])
-def test_what_ran_on_the_weights_that_were_asked_for_is_done(configured: Callable[..., Config], weights: str):
+def test_a_finished_run_on_the_requested_weights_is_not_repeated(configured: Callable[..., Config], weights: str):
     sweep, launcher = sweep_with(weights)
-    assert sweep.launch([Job([], {}, configured(), "key")]) == [Outcome(0.4)]
+    assert sweep.launch([job_of(configured(), "key")]) == [JobResult(0.4)]
     assert launcher.launched == []
 
 
@@ -66,13 +66,19 @@ def parent(status: str, at: str) -> RecordedRun:
     return RecordedRun("1", "sweep", status, 0, params={}, metrics={}, tags={HOST: at})
 
 
-def test_the_same_sweep_is_gone_on_with_unless_it_is_running():
-    assert _goes_on(None) is None
-    assert _goes_on(parent("KILLED", "another")) == "1"
-    with pytest.raises(UserError, match="another process is working at"):
-        _goes_on(parent("RUNNING", host()))
+def test_the_same_sweep_is_resumed_unless_it_is_running():
+    assert resumable_run_id(None) is None
+    assert resumable_run_id(parent("KILLED", "another")) == "1"
+    with pytest.raises(UserError, match="another process is running"):
+        resumable_run_id(parent("RUNNING", host()))
 
 
-def test_a_sweep_that_seems_to_run_on_another_host_stops_nobody_and_is_told(caplog: pytest.LogCaptureFixture):
-    assert _goes_on(parent("RUNNING", "replaced pid:[1]")) is None
+def test_a_sweep_that_seems_to_run_on_another_host_is_reported_and_not_resumed(caplog: pytest.LogCaptureFixture):
+    assert resumable_run_id(parent("RUNNING", "replaced pid:[1]")) is None
     assert "another host (replaced pid:[1]): run 1" in caplog.text
+
+
+def test_finished_runs_are_repeated_if_the_configuration_says_so(configured: Callable[..., Config]):
+    sweep, launcher = sweep_with("imagenet")
+    assert sweep.launch([job_of(configured("rerun_finished=true"), "key")]) == [JobResult(0.9)]
+    assert len(launcher.launched) == 1

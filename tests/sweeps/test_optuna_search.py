@@ -1,8 +1,8 @@
-"""A whole search by the real command line, killed and gone on with."""
+"""A whole search by the real command line, killed and continued."""
 
 from collections import Counter
 
-from ndsc.sweeps.search import finished, open_study, was_pruned
+from ndsc.sweeps.search import finished_trials, open_study, was_pruned
 from tests.sweeps.conftest import BARE, SweepPlace
 
 TRIALS = 9
@@ -17,14 +17,14 @@ SEARCH = (
 )
 
 
-def test_a_killed_search_goes_on_where_it_was_and_tells_of_all_its_trials(place: SweepPlace):
+def test_a_killed_search_is_continued_and_reports_all_its_trials(place: SweepPlace):
     place.kill(lambda: place.started() == TRIALS - 1, *SEARCH)
     before = {run.info.run_id for run in place.runs()[1] if run.info.status != "RUNNING"}
 
     place.sweep(*SEARCH)
     (parent,), children = place.runs()
     storage = f"sqlite:///{place.folder / 'mlruns' / 'searches.db'}"
-    trials = finished(open_study(storage, parent.data.tags["ndsc.sweep"], seed=0))
+    trials = finished_trials(open_study(storage, parent.data.tags["ndsc.sweep"], seed=0))
     assert len(trials) == TRIALS
     pruned = sum(map(was_pruned, trials))
     assert 0 < pruned < TRIALS

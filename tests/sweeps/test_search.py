@@ -8,11 +8,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from hydra_plugins.ndsc_optuna import OptunaSweeper
 from ndsc.config.schema import Config
-from ndsc.sweeps.job import Job
-from ndsc.sweeps.search import distribution, finished, open_study, tell, was_pruned
-from ndsc.sweeps.sweep import Outcome
+from ndsc.sweeps.composing import Job
+from ndsc.sweeps.search import Search, distribution, finished_trials, open_study, report_result, was_pruned
+from ndsc.sweeps.sweep import JobResult
+from tests.sweeps.conftest import job_of
 
 SPACE = {"optimizer.learning_rate": FloatDistribution(1e-4, 1e-1, log=True)}
 
@@ -27,7 +27,7 @@ SPACE = {"optimizer.learning_rate": FloatDistribution(1e-4, 1e-1, log=True)}
         ("x=linear,mlp", CategoricalDistribution(["linear", "mlp"])),
     ],
 )
-def test_hydra_s_sweeps_mean_what_they_say(override: str, expected: BaseDistribution):
+def test_hydra_s_sweeps_become_distributions(override: str, expected: BaseDistribution):
     assert distribution(OverridesParser.create().parse_override(override)) == expected
 
 
@@ -36,13 +36,13 @@ def storage(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'searches.db'}"
 
 
-def test_a_study_goes_on_and_tries_again_what_was_not_finished(storage: str):
+def test_a_study_is_continued_and_unfinished_trials_are_queued_again(storage: str):
     study = open_study(storage, "search", seed=0)
     told, pruned, failed = (study.ask(SPACE) for _ in range(3))
-    tell(study, told, Outcome(0.9))
+    report_result(study, told, JobResult(0.9))
     pruned.report(0.2, 1)
-    tell(study, pruned, Outcome(None, pruned=True))
-    tell(study, failed, Outcome(None))
+    report_result(study, pruned, JobResult(None, pruned=True))
+    report_result(study, failed, JobResult(None))
     killed = study.ask(SPACE)
 
     again = open_study(storage, "search", seed=0)
@@ -54,7 +54,11 @@ def test_a_study_goes_on_and_tries_again_what_was_not_finished(storage: str):
         TrialState.FAIL,
         TrialState.WAITING,
     ]
-    assert [(trial.value, was_pruned(trial)) for trial in finished(again)] == [(0.9, False), (0.2, True), (0.0, False)]
+    assert [(trial.value, was_pruned(trial)) for trial in finished_trials(again)] == [
+        (0.9, False),
+        (0.2, True),
+        (0.0, False),
+    ]
     assert again.ask(SPACE).params == killed.params
 
 
@@ -67,34 +71,37 @@ def test_the_same_seed_suggests_the_same_trials(tmp_path: Path):
 
 
 class Failing:
-    """A sweep whose jobs all fail; keeps what it was to launch."""
+    """A sweep whose jobs all fail. It remembers what it was asked to launch."""
 
     def __init__(self) -> None:
         self.launched: list[Job] = []
 
-    def given_up_before(self, jobs: list[Job]) -> None:
+    def add_pruned(self, jobs: list[Job]) -> None:
         assert jobs == []
 
-    def launch(self, jobs: list[Job]) -> list[Outcome]:
+    def launch(self, jobs: list[Job]) -> list[JobResult]:
         self.launched += jobs
-        return [Outcome(None)] * len(jobs)
+        return [JobResult(None)] * len(jobs)
 
 
-def test_a_failed_trial_is_tried_again_without_reporting_to_the_trial_that_has_ended(
-    configured: Callable[..., Config], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    sweeper = OptunaSweeper(n_trials=1, n_jobs=1, seed=0, storage=str(tmp_path / "searches.db"))
-    sweeper._same = []
-    monkeypatch.setattr(sweeper, "_job", lambda _, written, differs: Job([*written], differs, configured(), "key"))
+def test_a_failed_trial_is_launched_again_without_reports(configured: Callable[..., Config], storage: str):
+    config = configured()
+    search = Search(
+        storage,
+        "search",
+        SPACE,
+        0,
+        lambda params: job_of(config, "key", overrides=[f"{key}={params[key]}" for key in params]),
+    )
     first, again = Failing(), Failing()
-    sweeper._search(first, "search", SPACE)
-    sweeper._search(again, "search", SPACE)
+    search.run(first, n_trials=1, n_jobs=1)
+    search.run(again, n_trials=1, n_jobs=1)
     (reporting,), (silent,) = first.launched, again.launched
-    assert "ndsc.training.callbacks.PruneTrial" in str(reporting.once)
-    assert silent == replace(reporting, once=())
+    assert "ndsc.training.callbacks.PruneTrial" in str(reporting.extra_overrides)
+    assert silent == replace(reporting, extra_overrides=())
 
 
-def test_a_study_s_folder_is_made_where_no_store_made_it_and_git_ignores_it(tmp_path: Path):
+def test_the_folder_of_a_study_is_created_if_missing_and_ignored_by_git(tmp_path: Path):
     open_study(f"sqlite:///{tmp_path / 'mlruns' / 'searches.db'}", "search", seed=0)
     assert {path.name for path in (tmp_path / "mlruns").iterdir()} == {".gitignore", "searches.db"}
     open_study(f"sqlite:///{tmp_path / 'searches.db'}", "search", seed=0)

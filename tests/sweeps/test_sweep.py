@@ -15,13 +15,13 @@ from tests.sweeps.conftest import BARE, SweepPlace
 
 
 def computed(cache: Path) -> Iterator[tuple[str, bytes]]:
-    """Every feature that was computed and kept: its fingerprint, and its photo and view."""
+    """Every feature that was computed and cached: its fingerprint, and its photo and view."""
     for index in (cache / "features").rglob(f"*{INDEX}"):
         for key in read_records(index)["key"]:
             yield index.parent.name, key.tobytes()
 
 
-def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_again_runs_what_is_missing(
+def test_a_sweep_has_one_child_run_for_each_combination_and_runs_only_missing_ones_again(
     place: SweepPlace,
 ):
     swept = ("backbone.freeze=before:no_such_layer,all", "head=linear,mlp")
@@ -60,7 +60,7 @@ def test_a_sweep_is_one_run_with_a_child_a_combination_and_the_same_command_agai
     assert {run.info.run_id for run in more if run.info.status == "FINISHED"} == {run.info.run_id for run in finished}
 
 
-def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
+def test_a_mistake_is_reported_before_anything_runs(place: SweepPlace):
     said = place.sweep("training.epochs=1,-1", code=1)
     assert "training.epochs must be at least 1. Received: training.epochs=-1." in said
     assert not (place.folder / "mlruns").exists()
@@ -70,7 +70,7 @@ def test_a_mistake_is_told_before_anything_runs(place: SweepPlace):
     assert "hydra/sweeper=optuna" in said
 
 
-def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
+def test_a_killed_sweep_is_continued(place: SweepPlace):
     swept = ("seed=0,1", "head.dropout=0.0,0.5", *BARE)
     place.kill(lambda: place.started() == 3, *swept)
     before = {run.info.run_id for run in place.runs()[1] if run.info.status == "FINISHED"}
@@ -86,7 +86,7 @@ def test_a_sweep_killed_at_any_moment_goes_on_where_it_was(place: SweepPlace):
     assert {run.info.status for run in children} <= {"FINISHED", "KILLED"}
 
 
-def test_a_sweep_is_finished_only_once_its_best_run_is_whole(place: SweepPlace):
+def test_a_sweep_is_finished_only_once_it_has_the_model_of_its_best_run(place: SweepPlace):
     command = place.command("head.dropout=0.0,0.5", *BARE)
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         assert process.stdout is not None
