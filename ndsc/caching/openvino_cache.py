@@ -42,7 +42,7 @@ class Network:
         return self.folder / "network.xml"
 
 
-def describe(identity: Identity, digest: str) -> dict[str, str | int]:
+def describe_network(identity: Identity, digest: str) -> dict[str, str | int]:
     """Return what identifies an exported network: its settings, the digest of its weights, library versions."""
     import openvino
 
@@ -50,7 +50,7 @@ def describe(identity: Identity, digest: str) -> dict[str, str | int]:
     return {**identity, "weights": digest, **versions}
 
 
-def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Path) -> Network:
+def export_network(model: keras.Model, identity: Identity, digest: str, cache_root: Path) -> Network:
     """Return a part of the backbone, whose weights have this digest, as Keras exports it for OpenVINO."""
 
     def export(path: Path) -> None:
@@ -58,7 +58,7 @@ def exported(model: keras.Model, identity: Identity, digest: str, cache_root: Pa
         model.export(str(path), format="openvino", verbose=False)
         log.info("exported the frozen part for OpenVINO in %.1f s", time.perf_counter() - started)
 
-    return cached_network(describe(identity, digest), cache_root, export)
+    return cached_network(describe_network(identity, digest), cache_root, export)
 
 
 @cache
@@ -73,7 +73,7 @@ def core() -> Any:
     return openvino.Core()
 
 
-def read(network: Network) -> Any:
+def read_network(network: Network) -> Any:
     """Return a cached network as an `openvino.Model` with one output.
 
     Keras' activations silu and swish add inner tensors as further outputs, after the network's own: `tf.nn.silu` has a

@@ -17,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ndsc.caching.openvino_cache import Network, core, exported, read
+from ndsc.caching.openvino_cache import Network, core, export_network, read_network
 from ndsc.errors import UserError
 from ndsc.model.freeze_line import Cut, Stem
 from ndsc.process import usable_cores
@@ -102,16 +102,16 @@ def build_engine(cut: Cut, digest: str, spec: EngineSpec, cache_root: Path, quan
         return OpenVINOEngine(quantized, photo, spec)
     if spec.precision == "bfloat16" and cut.stem is not None:
         return _after_stem(cut, cut.stem, digest, spec, cache_root)
-    return OpenVINOEngine(exported(cut.frozen, cut.identity, digest, cache_root), photo, spec)
+    return OpenVINOEngine(export_network(cut.frozen, cut.identity, digest, cache_root), photo, spec)
 
 
 def _after_stem(cut: Cut, stem: Stem, digest: str, spec: EngineSpec, cache_root: Path) -> Engine:
     """Run the first layers at float32 and the rest at the chosen precision."""
-    network = exported(stem.first, stem.identity, digest, cache_root)
+    network = export_network(stem.first, stem.identity, digest, cache_root)
     first = OpenVINOEngine(network, stem.first.input_shape[1:], replace(spec, precision="float32"))
     if stem.rest is None:
         return first
-    rest = exported(stem.rest, {**cut.identity, "from": stem.line}, digest, cache_root)
+    rest = export_network(stem.rest, {**cut.identity, "from": stem.line}, digest, cache_root)
     return EngineSequence(first, OpenVINOEngine(rest, stem.rest.input_shape[1:], spec))
 
 
@@ -168,7 +168,7 @@ class OpenVINOEngine:
     """A network from the cache, compiled by OpenVINO."""
 
     def __init__(self, cached: Network, photo: tuple[int, int, int], spec: EngineSpec) -> None:
-        network = read(cached)
+        network = read_network(cached)
         network.reshape([BATCH, *photo])
         # Set explicitly: otherwise OpenVINO uses all cores of the host, not only those that this process may use.
         threads = spec.threads or usable_cores()

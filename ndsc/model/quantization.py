@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ndsc.caching.openvino_cache import Network, cached_network, describe, exported, read
+from ndsc.caching.openvino_cache import Network, cached_network, describe_network, export_network, read_network
 from ndsc.model.freeze_line import Cut
 
 log = logging.getLogger(__name__)
@@ -53,11 +53,11 @@ def quantized(
 
     def make(path: Path) -> dict[str, object]:
         started = time.perf_counter()
-        _quantize(exported(cut.frozen, cut.identity, digest, cache_root), list(batches()), path)
+        _quantize(export_network(cut.frozen, cut.identity, digest, cache_root), list(batches()), path)
         log.info("quantized the frozen part from %d photos in %.0f s", len(contents), time.perf_counter() - started)
         return {"contents": list(contents)}
 
-    description = {**describe(cut.identity, digest), "precision": "int8", "nncf": version("nncf")}
+    description = {**describe_network(cut.identity, digest), "precision": "int8", "nncf": version("nncf")}
     return cached_network({**description, "photos": len(contents)}, cache_root, make)
 
 
@@ -67,7 +67,7 @@ def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:
 
     nncf.set_log_level(logging.WARNING)
     with contextlib.redirect_stdout(sys.stderr):  # NNCF prints a progress bar of its own
-        result = nncf.quantize(read(network), nncf.Dataset(batches), subset_size=len(batches))
+        result = nncf.quantize(read_network(network), nncf.Dataset(batches), subset_size=len(batches))
     # OpenVINO numbers new operations through the process, and the files' digest must not depend on that.
     for number, operation in enumerate(result.get_ordered_ops()):
         operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
