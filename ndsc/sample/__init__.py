@@ -1,8 +1,7 @@
-"""Sample data without a download: listing photos of phones, make-up and clothes, rendered into NDSC's very layout.
+"""Sample data without a download: listing photos of phones, make-up and clothes, rendered in NDSC's layout.
 
-A photo comes about in this order: `plan` (who posts what, how hard to recognize) → `photo` (ground, clutter, product,
-overprint, camera) → `layout` (archives and tables) → `sample` (rendered once, found again). All in a photo is made of
-`drawing.outlines`, filled by `drawing.painting`.
+A photo is made in this order: `plan` (who posts what, how hard to recognize) → `photo` (background, clutter, product,
+overprint, camera) → `sample` (archives and tables, rendered once). `drawing` paints everything, made of `outlines`.
 """
 
 from ndsc.sample.sample import render_sample

@@ -1,21 +1,59 @@
-"""The plan: which listings the sample has, who posted them and what their photos show, before anything is drawn."""
+"""The plan of a sample: which listings it has, which shops posted them, and what their photos show."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ndsc.sample.drawing.palette import pick
-from ndsc.sample.photo import Picture
-from ndsc.sample.products.products import PRODUCTS
-from ndsc.sample.shops import Shop, invent_shops
+from ndsc.sample.backgrounds import BACKGROUNDS, Background
+from ndsc.sample.clothes import CLOTHES
+from ndsc.sample.colours import PALETTE, Colour, lighter, pick
+from ndsc.sample.cosmetics import COSMETICS
+from ndsc.sample.drawing import Product
+from ndsc.sample.overprints import OVERPRINTS, Overprint
+from ndsc.sample.phones import PHONES
 
-PHOTOS_PER_CATEGORY = 10  # at least so many of each category that occurs
-REPOSTED = 0.02
+PRODUCTS: dict[str, dict[str, Product]] = {"beauty": COSMETICS, "fashion": CLOTHES, "mobile": PHONES}
+PHOTOS_PER_CATEGORY = 10  # the minimum for each category that occurs
+REPOSTED = 0.02  # the share of listings that show the photo of another one
 TEST_PHOTOS = {"easy": 0.03, "medium": 0.45, "hard": 0.9}
 TITLE_STARTS = ["ready stock", "promo", "original", "import", "best seller", "new", "murah", "premium"]
 TITLE_ENDS = ["murah", "original 100%", "good quality", "cod", "free gift", "limited", "kekinian", "bisa tukar"]
+# The share of a label's listings that each of its shops posts. The shops for validation post 20 % together.
+SHARES = [0.16, 0.13, 0.12, 0.10, 0.09, 0.08, 0.07, 0.06, 0.06, 0.05, 0.04, 0.04]
+VALIDATION_SHOPS = {3, 7, 10}
+FIRST_WORDS = ["kedai", "rumah", "lapak", "galeri", "pojok", "warna"]
+LAST_WORDS = [
+    "melati", "senja", "pelangi", "rimba", "bintang", "embun", "kenari", "samudra", "awan", "kopi", "randu", "lentera",
+]  # fmt: skip
+BACKDROPS: list[Colour] = [
+    (250, 250, 250), (244, 244, 246), (236, 232, 226), (252, 250, 246), (246, 226, 228), (222, 232, 240),
+    (228, 238, 228), (240, 232, 246), (214, 214, 218), (248, 240, 214), (92, 94, 104), (250, 250, 250),
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Shop:
+    """An invented seller and the look of its photos. `warmth` tints the light from blue (-1) to orange (1)."""
+
+    name: str
+    split: str
+    background: Background
+    backdrop: Colour
+    accent: Colour
+    overprint: Overprint
+    warmth: float
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The content of a photo. `difficulty` is 0 (one product, centred, plain background) to 1 (hardly visible)."""
+
+    number: int
+    label: str
+    category: str
+    shop: Shop
+    difficulty: float
 
 
 @dataclass(frozen=True)
@@ -31,80 +69,65 @@ class Listing:
 
 
 def plan_listings(photos_per_class: int, seed: int) -> list[Listing]:
-    """All listings, label after label: a pure function of its arguments."""
-    labels = list(PRODUCTS)
+    """Return all listings, label by label: a pure function of its arguments."""
     rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,)))
-    item_ids = rng.choice(4_000_000, photos_per_class * len(labels), replace=False).tolist()
+    item_ids = rng.choice(4_000_000, photos_per_class * len(PRODUCTS), replace=False).tolist()
     listings: list[Listing] = []
-    for index, label in enumerate(labels):
-        first = index * photos_per_class
-        planned = _plan_label(label, index, item_ids[first : first + photos_per_class], first, seed, rng)
+    for index, label in enumerate(PRODUCTS):
+        counts = np.diff((np.cumsum(SHARES) * photos_per_class).round(), prepend=0).astype(int)
+        shops = np.repeat(np.array(_invent_shops(index, rng), dtype=object), counts)
+        categories = np.repeat(list(PRODUCTS[label]), _category_counts(len(PRODUCTS[label]), photos_per_class, rng))
+        tests = [*TEST_PHOTOS, *[""] * (photos_per_class - len(TEST_PHOTOS))]
+        planned = []
+        drawn = zip(rng.permutation(categories).tolist(), rng.permutation(shops), tests, strict=True)
+        for number, (category, shop, test) in enumerate(drawn, index * photos_per_class):
+            difficulty = TEST_PHOTOS[test] if test else round(float(rng.beta(1.1, 1.9)), 3)
+            title = f"{pick(rng, TITLE_STARTS)} {category.lower()} {pick(rng, TITLE_ENDS)}"
+            # The file's name does not reveal what the photo shows.
+            name = hashlib.blake2b(f"{seed}/{number}".encode(), digest_size=16).hexdigest()
+            picture = Picture(number, label, category, shop, difficulty)
+            planned.append(Listing(item_ids[number], title, f"{label}_image/{name}.jpg", shop, picture, test))
         listings += _with_reposts(planned, rng)
     return listings
 
 
-def _plan_label(
-    label: str, index: int, item_ids: Sequence[int], first: int, seed: int, rng: np.random.Generator
-) -> list[Listing]:
-    count = len(item_ids)
-    categories = _categories(label, count, rng)
-    shops = _shops(label, index, count, rng)
-    difficulties = [*TEST_PHOTOS.values(), *rng.beta(1.1, 1.9, count - len(TEST_PHOTOS)).round(3).tolist()]
-    tests = [*TEST_PHOTOS, *[""] * (count - len(TEST_PHOTOS))]
+def _invent_shops(index: int, rng: np.random.Generator) -> list[Shop]:
+    """Return the shops of the label with this index. All labels share the same looks: no look reveals a label."""
+    count = len(SHARES)
+    backgrounds, overprints = (rng.permutation((looks * count)[:count]) for looks in (BACKGROUNDS, OVERPRINTS))
     return [
-        Listing(
-            item_id=item_id,
-            title=f"{pick(rng, TITLE_STARTS)} {category.lower()} {pick(rng, TITLE_ENDS)}",
-            image_path=f"{label}_image/{_name(seed, first + number)}.jpg",
-            shop=shop,
-            picture=Picture(first + number, label, category, shop, difficulty),
-            test_difficulty=test,
+        Shop(
+            name=f"{FIRST_WORDS[(number + index) % len(FIRST_WORDS)]}_{LAST_WORDS[number]}",
+            split="validation" if number in VALIDATION_SHOPS else "train",
+            background=backgrounds[number],
+            backdrop=BACKDROPS[backdrop],
+            accent=lighter(pick(rng, PALETTE), 0.05),
+            overprint=overprints[number],
+            warmth=float(rng.uniform(-1, 1)),
         )
-        for number, (item_id, category, shop, difficulty, test) in enumerate(
-            zip(item_ids, categories, shops, difficulties, tests, strict=True)
-        )
+        for number, backdrop in enumerate(rng.permutation(count).tolist())
     ]
 
 
-def _categories(label: str, count: int, rng: np.random.Generator) -> list[str]:
-    """A category for each listing: as many as can have their least number of photos, some more frequent than others."""
-    names = list(PRODUCTS[label])[: max(1, count // PHOTOS_PER_CATEGORY)]
-    least = min(count, PHOTOS_PER_CATEGORY * len(names))
-    popularity = np.linspace(2, 1, len(names)) / np.linspace(2, 1, len(names)).sum()
-    extra = rng.multinomial(count - least, popularity)
-    dealt = [name for name, more in zip(names, extra, strict=True) for _ in range(least // len(names) + int(more))]
-    return [dealt[place] for place in rng.permutation(count)]
-
-
-def _shops(label: str, index: int, count: int, rng: np.random.Generator) -> list[Shop]:
-    """A shop for each listing, in proportion to the shops' shares."""
-    shops = invent_shops(label, index, rng)
-    ends = np.cumsum([shop.share for shop in shops]) * count
-    dealt = [
-        shop for shop, times in zip(shops, np.diff(ends.round(), prepend=0), strict=True) for _ in range(int(times))
-    ]
-    return [dealt[place] for place in rng.permutation(count)]
+def _category_counts(available: int, photos: int, rng: np.random.Generator) -> list[int]:
+    """Return how many photos each category gets: none or at least `PHOTOS_PER_CATEGORY`, the first ones more."""
+    used = min(available, max(1, photos // PHOTOS_PER_CATEGORY))
+    popularity = np.linspace(2, 1, used)
+    extra = rng.multinomial(photos - PHOTOS_PER_CATEGORY * used, popularity / popularity.sum())
+    return [*(extra + PHOTOS_PER_CATEGORY).tolist(), *[0] * (available - used)]
 
 
 def _with_reposts(listings: list[Listing], rng: np.random.Generator) -> list[Listing]:
     """Give some listings the photo of another one on the same side of the split. Test photos are not reposted."""
     reposted = list(listings)
-    free = [place for place, listing in enumerate(listings) if not listing.test_difficulty]
-    for place in rng.permutation(free)[: round(REPOSTED * len(listings))].tolist():
-        listing = reposted[place]
-        originals = [
-            other.picture
-            for other in reposted
-            if other is not listing
-            and not other.test_difficulty
-            and other.shop.split == listing.shop.split
-            and other.picture.category == listing.picture.category
-        ]
-        if originals:
-            reposted[place] = replace(listing, picture=pick(rng, originals))
+    candidates = [position for position, listing in enumerate(listings) if not listing.test_difficulty]
+    for position in rng.permutation(candidates)[: round(REPOSTED * len(listings))].tolist():
+        this = reposted[position]
+        alike = [other for other in reposted if other is not this and _group(other) == _group(this)]
+        if alike:
+            reposted[position] = replace(this, picture=pick(rng, alike).picture)
     return reposted
 
 
-def _name(seed: int, number: int) -> str:
-    """32 hexadecimal digits that say nothing of what the photo shows."""
-    return hashlib.blake2b(f"{seed}/{number}".encode(), digest_size=16).hexdigest()
+def _group(listing: Listing) -> tuple[str, str, str]:
+    return listing.shop.split, listing.picture.category, listing.test_difficulty

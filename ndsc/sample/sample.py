@@ -1,76 +1,122 @@
-"""The built-in sample data: rendered once, then found again."""
+"""The built-in sample data: rendered once in NDSC's layout, then found again."""
 
+import csv
 import hashlib
+import io
+import json
 import logging
 import os
 import shutil
+import tarfile
 import tempfile
 import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
+
 from ndsc.errors import UserError
-from ndsc.sample.layout import write_layout
-from ndsc.sample.plan import PHOTOS_PER_CATEGORY, plan_listings
+from ndsc.sample.photo import render_photo
+from ndsc.sample.plan import PHOTOS_PER_CATEGORY, Listing, plan_listings
 from ndsc.terminal import progress
 
-# To be raised with every change of what is drawn: samples of older versions are then not found any more.
-RENDERER_VERSION = 3
-WORKSHOP = ".rendering-"
+# Increase this with every change of what is drawn: samples of older versions are then not found any more.
+RENDERER_VERSION = 4
+UNFINISHED = ".rendering-"
 ABANDONED_SECONDS = 24 * 3600
+MISSING_SUFFIX = 0.05  # some paths of NDSC's own train.csv lack ".jpg"
+# NDSC's categories in the order of their ids: beauty, fashion, mobile.
+CATEGORIES = [
+    "Face Palette", "Foundation", "Blush On", "Powder", "Other Face Cosmetics", "BB & CC Cream", "Contour", "Concealer",
+    "Highlighter", "Primer", "Setting Spray", "Bronzer", "Lipstick", "Lip Tint", "Lip Gloss", "Lip Liner",
+    "Other Lip Cosmetics", "Others", "Casual Dress", "Party Dress", "Maxi Dress", "A Line Dress", "Bodycon Dress",
+    "Wedding Dress", "Big Size Dress", "Tshirt", "Blouse", "Shirt", "Tanktop", "Crop Top", "Big Size Top", "Iphone",
+    "Samsung", "Sony", "Xiaomi", "Others Mobile & Tablet", "Blackberry", "Lenovo", "Nokia", "Brandcode", "Infinix",
+    "Oppo", "Vivo", "Asus", "Evercoss", "Advan", "Mito", "Huawei", "Sharp", "Motorola", "Strawberry", "Realme",
+    "Icherry", "Smartfren", "Honor", "Alcatel", "Maxtron", "SPC",
+]  # fmt: skip
+IDS = {name: number for number, name in enumerate(CATEGORIES)}
+DOMAINS = {"Mobile": CATEGORIES[31:], "Fashion": CATEGORIES[17:31], "Beauty": CATEGORIES[:17]}
+NDSC_CATEGORIES = {domain: {name: IDS[name] for name in names} for domain, names in DOMAINS.items()}
 
 
 def render_sample(folder: Path, photos_per_class: int = 200, seed: int = 0) -> Path:
-    """The folder, inside of `folder`, of a rendered sample in NDSC's layout; rendered now if it is not there yet.
+    """Return the folder, inside `folder`, of a rendered sample in NDSC's layout. Render it if it is missing.
 
-    A class has `photos_per_class` listings, three of them test photos. The same arguments give the same bytes (with the
-    same versions of Pillow and numpy, on the same kind of machine). Several processes may call this at once, and die at
-    any instant: a sample gets its name only when it is complete. Raises UserError for fewer than 10 photos a class or
-    a negative seed.
+    A class has `photos_per_class` listings, three of which are test photos. The same arguments give the same bytes
+    (with the same versions of Pillow and numpy, on the same kind of machine). Several processes may call this at the
+    same time, and stop at any moment: a sample gets its name only when it is complete.
+
+    Raises:
+        UserError: For fewer than 10 photos a class or a negative seed.
     """
     if photos_per_class < PHOTOS_PER_CATEGORY or seed < 0:
         raise UserError(
             f"The rendered sample needs at least {PHOTOS_PER_CATEGORY} photos a class and a seed of 0 or more. "
             f"Received: {photos_per_class} photos a class and seed {seed}. Choose larger numbers."
         )
-    finished = folder / _folder_name(photos_per_class, seed)
+    arguments = f"photos_per_class={photos_per_class} seed={seed} version={RENDERER_VERSION}"
+    finished = folder / f"sample-{hashlib.blake2b(arguments.encode(), digest_size=6).hexdigest()}"
     if finished.is_dir():
         return finished
     folder.mkdir(parents=True, exist_ok=True)
-    _clear_abandoned(folder)
-    with tempfile.TemporaryDirectory(prefix=WORKSHOP, dir=folder) as workshop:
+    _remove_abandoned(folder)
+    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as workshop:
         unfinished = Path(workshop, "sample")
         unfinished.mkdir()
-        _render(unfinished, photos_per_class, seed)
-        _publish(unfinished, finished)
+        listings = plan_listings(photos_per_class, seed)
+        with progress("rendering", total=len(listings)) as advance:
+            _write_layout(unfinished, listings, seed, advance)
+        logging.getLogger(__name__).info("Rendered %d sample photos.", len(listings))
+        try:
+            os.rename(unfinished, finished)
+        except OSError:
+            if not finished.is_dir():  # otherwise another process was faster, and its sample is the same
+                raise
     return finished
 
 
-def _clear_abandoned(folder: Path) -> None:
-    """Remove what renderers left that were killed more than a day ago; younger ones may still be at work."""
-    for workshop in folder.glob(f"{WORKSHOP}*"):
-        # Another process may clear at the same time; what is left now is cleared next time.
+def _remove_abandoned(folder: Path) -> None:
+    """Remove the files of renderers that were killed more than a day ago. Younger ones may still be running."""
+    for workshop in folder.glob(f"{UNFINISHED}*"):
+        # Another process may remove them at the same time. What remains is removed next time.
         with suppress(FileNotFoundError):
             if time.time() - workshop.stat().st_mtime > ABANDONED_SECONDS:
                 shutil.rmtree(workshop)
 
 
-def _folder_name(photos_per_class: int, seed: int) -> str:
-    arguments = f"photos_per_class={photos_per_class} seed={seed} version={RENDERER_VERSION}"
-    return f"sample-{hashlib.blake2b(arguments.encode(), digest_size=6).hexdigest()}"
+def _write_layout(folder: Path, listings: Sequence[Listing], seed: int, advance: Callable[[int], None]) -> None:
+    """Write NDSC's archives and tables, and two tables that only a rendered sample has."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(2,)))
+    for domain in NDSC_CATEGORIES:
+        of_label = [listing for listing in listings if listing.picture.label == domain.lower()]
+        shuffled = [of_label[position] for position in rng.permutation(len(of_label))]
+        _write_archive(folder / f"{domain.lower()}_image.tar", shuffled, seed, advance)
+    blocks = sorted(listings, key=lambda listing: IDS[listing.picture.category])  # like the original: no random order
+    endings = np.where(rng.random(len(blocks)) < MISSING_SUFFIX, "", ".jpg")
+    paths = [listing.image_path.removesuffix(".jpg") + ending for listing, ending in zip(blocks, endings, strict=True)]
+    rows = [(x.item_id, x.title, IDS[x.picture.category], path) for x, path in zip(blocks, paths, strict=True)]
+    _write_table(folder / "train.csv", "itemid,title,Category,image_path", rows)
+    (folder / "categories.json").write_text(json.dumps(NDSC_CATEGORIES, indent=1), encoding="utf-8")
+    tests = [(x.image_path, x.picture.label, x.test_difficulty) for x in listings if x.test_difficulty]
+    _write_table(folder / "test_photos.csv", "image_path,label,difficulty", tests)
+    sources = [(x.image_path, x.picture.label, x.shop.name, x.shop.split, x.picture.difficulty) for x in listings]
+    _write_table(folder / "sources.csv", "image_path,label,source,split,difficulty", sources)
 
 
-def _render(folder: Path, photos_per_class: int, seed: int) -> None:
-    listings = plan_listings(photos_per_class, seed)
-    with progress("rendering", total=len(listings)) as advance:
-        write_layout(folder, listings, seed, advance)
-    logging.getLogger(__name__).info("Rendered %d sample photos.", len(listings))
+def _write_archive(path: Path, listings: Iterable[Listing], seed: int, advance: Callable[[int], None]) -> None:
+    with tarfile.open(path, "w") as archive:
+        for listing in listings:
+            photo = render_photo(listing.picture, seed)
+            member = tarfile.TarInfo(listing.image_path)  # its time stays 0, so that the same sample has the same bytes
+            member.size = len(photo)
+            archive.addfile(member, io.BytesIO(photo))
+            advance(1)
 
 
-def _publish(unfinished: Path, finished: Path) -> None:
-    """Give a complete sample its name, unless another process was faster: then that one's is as good."""
-    try:
-        os.rename(unfinished, finished)
-    except OSError:
-        if not finished.is_dir():
-            raise
+def _write_table(path: Path, columns: str, rows: Iterable[Iterable[object]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns.split(","))
+        writer.writerows(rows)

@@ -1,4 +1,4 @@
-"""One small sample that the tests of its layout and its photos share."""
+"""A small sample that several tests share."""
 
 import csv
 import tarfile
@@ -14,7 +14,7 @@ LABELS = ["beauty", "fashion", "mobile"]
 
 @dataclass(frozen=True)
 class Sample:
-    """A rendered sample, read back by the standard library alone."""
+    """A rendered sample, read with the standard library."""
 
     folder: Path
     listings: list[dict[str, str]]
@@ -25,7 +25,7 @@ class Sample:
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Sample:
-    """40 listings a class: the fewest with a dozen categories."""
+    """Return a sample with 40 listings a class: the smallest with twelve categories."""
     folder = render_sample(tmp_path_factory.mktemp("samples"), photos_per_class=40, seed=5)
     tables = [_rows(folder / f"{name}.csv") for name in ("train", "sources", "test_photos")]
     return Sample(folder, *tables, photos={name: photo for label in LABELS for name, photo in _members(folder, label)})

@@ -8,8 +8,8 @@ from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_score
 
-from ndsc.sample.photo import Picture, render_photo
-from ndsc.sample.plan import plan_listings
+from ndsc.sample.photo import render_photo
+from ndsc.sample.plan import Picture, plan_listings
 from tests.sample.conftest import Sample
 
 PICTURES = [listing.picture for listing in plan_listings(80, seed=0)]
@@ -25,7 +25,7 @@ def _shrunk(photos: Sequence[bytes], side: int) -> NDArray[np.float64]:
     return np.stack([np.asarray(image, dtype=float).ravel() / 255 for image in small])
 
 
-def test_a_photo_depends_on_seed_and_number_and_not_on_what_was_rendered_before() -> None:
+def test_a_photo_depends_on_its_seed_and_number_only() -> None:
     first, second = PICTURES[3], PICTURES[4]
     alone = render_photo(second, seed=0)
     render_photo(first, seed=0)
@@ -56,7 +56,7 @@ def test_every_category_can_be_rendered_at_its_easiest_and_hardest(
     assert pixels.std() > 10
 
 
-def test_an_easy_photo_has_its_product_in_the_middle_and_nothing_at_its_edges() -> None:
+def test_an_easy_photo_shows_its_product_in_the_middle_and_nothing_at_the_edges() -> None:
     for number in range(5):
         picture = Picture(number, "mobile", "Iphone", PICTURES[0].shop, 0.0)
         image = _opened(render_photo(picture, seed=0)).resize((50, 50), Image.Resampling.BOX)
@@ -75,7 +75,7 @@ def test_the_harder_a_photo_the_more_there_is_in_it() -> None:
     assert detail(0.0) < 0.8 * detail(0.95)
 
 
-def test_neither_colour_nor_ground_gives_a_class_away(sample: Sample) -> None:
+def test_neither_colours_nor_backgrounds_reveal_the_class(sample: Sample) -> None:
     """A linear model on the mean colour, or on the pixels of the four corners, stays near chance (a third)."""
     photos = list(sample.photos.values())
     labels = [name.split("_")[0] for name in sample.photos]

@@ -1,1 +1,0 @@
-"""How things are drawn: outlines filled with paint, onto an image."""
