@@ -16,7 +16,7 @@ def content_hash(data: bytes | str) -> str:
     return combined_hash([data])
 
 
-def combined_hash(parts: Iterable[bytes | str]) -> str:
+def combined_hash(parts: Iterable[bytes | memoryview | str]) -> str:
     """Return the `content_hash` of the concatenated parts, which are consumed one by one."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:

@@ -1,7 +1,6 @@
 """Pretrained networks: built from their configuration, with their weights."""
 
 import gc
-import hashlib
 import json
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
@@ -11,6 +10,7 @@ from typing import Any, cast
 import keras
 import numpy as np
 
+from ndsc.caching.digests import combined_hash
 from ndsc.config.instantiate import keras_function
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
@@ -113,10 +113,7 @@ def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -
 
 def weights_digest(model: keras.Model) -> str:
     """Return 32 hex digits of all weights of a model, in order."""
-    digest = hashlib.blake2b(digest_size=16)
-    for weight in model.get_weights():
-        digest.update(np.ascontiguousarray(weight).data)
-    return digest.hexdigest()
+    return combined_hash(np.ascontiguousarray(weight).data for weight in model.get_weights())
 
 
 def _adapt_batch_norm(network: keras.Model, preprocess: Any, seed: int) -> None:

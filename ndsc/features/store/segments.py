@@ -47,11 +47,10 @@ class SegmentReader:
         Raises OSError.
         """
         first, records = self._count, read_records(self._index, self._count)
-        if len(records):
-            self._count += len(records)
-            rows = self._index.with_suffix(ROWS)
-            # Without its rows, the segment is an incomplete copy.
-            self.rows = _map_rows(rows, self._count, self._row_type) if rows.exists() else self.rows
+        path = self._index.with_suffix(ROWS)
+        if len(records) and path.exists():  # Without its rows, the segment is an incomplete copy.
+            self.rows = _map_rows(path, first + len(records), self._row_type)
+        self._count += len(records)
         return first, records
 
 
