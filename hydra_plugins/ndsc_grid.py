@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hydra.core.override_parser.types import Override
 
 from ndsc.caching.digests import content_hash
-from ndsc.errors import UserError, shown_to_user
+from ndsc.errors import UserError, report_errors
 from ndsc.sweeps.composing import ComposingSweeper, Job, as_typed, last_parts
 
 
@@ -20,7 +20,7 @@ class GridSweeper(ComposingSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Run all combinations; exit with code 1 if a run failed."""
-        with shown_to_user():
+        with report_errors():
             jobs = self._jobs(arguments)
             from ndsc.sweeps.sweep import Sweep, check_shared_tracking  # it imports MLflow, which takes seconds
 

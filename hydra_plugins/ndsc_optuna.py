@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ndsc.caching.digests import content_hash
-from ndsc.errors import UserError, shown_to_user
+from ndsc.errors import UserError, report_errors
 from ndsc.sweeps.composing import ComposingSweeper, Job, as_typed, last_parts
 
 
@@ -35,7 +35,7 @@ class OptunaSweeper(ComposingSweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Search until there are `n_trials`; exit with code 1 if a run failed."""
-        with shown_to_user():
+        with report_errors():
             if importlib.util.find_spec("optuna") is None:
                 raise UserError(
                     "hydra/sweeper=optuna expects the package optuna. Received: an environment without it. Install "

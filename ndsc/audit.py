@@ -18,10 +18,10 @@ from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import number
 from ndsc.config.schema import Config
-from ndsc.errors import shown_to_user
+from ndsc.errors import report_errors
 from ndsc.process import Timer
 from ndsc.startup import start_tensorflow
-from ndsc.terminal import closing_table
+from ndsc.terminal import print_table
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
         )
         report.write_report(folder, page, {**report.tables(findings), report.ISSUES: listed})
     proposed = (issues["exclude"] == "yes").sum()
-    closing_table(
+    print_table(
         {
             "photos": f"{len(findings.photos):,} usable, {len(findings.rejected):,} broken",
             "issues": f"{len(issues):,} photos (proposed for exclusion: {proposed:,})",
@@ -132,7 +132,7 @@ def training_command(overrides: tuple[str, ...], issues: Path) -> str:
 @hydra_command("audit")
 def command(composed: DictConfig) -> None:
     """Hydra's way in."""
-    with shown_to_user():
+    with report_errors():
         place = HydraConfig.get()
         main(typed(composed, AuditConfig), Path(place.runtime.output_dir), tuple(place.overrides.task))
 

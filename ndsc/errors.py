@@ -1,4 +1,4 @@
-"""The one exception a user is meant to read, and how it is shown."""
+"""Errors that a user can fix, and how commands report errors."""
 
 import logging
 import os
@@ -13,27 +13,29 @@ INTERRUPTED = 130  # 128 + 2: what a shell reports for a process that Ctrl-C end
 
 
 class UserError(Exception):
-    """Something only the user can mend: a wrong setting, missing data, missing weights.
+    """An error that only the user can fix: a wrong setting, missing data, missing weights.
 
-    Its message is one paragraph that says what was expected, what was received and what to do. Entry points print
-    it without a traceback and exit with code 1 (`HYDRA_FULL_ERROR=1` shows the traceback).
+    Its message is one paragraph: what was expected, what was received, and what to do. Commands print it without a
+    traceback and exit with code 1 (`HYDRA_FULL_ERROR=1` shows the traceback).
     """
 
 
 class JobFailed(Exception):
-    """A run of a sweep failed; the reason is text, since not every exception can travel between processes."""
+    """A run of a sweep failed. The reason is text, because not every exception can be pickled."""
 
 
 class JobPruned(JobFailed):
-    """A run of a search was given up: others were further at the same epoch."""
+    """A run of a search was pruned: others were better at the same epoch."""
 
 
 @contextmanager
-def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
-    """Turn a UserError into a paragraph and exit code 1; write any other exception to the log before it goes on.
+def report_errors(in_sweep: bool = False) -> Iterator[None]:
+    """Print a `UserError` as a paragraph and exit with code 1; log any other exception before it is raised.
 
-    Hydra's own job log stays empty when a job raises (hydra#2284). With `in_sweep`, both are logged and raised as
-    JobFailed, and the sweep goes on with the next job.
+    Hydra's own job log stays empty when a job raises (hydra#2284).
+
+    Args:
+        in_sweep: log both and raise `JobFailed`, so that the sweep continues with the next job.
     """
     try:
         yield
@@ -51,7 +53,7 @@ def shown_to_user(in_sweep: bool = False) -> Iterator[None]:
         print("ndsc: stopped by Ctrl-C.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except JobPruned as pruned:
-        log.info("given up: %s", pruned)
+        log.info("pruned: %s", pruned)
         raise
     except Exception as error:
         log.exception("the run failed")

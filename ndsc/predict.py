@@ -14,7 +14,7 @@ from omegaconf import MISSING, DictConfig
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import check_values, choice
 from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
-from ndsc.errors import UserError, shown_to_user
+from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import progress
 
@@ -121,7 +121,7 @@ def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") ->
 @hydra_command("predict")
 def command(composed: DictConfig) -> None:
     """Run the job that Hydra composed."""
-    with shown_to_user():
+    with report_errors():
         main(as_schema(composed, PredictConfig))
 
 

@@ -20,9 +20,9 @@ from ndsc.config import schema
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import check_values
 from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
-from ndsc.errors import UserError, shown_to_user
+from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
-from ndsc.terminal import closing_table, side_by_side
+from ndsc.terminal import print_comparison, print_table
 
 if TYPE_CHECKING:
     from ndsc.caching.openvino_cache import Network
@@ -121,9 +121,9 @@ def _repeat(
             )
             rows = diff_runs(summarize_recorded_run(history, recorded), current)
             run.log_table(as_table(rows), TABLE)
-    closing_table(result.summary)
+    print_table(result.summary)
     headings = "", f"run {recorded.id[:8]}", f"run {run.id[:8]}" if run.id else "now"
-    side_by_side(headings, [(row.what, row.old, row.new) for row in rows])
+    print_comparison(headings, [(row.what, row.old, row.new) for row in rows])
     difference = first_difference(rows)
     log.info("identical" if difference is None else f"the first difference: {difference}")
     return difference
@@ -198,7 +198,7 @@ def _quantized_networks(
 @hydra_command("reproduce")
 def command(composed: DictConfig) -> None:
     """Run the job that Hydra composed."""
-    with shown_to_user():
+    with report_errors():
         difference = main(as_schema(composed, ReproduceConfig), Path(HydraConfig.get().runtime.output_dir))
     if difference is not None:
         sys.exit(1)

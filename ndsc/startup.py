@@ -1,7 +1,7 @@
-"""TensorFlow's start, in one place.
+"""The start of TensorFlow.
 
-Late, since it takes seconds; and quiet, since on a machine without a GPU it says so in a dozen lines of C++ log that no
-level of its own switches off.
+It is late, because the import takes seconds, and quiet: on a machine without a GPU, TensorFlow's C++ code logs a dozen
+lines about it that no log level switches off.
 """
 
 import gc
@@ -16,31 +16,33 @@ from functools import cache
 from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
-# Keras imports them where they are installed, to wrap scikit-learn and to draw boxes on photos. Nobody does that here.
+# Keras imports these where they are installed, to wrap scikit-learn and to draw boxes on photos. It is not needed here.
 NOT_NEEDED = ("sklearn", "matplotlib", "cv2")
 
 
 def start_tensorflow(threads: int | None = None) -> None:
-    """Import TensorFlow, and let GPUs give memory as it is needed rather than all at once.
+    """Import TensorFlow, and let it allocate GPU memory as needed.
 
-    `threads` is how many it may use at a time, for workers that share a machine; None: as many as there are cores.
-    Where there is an NVIDIA driver, everything TensorFlow has to say is shown: it may be why the GPU is not used.
+    Where there is an NVIDIA driver, all warnings of TensorFlow are shown: they may say why the GPU is not used.
+
+    Args:
+        threads: for workers that share a machine; None: as many as there are cores.
     """
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")
     if has_driver:
-        with _quickly():
+        with _fast_import():
             import tensorflow as tf
 
-        _limit(threads)
+        _limit_threads(threads)
     else:
-        with _standard_error_held_back():
-            with _quickly():
+        with _buffered_standard_error():
+            with _fast_import():
                 import tensorflow as tf
 
-            _limit(threads)
-            _first_pipeline()
-    # In a sweep it warns that the function of each training is traced anew, which is as it must be.
+            _limit_threads(threads)
+            _create_first_pipeline()
+    # In a sweep it warns that each training traces its function again, which cannot be avoided.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
@@ -48,15 +50,15 @@ def start_tensorflow(threads: int | None = None) -> None:
 
 
 @cache
-def _first_pipeline() -> None:
-    """Make the first pipeline with a Python generator: it says, once, that it has set an option of malloc."""
+def _create_first_pipeline() -> None:
+    """Create the first pipeline with a Python generator: it logs once that it has set an option of malloc."""
     import tensorflow as tf
 
     next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
 
 
-def _limit(threads: int | None) -> None:
-    """Before TensorFlow does anything: later it refuses other numbers."""
+def _limit_threads(threads: int | None) -> None:
+    """Limit the threads. TensorFlow refuses that once it has started to work."""
     import tensorflow as tf
 
     if threads is not None:
@@ -65,14 +67,14 @@ def _limit(threads: int | None) -> None:
 
 
 @contextmanager
-def _quickly() -> Iterator[None]:
-    """Import in 4 s what else takes 7: without what is not needed, and without looking for garbage among modules, where
-    there is none."""
-    if "tensorflow" in sys.modules:  # in a sweep's next job: to freeze what the last one left would keep it for ever
+def _fast_import() -> Iterator[None]:
+    """Import in 4 s instead of 7: without modules that are not needed, and without garbage collection, which would find
+    nothing among modules."""
+    if "tensorflow" in sys.modules:  # the next job of a sweep: freezing what the last one left would never free it
         yield
         return
     hidden = [name for name in NOT_NEEDED if name not in sys.modules]
-    looking = gc.isenabled()
+    enabled = gc.isenabled()
     gc.disable()
     sys.modules.update(dict.fromkeys(hidden))
     try:
@@ -81,24 +83,24 @@ def _quickly() -> Iterator[None]:
         for name in hidden:
             del sys.modules[name]
         gc.freeze()
-        if looking:
+        if enabled:
             gc.enable()
 
 
 @contextmanager
-def _standard_error_held_back() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2; if the block fails, show it after all."""
+def _buffered_standard_error() -> Iterator[None]:
+    """Buffer what is written to file descriptor 2, and show it only if the block fails."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         try:
             yield
         except BaseException:
-            os.dup2(kept, 2)
-            said.seek(0)
-            shutil.copyfileobj(said, sys.stderr.buffer)
+            os.dup2(original, 2)
+            buffer.seek(0)
+            shutil.copyfileobj(buffer, sys.stderr.buffer)
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)

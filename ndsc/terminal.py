@@ -1,4 +1,4 @@
-"""What a person sees while a run goes on: one progress bar a step and the story's lines, on standard error."""
+"""The terminal: progress bars, log lines and tables on standard error."""
 
 import copy
 import logging
@@ -24,10 +24,13 @@ console = Console(stderr=True)
 
 @contextmanager
 def progress(step: str, total: int | None = None, unit: str = "photos") -> Iterator[Callable[[int], None]]:
-    """Show a bar for one step; yields `advance(count)`. `total=None` shows an activity pulse without an end.
-    The unit "bytes" is shown as kB, MB or GB.
+    """Show a progress bar for one step; yields `advance(count)`.
 
     Where standard error is no terminal (a job log), only the last state is printed.
+
+    Args:
+        total: None shows activity without an end.
+        unit: "bytes" are shown as kB, MB or GB.
     """
     columns = (
         TextColumn("{task.description:<12}"),
@@ -42,32 +45,32 @@ def progress(step: str, total: int | None = None, unit: str = "photos") -> Itera
         yield lambda count: bars.advance(task, count)
 
 
-def closing_table(rows: Mapping[str, str]) -> None:
-    """Print what a finished run has to say, a line each."""
+def print_table(rows: Mapping[str, str]) -> None:
+    """Print names and values, one pair a line."""
     table = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
     table.add_column()
-    table.add_column(overflow="fold")  # a path that is cut short leads nowhere
+    table.add_column(overflow="fold")  # a truncated path is of no use
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
 
 
-def side_by_side(headings: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:
-    """Print what is compared, a line each; where the two values differ, it stands out."""
+def print_comparison(headings: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:
+    """Print names with two values each; lines whose values differ are highlighted."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     for heading in headings:
         table.add_column(heading, overflow="fold")
-    for what, one, other in rows:
-        # As they are: rich would take square brackets for its own.
-        table.add_row(*map(Text, (what, one, other)), style="yellow" if one != other else None)
+    for name, left, right in rows:
+        # As `Text`, because rich interprets square brackets in strings.
+        table.add_row(*map(Text, (name, left, right)), style="yellow" if left != right else None)
     console.print(table)
 
 
-class StoryHandler(logging.Handler):
-    """Prints log lines through the same console as the bars, so that neither tears the other apart."""
+class ConsoleHandler(logging.Handler):
+    """Prints log lines through the console of the progress bars, so that they do not overwrite each other."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print one line; warnings stand out. Tracebacks are for the log file: Hydra prints its own to the terminal."""
+        """Print one line, warnings in yellow. Tracebacks go to the log file only: Hydra prints its own."""
         record = copy.copy(record)
         record.exc_info = record.exc_text = None
         style = "yellow" if record.levelno >= logging.WARNING else None

@@ -11,9 +11,9 @@ from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.schema import Config, register
-from ndsc.errors import shown_to_user
+from ndsc.errors import report_errors
 from ndsc.startup import start_tensorflow
-from ndsc.terminal import closing_table
+from ndsc.terminal import print_table
 
 if TYPE_CHECKING:
     from ndsc.experiment import RunResult
@@ -47,13 +47,13 @@ def main(config: Config, job: HydraJob, in_sweep: bool = False) -> "RunResult":
 def command(composed: DictConfig) -> float:
     """Run the job that Hydra composed; return the best validation accuracy, for a sweeper."""
     in_sweep = HydraConfig.get().mode is RunMode.MULTIRUN
-    with shown_to_user(in_sweep):
+    with report_errors(in_sweep):
         result = main(typed(composed), HydraJob.of(composed), in_sweep)
     accuracy = result.metrics["best/val_accuracy"]
     if in_sweep:
         log.info("validation accuracy %.2f %%", 100 * accuracy)
     else:
-        closing_table(result.summary)
+        print_table(result.summary)
     return accuracy
 
 

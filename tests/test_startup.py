@@ -1,4 +1,4 @@
-"""TensorFlow's start, which every job of a sweep comes by."""
+"""The start of TensorFlow, which every job of a sweep calls."""
 
 import gc
 import weakref
@@ -7,13 +7,13 @@ from ndsc.startup import start_tensorflow
 
 
 class Left:
-    """What only garbage collection gets rid of."""
+    """An object that only garbage collection frees."""
 
     def __init__(self) -> None:
         self.itself = self
 
 
-def test_what_a_job_leaves_is_no_longer_kept_once_tensorflow_is_there():
+def test_objects_of_an_earlier_job_are_freed():
     start_tensorflow()
     before = gc.get_freeze_count()
     left = weakref.ref(Left())

@@ -13,7 +13,7 @@ import tensorflow  # noqa: F401  the same
 
 from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.errors import shown_to_user
+from ndsc.errors import report_errors
 from ndsc.sample import render_sample  # noqa: F401  the same
 from ndsc.train import main
 from tests.conftest import composing
@@ -36,7 +36,7 @@ def _train(overrides: list[str], folder: Path) -> None:
     os.dup2(said, 1)
     os.dup2(said, 2)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    with composing(folder) as composed, shown_to_user():
+    with composing(folder) as composed, report_errors():
         configured = composed(*overrides)
         metrics = main(typed(configured), HydraJob.of(configured)).metrics
     (folder / METRICS).write_text(json.dumps(dict(metrics)))

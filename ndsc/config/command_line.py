@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from ndsc.config.keys import RENAMED_KEYS
 from ndsc.config.schema import CONFIG_FOLDER
-from ndsc.errors import UserError, shown_to_user
+from ndsc.errors import UserError, report_errors
 
 
 def hydra_command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
@@ -22,7 +22,7 @@ def hydra_command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], C
 
         @functools.wraps(function)
         def command() -> None:
-            with shown_to_user():
+            with report_errors():
                 validate_keys(sys.argv[1:])
             run()
 

@@ -18,7 +18,7 @@ from ndsc.errors import JobPruned, UserError
 from ndsc.model.weights import RANDOM_FALLBACK, locate_weights
 from ndsc.process import usable_cores
 from ndsc.sweeps.composing import Job
-from ndsc.terminal import closing_table
+from ndsc.terminal import print_table
 from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
 from ndsc.tracking.run import ending_status, start_run
 from ndsc.tracking.signals import defer_signals, sigterm_raises
@@ -171,7 +171,7 @@ class Sweep:
         pruned = {key for key, result in self._results.items() if result.pruned}
         table = summary_table(jobs, finished, pruned)
         self._parent.log_table(table, "sweep/runs.csv")
-        curves = {job.name: runs.curve(finished[job.key], "val/accuracy") for job in jobs if job.key in finished}
+        curves = {job.name: runs.curve(finished[job.key].id, "val/accuracy") for job in jobs if job.key in finished}
         for path, figure in summary_figures(table, list(jobs[0].swept), curves):
             self._parent.log_figure(figure, path)
 
@@ -194,11 +194,11 @@ class Sweep:
         runs.close(self._parent.id, tags, metrics, "FAILED" if self.failed_jobs else "FINISHED")
         if self.failed_jobs:
             rows["failed"] = ", ".join(job.name for job in self.failed_jobs)
-        closing_table(rows | {"sweep": self._parent.id})
+        print_table(rows | {"sweep": self._parent.id})
 
     def _print_results(self) -> None:
         """Print the closing table of a sweep that is not tracked."""
-        closing_table(
+        print_table(
             {
                 self._jobs[key].name: "failed" if result.accuracy is None else f"{result.accuracy:.2%}"
                 for key, result in self._results.items()
