@@ -1,1 +1,1 @@
-"""Which frozen backbone, sample, augmentation and head classify listing photos best? One tracked run at a time."""
+"""Reproducible experiments with frozen backbones on listing photos."""

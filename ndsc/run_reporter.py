@@ -1,4 +1,4 @@
-"""What a run logs and prints. Functions that take results and a run; they compute nothing and decide nothing."""
+"""Logging and printing of a run. The functions take results and a run; they compute nothing and decide nothing."""
 
 import logging
 import tempfile
