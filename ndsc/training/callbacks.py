@@ -1,7 +1,6 @@
-"""Keras callbacks: the best weights, the pruning of a search, and a report of each epoch."""
+"""Keras callbacks: the best weights, and the pruning of a search."""
 
 import math
-from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -96,15 +95,3 @@ def _study(storage: str, name: str) -> "optuna.Study":
     import optuna
 
     return optuna.load_study(study_name=name, storage=storage)
-
-
-class EpochReport(keras.callbacks.Callback):
-    """Calls a function with the number of each epoch that ends, and its metrics."""
-
-    def __init__(self, report: Callable[[int, dict[str, float]], None]) -> None:
-        super().__init__()
-        self._report = report
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Pass the metrics on as plain numbers."""
-        self._report(epoch, {name: float(value) for name, value in (logs or {}).items()})

@@ -15,7 +15,7 @@ from ndsc.errors import UserError
 from ndsc.features.feature_extractor import MultiViewFeatures
 from ndsc.terminal import progress
 from ndsc.training.batching import SplitData, by_epoch, in_batches, inference_batch, make_gather, schedule
-from ndsc.training.callbacks import EpochReport, KeepBest
+from ndsc.training.callbacks import KeepBest
 from ndsc.training.graph_epochs import use_graph_epochs
 from ndsc.training.resume import ResumeState
 
@@ -59,15 +59,16 @@ def fit(
     history: History = {}
     with progress("fit", total=training.epochs, unit="epochs") as advance:
 
-        def on_epoch(epoch: int, metrics: dict[str, float]) -> None:
-            named = {_logged_name(name): value for name, value in metrics.items()}
+        def on_epoch(epoch: int, logs: Mapping[str, Any]) -> None:
+            named = {_logged_name(name): float(value) for name, value in logs.items()}
             for name, value in named.items():
                 history.setdefault(name, []).append(value)
             report(epoch, named)
             advance(1)
 
         given = [build(described, f"callbacks.{name}") for name, described in callbacks.items()]
-        active = [best, *given, EpochReport(on_epoch)]  # the report last: others add to the logs
+        # The report last: others add to the logs.
+        active = [best, *given, keras.callbacks.LambdaCallback(on_epoch_end=on_epoch)]
         first = resume.attach(active, training.epochs) if resume is not None else 0
         model.fit(
             **_data(model, train, validation, training, seed, first),
