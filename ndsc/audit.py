@@ -1,4 +1,4 @@
-"""Audit of the data, before anything is trained on it: `python -m ndsc.audit data=ndsc data.root=…`.
+"""Audit of the data before a training: `python -m ndsc.audit data=ndsc data.root=…`.
 
 It takes the same settings as `ndsc.train`.
 """
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class AuditSettings:
-    """Where the report goes, and how the data is examined."""
+    """The folder of the report, and how the data is examined."""
 
     output: str | None = None
     folds: int = number(at_least=2)
@@ -37,7 +37,7 @@ class AuditSettings:
 
 @dataclass
 class AuditConfig(Config):
-    """Everything that `python -m ndsc.audit` needs to know: what a training does, and its own settings."""
+    """The configuration of `python -m ndsc.audit`: that of a training, and its own settings."""
 
     audit: AuditSettings = MISSING
 
@@ -46,8 +46,8 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     """Examine all photos that a training with this configuration would draw; write a page and tables.
 
     Args:
-        folder: where they go unless `audit.output` names another folder.
-        overrides: as typed, for the command that trains without the photos to exclude.
+        folder: the folder of these files, unless `audit.output` names another.
+        overrides: as typed, for the command that trains without the excluded photos.
 
     Returns:
         The path of the page.
@@ -61,59 +61,53 @@ def main(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
     preflight.check(config)
     preflight.check_audit_packages()
     start_tensorflow(config.threads)
+    return _write_audit(config, Path(config.audit.output or folder).expanduser(), overrides)
+
+
+def _write_audit(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) -> Path:
+    """Examine the photos, write the files of the audit to the folder, and print a summary."""
     # TensorFlow, MLflow and cleanlab take seconds to import: after everything that can be checked without them.
     from ndsc import experiment
     from ndsc.auditing import report
     from ndsc.auditing.findings import examine
     from ndsc.auditing.issues import add_excluded, issue_table
-    from ndsc.auditing.page import render_page
     from ndsc.run_reporter import data_source
     from ndsc.storage.photo_reader import PhotoReader
     from ndsc.tracking.tracked_run import UntrackedRun
 
-    folder = Path(config.audit.output or folder).expanduser()
     report.check_folder(folder)
     weights = experiment.find_weights(config)
     if weights.warning:
         log.warning(weights.warning)
+    made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
+    page_path, issues_path = folder / report.PAGE, folder / report.ISSUES
     with PhotoReader(Path(config.cache.root)) as reader:
         components = experiment.build_components(config, weights, reader, Timer())
         drawn = experiment.draw_photos(_without_limits(config), components, UntrackedRun())
-        photos, groups = drawn.validated, drawn.duplicates.groups
-        findings = examine(photos, drawn.vectors, groups, reader, config.audit.folds, config.seed)
+        groups = drawn.duplicates.groups
+        findings = examine(drawn.validated, drawn.vectors, groups, reader, config.audit.folds, config.seed)
         issues = issue_table(findings)
         listed = issues if drawn.plan.excluded is None else add_excluded(issues, drawn.plan.excluded.listings)
-        excluded_before = len(listed) - len(issues)
-        made = f"Features: {config.backbone.name}, weights {weights.origin}. {time.strftime('%Y-%m-%d')}."
-        if excluded_before:
+        if excluded_before := len(listed) - len(issues):
             made += f" Not examined, because sampling.exclude excludes them: {excluded_before:,}; {report.ISSUES} "
             made += "still excludes them."
-        page = render_page(
-            findings,
-            issues,
-            report.thumbnails(findings.photos, reader),
-            config.audit.shown,
-            source=data_source(config.data),
-            made=made,
-            command=training_command(overrides, folder / report.ISSUES),
-        )
-        report.write_report(folder, page, {**report.tables(findings), report.ISSUES: listed})
-    proposed = (issues["exclude"] == "yes").sum()
-    print_table(
-        {
-            "photos": f"{len(findings.photos):,} usable, {len(findings.rejected):,} broken",
-            "issues": f"{len(issues):,} photos (proposed for exclusion: {proposed:,})",
-            **({"excluded earlier": f"{excluded_before:,} (not examined)"} if excluded_before else {}),
-            "page": str(folder / report.PAGE),
-            "table of issues": str(folder / report.ISSUES),
-        }
-    )
-    return folder / report.PAGE
+        thumbnail, command = report.thumbnails(findings.photos, reader), training_command(overrides, issues_path)
+        texts = {"source": data_source(config.data), "made": made, "command": command}
+        page = report.render_page(findings, issues, thumbnail, config.audit.shown, **texts)
+    report.write_report(folder, page, {**report.tables(findings), report.ISSUES: listed})
+    summary = {
+        "photos": f"{len(findings.photos):,} usable, {len(findings.rejected):,} broken",
+        "issues": f"{len(issues):,} photos (proposed for exclusion: {(issues['exclude'] == 'yes').sum():,})",
+    }
+    if excluded_before:
+        summary["excluded earlier"] = f"{excluded_before:,} (not examined)"
+    print_table({**summary, "page": str(page_path), "table of issues": str(issues_path)})
+    return page_path
 
 
 def _without_limits(config: AuditConfig) -> AuditConfig:
-    """The same configuration, however many photos cannot be used and whatever a training ignores: an audit looks for
-    broken photos, and always for duplicates."""
+    """Return the configuration without limits on unusable photos, and with the search for duplicates on: an audit
+    reports both."""
     duplicates = "exact" if config.split.duplicates == "off" else config.split.duplicates
     sampling, split = replace(config.sampling, max_rejected=1.0), replace(config.split, duplicates=duplicates)
     return replace(config, sampling=sampling, split=split)
@@ -125,20 +119,20 @@ def training_command(overrides: tuple[str, ...], issues: Path) -> str:
     The table replaces an earlier `sampling.exclude`, whose photos it contains.
     """
     own = ("audit.", "hydra.", "sampling=", "sampling.exclude=", "~", "tracking")
-    kept = [one for one in overrides if not one.startswith(own)]
-    return shlex.join(["python", "-m", "ndsc.train", *kept, f"sampling.exclude={issues}"])
+    shared = [override for override in overrides if not override.startswith(own)]
+    return shlex.join(["python", "-m", "ndsc.train", *shared, f"sampling.exclude={issues}"])
 
 
 @hydra_command("audit")
 def command(composed: DictConfig) -> None:
-    """Hydra's way in."""
+    """Run the job that Hydra composed."""
     with report_errors():
-        place = HydraConfig.get()
-        main(typed(composed, AuditConfig), Path(place.runtime.output_dir), tuple(place.overrides.task))
+        hydra = HydraConfig.get()
+        main(typed(composed, AuditConfig), Path(hydra.runtime.output_dir), tuple(hydra.overrides.task))
 
 
 def register() -> None:
-    """Make the schemas known to Hydra under the names that `conf/train.yaml` and `conf/audit.yaml` begin with."""
+    """Register the schemas under the names that `conf/train.yaml` and `conf/audit.yaml` begin with."""
     schema.register()
     ConfigStore.instance().store(name="audit_schema", node=AuditConfig)
 

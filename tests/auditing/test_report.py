@@ -11,8 +11,7 @@ import pytest
 
 from ndsc.auditing.findings import Findings, duplicate_table
 from ndsc.auditing.issues import COLUMNS, add_excluded, issue_table
-from ndsc.auditing.page import render_page
-from ndsc.auditing.report import FILES, check_folder, tables, write_report
+from ndsc.auditing.report import FILES, check_folder, render_page, tables, write_report
 from ndsc.errors import UserError
 
 # 2 to 4 show the same picture; 2 and 3 have the same bytes.
