@@ -184,7 +184,7 @@ def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos
     timer, reader, cache = components.timer, components.features.pipeline.reader, _cache(config)
     with timer("index"):
         catalogue = load_catalogue(config.data, cache)
-    reporter.log_catalogue(run, catalogue)
+    run.log_json(catalogue.facts, "data/catalogue.json")
     plan = draw(catalogue, config.sampling, config.split, config.seed)
     metrics = reporter.log_plan(run, plan, config.sampling.exclude)
     with timer("read"):
@@ -232,8 +232,10 @@ def train_and_evaluate(
         pipeline = components.features.pipeline
         grouped = None if drawn is None else (drawn.duplicates.members, drawn.duplicates.pairs)
         curves = training.history, training.best_epoch, training.second_phase
-        reporter.log_figures(run, figures(predictions, *curves, pipeline.read_pixels, pipeline.all_views, grouped))
-    reporter.log_tables(run, evaluation.tables)
+        for path, figure in figures(predictions, *curves, pipeline.read_pixels, pipeline.all_views, grouped):
+            run.log_figure(figure, path)
+    for path, table in evaluation.tables.items():
+        run.log_table(table, path)
     reporter.log_model(run, config.tracking.model, classifier, training.head, manifest.classes)
     metrics = {
         **(counts or {}),

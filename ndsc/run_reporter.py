@@ -1,20 +1,18 @@
-"""Logging and printing of a run. The functions take results and a run; they compute nothing and decide nothing."""
+"""The log of a run: artifacts, tags and lines for the results of each step, and the rows of the closing table."""
 
 import logging
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import keras
-import pandas as pd
-from matplotlib.figure import Figure
 
 from ndsc.caching.openvino_cache import Network
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.run_key import source_digest
 from ndsc.config.schema import DataConfig, TrackingConfig
-from ndsc.data.catalogue import Catalogue
 from ndsc.data.manifest import Manifest, ManifestResult
 from ndsc.data.photo_validation import ValidatedPhotos
 from ndsc.data.sampling import SamplePlan
@@ -33,10 +31,10 @@ FLUSH_SECONDS = 5.0  # a long training is followed live, a short one is written 
 
 
 def log_start(run: Run, job: HydraJob, data: DataConfig, cache_root: Path, weights: Weights, resumed: bool) -> None:
-    """Log the configuration, the environment and where everything lies.
+    """Log the configuration, the environment, and the paths of the data and the cache.
 
     Args:
-        resumed: the run exists already, as a sweep's own, which has no params: it stands for many runs.
+        resumed: the run exists already: it is the sweep's own run, which has no params.
     """
     if weights.warning:
         log.warning(weights.warning)
@@ -63,13 +61,8 @@ def log_engine(run: Run, spec: EngineSpec) -> None:
     run.set_tags({"engine": spec.engine, "engine.precision": spec.precision, "engine.reason": spec.reason})
 
 
-def log_catalogue(run: Run, catalogue: Catalogue) -> None:
-    """Log how many listings there are, how many paths were repaired, and how many photos are missing."""
-    run.log_json(catalogue.facts, "data/catalogue.json")
-
-
 def log_plan(run: Run, plan: SamplePlan, exclude: str | None) -> dict[str, float]:
-    """Log what `sampling.exclude` excludes. Returns metrics."""
+    """Log the listings that `sampling.exclude` excludes; return metrics."""
     if plan.excluded is None:
         return {}
     listings = plan.excluded.listings
@@ -77,19 +70,19 @@ def log_plan(run: Run, plan: SamplePlan, exclude: str | None) -> dict[str, float
     issues = ", ".join(f"{count} × {issue}" for issue, count in counts if issue)
     log.info("%d listings are excluded by %s%s", len(listings), exclude, issues and f": {issues}")
     if plan.excluded.unmatched:
-        log.warning("%d photos that it excludes are not in this data", plan.excluded.unmatched)
+        log.warning("%d photos that %s excludes are not in this data", plan.excluded.unmatched, exclude)
     run.log_table(listings, "data/excluded.csv")
     return {"data/excluded": len(listings)}
 
 
 def log_validated(run: Run, validated: ValidatedPhotos, per_class: int | None) -> dict[str, float]:
-    """Log the photos that were rejected, and the classes with fewer photos than asked for. Returns metrics."""
+    """Log the rejected photos, and the classes that have fewer photos than requested; return metrics."""
     run.log_table(validated.rejected, "data/rejected.csv")
     drawn = validated.photos.loc[validated.photos["role"] != "pool", "label"].value_counts()
     short = {str(label): int(count) for label, count in drawn.items() if per_class is not None and count < per_class}
     if short:
         listed = ", ".join(f"{label} {count}" for label, count in short.items())
-        log.info("fewer photos than the %d asked for, so all there are: %s", per_class, listed)
+        log.info("classes with fewer than %d photos, all of which are used: %s", per_class, listed)
         run.log_json({"asked": per_class, "drawn": short}, "data/shortages.json")
     return {"data/rejected": len(validated.rejected)}
 
@@ -101,13 +94,13 @@ def log_duplicates(run: Run, duplicates: Duplicates) -> None:
         run.log_table(duplicates.pairs, "data/near_pairs.csv")
     if duplicates.refused:
         log.warning(
-            "%d pairs stay apart: joining them would make a group too large (joined=False in data/near_pairs.csv)",
+            "%d pairs are not joined, because the group would be too large (joined=False in data/near_pairs.csv)",
             duplicates.refused,
         )
 
 
 def log_split(run: Run, result: ManifestResult) -> dict[str, float]:
-    """Log the photos that were set aside, and the duplicate groups that the split keeps together. Returns metrics."""
+    """Log the photos that were set aside, and the duplicate groups that the split keeps together; return metrics."""
     log.info(
         "%d duplicate groups, of which %d would have leaked across the split; %d photos set aside",
         result.duplicate_groups,
@@ -144,8 +137,9 @@ def log_quantized(run: Run, freeze: str, network: Network | None, manifest: Mani
     test = manifest.of("test")["content"]
     if seen := int(test.isin(network.notes.get("contents", ())).sum()):
         log.warning(
-            "%d of the %d test photos are among those that calibrated the int8 network in an earlier run: their pixels "
-            "were seen, not their labels. To calibrate without them, use another cache (cache.root=<folder>).",
+            "%d of the %d test photos are among those that calibrated the int8 network in an earlier run. The network "
+            "saw their pixels, but not their labels. To calibrate without them, use another cache "
+            "(cache.root=<folder>).",
             seen,
             len(test),
         )
@@ -156,40 +150,28 @@ class EpochLog:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._waiting: dict[str, list[float]] = {}
+        self._buffer: defaultdict[str, list[float]] = defaultdict(list)
         self._logged = 0
         self._logged_at = time.perf_counter()
 
     def __call__(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Take the metrics of one epoch."""
+        """Add the metrics of one epoch."""
         for name, value in metrics.items():
-            self._waiting.setdefault(name, []).append(value)
+            self._buffer[name].append(value)
         if time.perf_counter() - self._logged_at > FLUSH_SECONDS and epoch > 0:
             self.flush()
 
     def flush(self) -> None:
-        """Log what waits."""
-        if self._waiting:
-            self._run.log_history(self._waiting, first_step=self._logged + 1)
-            self._logged += len(next(iter(self._waiting.values())))
-            self._waiting = {}
+        """Log the buffered metrics."""
+        if self._buffer:
+            self._run.log_history(self._buffer, first_step=self._logged + 1)
+            self._logged += len(next(iter(self._buffer.values())))
+            self._buffer.clear()
         self._logged_at = time.perf_counter()
 
 
-def log_tables(run: Run, tables: Mapping[str, pd.DataFrame]) -> None:
-    """Log tables by artifact path."""
-    for path, table in tables.items():
-        run.log_table(table, path)
-
-
-def log_figures(run: Run, figures: Iterable[tuple[str, Figure]]) -> None:
-    """Log figures with their artifact paths."""
-    for path, figure in figures:
-        run.log_figure(figure, path)
-
-
 def log_model(run: Run, kind: str, classifier: keras.Model, head: keras.Model, classes: tuple[str, ...]) -> None:
-    """Log the model: all of it (`full`), its head, or `none`, as `tracking.model` says."""
+    """Log the model as `tracking.model` says (`kind`): the whole model (`full`), its head, or nothing (`none`)."""
     if kind == "full":
         log_classifier(run, classifier, classes)
     elif kind == "head":
@@ -197,7 +179,7 @@ def log_model(run: Run, kind: str, classifier: keras.Model, head: keras.Model, c
 
 
 def data_source(data: DataConfig) -> str:
-    """Return where the photos come from, in one line."""
+    """Return the source of the photos in one line."""
     if data.source == "sample":
         return "rendered sample"
     return " ".join(path for path in (data.root, data.table) if path)
@@ -212,7 +194,7 @@ def closing_rows(metrics: Mapping[str, float], weights: str, run_id: str | None,
         "training accuracy": f"{metrics['best/train_accuracy']:.2%}",
         "best epoch": f"{metrics['best/epoch']:.0f}",
     }
-    if "data/duplicate_groups" in metrics:  # the repetition of a run groups nothing: its manifest is the run's
+    if "data/duplicate_groups" in metrics:  # not in the repetition of a run, which uses the recorded manifest
         groups, leaks = metrics["data/duplicate_groups"], metrics["data/leaks_prevented"]
         rows["duplicate groups"] = f"{groups:,.0f} ({leaks:,.0f} would have leaked into validation)"
     rows |= {
