@@ -179,7 +179,7 @@ def _quantized_networks(
     if precision != "int8":
         return {}
     from ndsc.caching.openvino_cache import load_network
-    from ndsc.tracking.quantized_networks import fetch_quantized_network
+    from ndsc.tracking.downloads import fetch_quantized_network
 
     networks = {}
     for freeze in {phase.freeze for phase in phases}:

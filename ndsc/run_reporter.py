@@ -20,9 +20,8 @@ from ndsc.duplicates.duplicate_groups import Duplicates
 from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
 from ndsc.tracking.environment import log_environment
-from ndsc.tracking.logged_model import log_classifier, log_head
-from ndsc.tracking.quantized_networks import log_quantized_network
-from ndsc.tracking.store_address import store_uri
+from ndsc.tracking.logged_model import log_classifier, log_head, log_quantized_network
+from ndsc.tracking.store import store_uri
 from ndsc.tracking.tracked_run import Run
 
 log = logging.getLogger(__name__)

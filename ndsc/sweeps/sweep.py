@@ -20,9 +20,8 @@ from ndsc.process import usable_cores
 from ndsc.sweeps.composing import Job
 from ndsc.terminal import print_table
 from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
-from ndsc.tracking.run import ending_status, start_run
+from ndsc.tracking.run import HOST, ending_status, host, start_run
 from ndsc.tracking.signals import defer_signals, sigterm_raises
-from ndsc.tracking.stale_runs import HOST, host
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 log = logging.getLogger(__name__)

@@ -17,9 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.tracking import earlier_versions
-from ndsc.tracking.stale_runs import end_stale_runs
-from ndsc.tracking.store import impatient, open_store
-from ndsc.tracking.store_address import StoreSettings, earlier_runs_uri
+from ndsc.tracking.run import end_stale_runs
+from ndsc.tracking.store import StoreSettings, earlier_runs_uri, impatient, open_store
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 PARENT = "mlflow.parentRunId"

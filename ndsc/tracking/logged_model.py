@@ -1,4 +1,8 @@
-"""The trained model as an artifact: logged from code, with a signature, ready to be served."""
+"""The trained model as an artifact: logged from code, with a signature, ready to be served; and its quantized network.
+
+A quantized network has 25 MB, and the runs of a sweep use the same one. It is therefore logged once for each digest and
+experiment: the tag `quantized_network.<freeze line>` of each run names the run that has the files, and their digest.
+"""
 
 import importlib.metadata
 import json
@@ -10,13 +14,15 @@ from pathlib import Path
 
 import keras
 import mlflow
+from mlflow import MlflowClient
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
 
 import ndsc
-from ndsc.tracking.tracked_run import Run
+from ndsc.caching.openvino_cache import FILE_NAMES
+from ndsc.tracking.downloads import CLASSIFIER, NETWORK_TAG, NETWORKS
+from ndsc.tracking.tracked_run import Run, buffer_file
 
-CLASSIFIER, CLASSES = "classifier.keras", "classes.json"
 PACKAGE = Path(ndsc.__file__).parent
 # Rooms of the package that a served model does not import.
 NOT_SERVED = ("sample", "auditing", "comparison", "duplicates", "sweeps")
@@ -29,15 +35,15 @@ def log_classifier(run: Run, classifier: keras.Model, classes: Sequence[str]) ->
     Its `.keras` file is in it, at `artifacts/classifier.keras`.
     """
     with tempfile.TemporaryDirectory() as folder:
-        file, names = Path(folder) / CLASSIFIER, Path(folder) / CLASSES
-        classifier.save(file)
-        names.write_text(json.dumps(list(classes)), encoding="utf-8")
-
-        def buffer(offline: Path) -> None:
-            shutil.copy(file, offline)
-            shutil.copy(names, offline)
-
-        run.attempt("the model", lambda: _send_model(file, names, classes, Path(folder)), buffer)
+        files = Path(folder, "files")
+        files.mkdir()
+        classifier.save(files / CLASSIFIER)
+        (files / "classes.json").write_text(json.dumps(list(classes)), encoding="utf-8")
+        run.attempt(
+            "the model",
+            lambda: _send_model(files, classes, Path(folder, PACKAGE.name)),
+            lambda offline: shutil.copytree(files, offline, dirs_exist_ok=True),
+        )
 
 
 def log_head(run: Run, head: keras.Model, classes: Sequence[str]) -> None:
@@ -48,8 +54,36 @@ def log_head(run: Run, head: keras.Model, classes: Sequence[str]) -> None:
     run.log_json(list(classes), "head/classes.json")
 
 
-def _send_model(file: Path, names: Path, classes: Sequence[str], folder: Path) -> None:
-    package = folder / PACKAGE.name
+def log_quantized_network(run: Run, network_folder: Path, digest: str, line: str) -> None:
+    """Log the files of a quantized network, unless another run of the experiment has logged the same ones.
+
+    Two runs that log it at the same moment both store the files.
+
+    Args:
+        network_folder: has `network.xml`, `network.bin` and `network.json`.
+        digest: of the network, as in `network.json`.
+        line: the freeze line below which the network computes.
+    """
+    path = f"{NETWORKS}/{digest}"
+    files = [network_folder / name for name in (*FILE_NAMES, "network.json")]
+
+    def send() -> None:
+        client, run_id = MlflowClient(), str(run.id)
+        owner = _find_owner(client, run_id, digest, line)
+        if owner is None:
+            for file in files:
+                client.log_artifact(run_id, str(file), path)
+        client.set_tag(run_id, f"{NETWORK_TAG}{line}", f"{owner or run_id}/{digest}")
+
+    def buffer(offline: Path) -> None:
+        for file in files:
+            buffer_file(offline, file, path)
+
+    run.attempt("the quantized network", send, buffer)
+
+
+def _send_model(files: Path, classes: Sequence[str], package: Path) -> None:
+    """Log the model with a copy of this package, made at the path `package`."""
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", *NOT_SERVED))
     probabilities = [ColSpec(DataType.double, f"p_{name}") for name in classes]
     with warnings.catch_warnings():
@@ -60,7 +94,7 @@ def _send_model(file: Path, names: Path, classes: Sequence[str], folder: Path) -
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(package / "tracking" / "served_model.py"),
-            artifacts={"classifier": str(file), "classes": str(names)},
+            artifacts={"classifier": str(files / CLASSIFIER), "classes": str(files / "classes.json")},
             code_paths=[str(package)],
             signature=ModelSignature(
                 inputs=Schema([ColSpec(DataType.binary, "image")]),
@@ -69,3 +103,15 @@ def _send_model(file: Path, names: Path, classes: Sequence[str], folder: Path) -
             # Given, since MLflow would otherwise load the model in another process to find out.
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED],
         )
+
+
+def _find_owner(client: MlflowClient, run_id: str, digest: str, line: str) -> str | None:
+    """Return the run of the same experiment that has logged the files of this network."""
+    experiment = client.get_run(run_id).info.experiment_id
+    tag = f"{NETWORK_TAG}{line}"
+    for run in client.search_runs([experiment], f"tags.`{tag}` LIKE '%/{digest}'"):
+        owner = run.data.tags[tag].partition("/")[0]
+        # A user of the network may still be there when its owner has been deleted.
+        if client.search_runs([experiment], f"attributes.run_id = '{owner}'"):
+            return owner
+    return None

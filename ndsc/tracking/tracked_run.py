@@ -1,14 +1,21 @@
-"""One run as the steps of an experiment see it: they log, and never ask where it goes."""
+"""One run as the steps of an experiment see it: they log, and never ask where it goes.
+
+MLflow has no offline mode, so the folder for what a store did not take is our own: measured, a server that dies costs
+one time-out and not the run. `<root>/unsent/<run id>/` holds `params.jsonl`, `metrics.jsonl`, `tags.jsonl` and
+`datasets.jsonl`, one JSON object a line in the order in which they were logged, and below `artifacts/` the files at
+their artifact paths.
+"""
 
 import hashlib
 import json
 import logging
+import shutil
 import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 
 import mlflow
 import pandas as pd
@@ -20,8 +27,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from ndsc.evaluation.figures.style import as_png
-from ndsc.tracking.offline_buffer import buffer_file, buffer_line, create_buffer
-from ndsc.tracking.store import impatient
+from ndsc.tracking.store import create_folder, impatient
 
 # MLflow cuts longer values without a warning.
 LONGEST_PARAM = 6000
@@ -71,7 +77,7 @@ class Run:
         self.attempt(
             "params",
             lambda: self._client.log_batch(self._id, params=[Param(*item) for item in texts.items()]),
-            lambda folder: buffer_line(folder, "params", texts),
+            lambda folder: buffer_lines(folder, "params", [texts]),
         )
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
@@ -94,13 +100,14 @@ class Run:
 
     def log_points(self, points: Sequence[Metric]) -> None:
         """Log any number of values of any metrics, in as few requests as MLflow allows (1,000 values each)."""
-
-        def buffer(folder: Path) -> None:
-            for point in points:
-                values = {"key": point.key, "value": point.value, "timestamp": point.timestamp, "step": point.step}
-                buffer_line(folder, "metrics", values)
-
-        self.attempt("metrics", lambda: self._client.log_batch(self._id, metrics=points), buffer)
+        fields = ("key", "value", "timestamp", "step")
+        self.attempt(
+            "metrics",
+            lambda: self._client.log_batch(self._id, metrics=points),
+            lambda folder: buffer_lines(
+                folder, "metrics", ({name: getattr(point, name) for name in fields} for point in points)
+            ),
+        )
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set facts about the run that, unlike params, can be changed."""
@@ -108,7 +115,7 @@ class Run:
         self.attempt(
             "tags",
             lambda: self._client.log_batch(self._id, tags=[RunTag(*item) for item in texts.items()]),
-            lambda folder: buffer_line(folder, "tags", texts),
+            lambda folder: buffer_lines(folder, "tags", [texts]),
         )
 
     def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
@@ -128,7 +135,7 @@ class Run:
         self.attempt(
             f"dataset {name}",
             lambda: _send_dataset(self._client, self._id, entity),
-            lambda folder: buffer_line(folder, "datasets", {"context": context, **dict(entity.dataset)}),
+            lambda folder: buffer_lines(folder, "datasets", [{"context": context, **dict(entity.dataset)}]),
         )
 
     def log_file(self, file: Path, artifact_folder: str = "") -> None:
@@ -147,10 +154,11 @@ class Run:
 
     def log_bytes(self, content: bytes, path: str) -> None:
         """Store an artifact at `path`, a relative path with slashes."""
-        parent, name = PurePosixPath(path).parent, PurePosixPath(path).name
+        parent, _, name = path.rpartition("/")
         with tempfile.TemporaryDirectory() as folder:
-            Path(folder, name).write_bytes(content)
-            self.log_file(Path(folder, name), "" if parent == PurePosixPath(".") else str(parent))
+            file = Path(folder, name)
+            file.write_bytes(content)
+            self.log_file(file, parent)
 
     def log_text(self, text: str, path: str) -> None:
         """Store a text in UTF-8."""
@@ -221,7 +229,9 @@ class Run:
             logger.warning("MLflow has run %s as %s, without what is in %s", self.id, status, self.offline_folder)
 
     def _detach(self, what: str, error: Exception) -> Path:
-        folder = create_buffer(self._root, self._id)
+        create_folder(self._root)
+        folder = self._root / "unsent" / self._id
+        folder.mkdir(parents=True, exist_ok=True)
         logger.warning(
             "MLflow did not take %s of run %s (%s: %s). The run continues without MLflow: this and everything after it "
             "is written to %s. To send the artifacts later: mlflow artifacts log-artifacts --run-id %s --local-dir "
@@ -246,6 +256,22 @@ class UntrackedRun(Run):
 
     def attempt(self, what: str, send: Callable[[], object], buffer: Callable[[Path], object]) -> None:
         """Do nothing."""
+
+
+def buffer_lines(folder: Path, kind: str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Append each row to `<kind>.jsonl` as a JSON object."""
+    with open(folder / f"{kind}.jsonl", "a", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
+def buffer_file(folder: Path, source: Path, artifact_folder: str) -> None:
+    """Copy a file or a folder, under its own name, to its artifact path."""
+    target = folder / "artifacts" / artifact_folder / source.name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copy2(source, target)
 
 
 def as_typed(value: object) -> str:

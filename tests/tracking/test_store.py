@@ -9,8 +9,7 @@ from mlflow import MlflowClient
 
 from ndsc.errors import UserError
 from ndsc.tracking.run import start_run
-from ndsc.tracking.store import create_store
-from ndsc.tracking.store_address import IGNORE_RULES, store_uri
+from ndsc.tracking.store import IGNORE_RULES, create_store, earlier_runs_uri, store_uri
 
 RECORDER = """
 from ndsc.config.schema import TrackingConfig
@@ -131,3 +130,12 @@ def test_a_server_that_does_not_answer_is_explained_before_any_work(settings, tm
 def test_the_address_of_a_local_store_is_absolute(settings, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert store_uri(settings("mlruns")) == f"sqlite:///{tmp_path}/mlruns/mlflow.db"
+
+
+def test_without_tracking_the_store_is_the_one_of_the_environment_or_the_local_one(settings, store_root, monkeypatch):
+    untracked = settings(store_root, kind="off")
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert earlier_runs_uri(untracked) == f"sqlite:///{store_root}/mlflow.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://elsewhere")
+    assert earlier_runs_uri(untracked) == "http://elsewhere"
+    assert earlier_runs_uri(settings(store_root)) == f"sqlite:///{store_root}/mlflow.db"

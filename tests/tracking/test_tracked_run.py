@@ -214,6 +214,8 @@ def test_the_digest_of_a_dataset_covers_every_row_and_cell():
     assert len(table_digest(frame)) <= 36
 
 
+# Warning filters belong to the process: threads of one process undo each other's.
+@pytest.mark.filterwarnings("ignore:.*(multiple ways|integer column):UserWarning")
 def test_runs_that_log_one_dataset_at_the_same_moment_all_have_it(tracking, client):
     with start_run(tracking, "creates the experiment", {}) as run:
         root = run._root
