@@ -1,15 +1,41 @@
-"""The process: its environment variables, cores and packages, and the seconds that its steps take."""
+"""The process: its environment variables, cores, threads and packages, and the seconds that its steps take."""
 
 import importlib.util
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use. On a shared node there can be more."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_ahead(
+    threads: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Yield the results in the order of the items, like `threads.map`, but start at most `ahead` calls ahead of need.
+
+    When the iterator is closed, the calls that have not begun are cancelled.
+    """
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(threads.submit(function, item))
+            if len(waiting) > ahead:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        for unused in waiting:
+            unused.cancel()
 
 
 @contextmanager

@@ -6,9 +6,9 @@ No archive can make this code write anywhere: the names of members are only ever
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import pyarrow as pa
 
@@ -16,8 +16,8 @@ from ndsc.caching.atomic import atomic_cache_write
 from ndsc.caching.digests import file_digest
 from ndsc.caching.tables import load_table, save_table
 from ndsc.errors import UserError
-from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, GzipStream, SeekableGzip
-from ndsc.storage.locations import LargeBlocks, Location, location_of, location_signature, open_bytes
+from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, ForwardStream, GzipStream, SeekableGzip
+from ndsc.storage.locations import Location, location_of, location_signature, open_bytes, read_large_blocks
 from ndsc.storage.remote import RemotePath
 from ndsc.storage.tar_scan import Scan, scan_members
 from ndsc.terminal import progress
@@ -126,16 +126,16 @@ def build_index(path: Location, index: Path, signature: str) -> None:
     """
     start, size = _start(path)
     log.info("indexing %s (%.1f GB) into %s, once", path, size / 1e9, index.parent)
-    gzipped = start.startswith(GZIP)
-    scan, end = _scan_gzip(_on_disk(path), size) if gzipped else _scan_plain(path)
+    gzip_path = _on_disk(path) if start.startswith(GZIP) else None
+    scan = _scan_plain(path, size) if gzip_path is None else _scan_gzip(gzip_path, size)
     if scan.members.num_rows == 0:
         raise UnreadableArchive(
             f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, {size:,} bytes "
             f"that begin with {start!r}. Download it again, or convert it to a .tar."
         )
-    facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": end, "seek_index": None}
-    if gzipped:
-        facts["seek_index"] = _save_seek_index(_on_disk(path), end, index.with_suffix(".seek"))
+    facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": scan.end, "seek_index": None}
+    if gzip_path is not None:
+        facts["seek_index"] = _save_seek_index(gzip_path, scan.end, index.with_suffix(".seek"))
     if location_signature(path) != signature:
         raise UnreadableArchive(
             f"A complete archive was expected. Received: {path}, which changed while it was being indexed. Wait until "
@@ -150,16 +150,15 @@ def _load(path: Location, index: Path) -> Archive | None:
     if loaded is None:
         return None
     members, facts = loaded
-    gzipped = facts["seek_index"] is not None and isinstance(path, Path)
-    source = _load_gzip(path, index.with_suffix(".seek"), facts) if gzipped else open_bytes(path)
-    return None if source is None else Archive(path, members, facts["skipped"], facts["truncated"], source)
-
-
-def _load_gzip(path: Path, seek_index: Path, facts: dict[str, Any]) -> SeekableGzip | None:
-    if not seek_index.exists() or file_digest(seek_index) != facts["seek_index"]:
-        log.warning("%s is missing or damaged; it is built again.", seek_index)
-        return None
-    return SeekableGzip(path, facts["end"], seek_index)
+    if facts["seek_index"] is None:
+        source = open_bytes(path)
+    else:
+        seek_index = index.with_suffix(".seek")
+        if not seek_index.exists() or file_digest(seek_index) != facts["seek_index"]:
+            log.warning("%s is missing or damaged; it is built again.", seek_index)
+            return None
+        source = SeekableGzip(_on_disk(path), facts["end"], seek_index)
+    return Archive(path, members, facts["skipped"], facts["truncated"], source)
 
 
 def _start(path: Location) -> tuple[bytes, int]:
@@ -182,18 +181,20 @@ def _on_disk(path: Location) -> Path:
     return path
 
 
-def _scan_plain(path: Location) -> tuple[Scan, int]:
-    whole = open_bytes(path)
-    # On a disk, headers are read one by one; from a server, together with all that is between them.
-    source = LargeBlocks(whole) if isinstance(path, RemotePath) else whole
-    with closing(source), _progress(f"indexing {path.name}", source.end) as reached:
-        return scan_members(source, reached), source.end
+def _scan_plain(path: Location, size: int) -> Scan:
+    with _progress(f"indexing {path.name}", size) as reached:
+        # On a disk, headers are read one by one; from a server, together with all that is between them.
+        if isinstance(path, RemotePath):
+            with closing(read_large_blocks(path)) as blocks:
+                return scan_members(ForwardStream(blocks), reached)
+        with closing(open_bytes(path)) as source:
+            return scan_members(source, reached)
 
 
-def _scan_gzip(path: Path, size: int) -> tuple[Scan, int]:
+def _scan_gzip(path: Path, size: int) -> Scan:
     with closing(GzipStream(path)) as source, _progress(f"indexing {path.name}", size) as reached:
         scan = scan_members(source, lambda _: reached(source.compressed_position))
-        return Scan(scan.members, scan.skipped, scan.truncated or not source.whole), source.end
+        return replace(scan, truncated=scan.truncated or not source.whole)
 
 
 def _save_seek_index(path: Path, end: int, seek_index: Path) -> str:

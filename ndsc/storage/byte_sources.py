@@ -4,6 +4,7 @@ import gzip
 import os
 import threading
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -52,40 +53,48 @@ class PlainFile:
         os.close(self._descriptor)
 
 
-class GzipStream:
-    """A gzip file unpacked once from front to back. No offset may be below the one of the previous call."""
+class ForwardStream:
+    """Chunks of bytes that are read once from front to back. No offset may be below the one of the previous call."""
 
-    def __init__(self, path: Path) -> None:
-        self._compressed = path.open("rb")
-        self._unpacked = gzip.GzipFile(fileobj=self._compressed)
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
         self._window = b""
         self._start = 0
-        self._whole = True
-        self._finished = False
 
     @property
     def end(self) -> int:
         """See ByteSource."""
         return self._start + len(self._window)
 
-    @property
-    def whole(self) -> bool:
-        """False once the file has turned out to be cut off or damaged. Everything behind the damage is missing."""
-        return self._whole
+    def read_at(self, offset: int, size: int) -> bytes:
+        """See ByteSource."""
+        while self.end < offset + size and (chunk := next(self._chunks, b"")):
+            rest = self._window[max(0, offset - self._start) :]
+            self._start = self.end - len(rest)
+            self._window = rest + chunk
+        begin = offset - self._start
+        return self._window[begin : begin + size]
+
+    def close(self) -> None:
+        """See ByteSource. The chunks belong to the caller."""
+
+
+class GzipStream(ForwardStream):
+    """A gzip file that is unpacked once from front to back.
+
+    `whole` becomes false when the file turns out to be cut off or damaged. Everything behind the damage is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(iter(self._next_chunk, b""))
+        self._compressed = path.open("rb")
+        self._unpacked = gzip.GzipFile(fileobj=self._compressed)
+        self.whole = True
 
     @property
     def compressed_position(self) -> int:
         """How many bytes of the gzip file have been used."""
         return self._compressed.tell()
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """See ByteSource."""
-        while self.end < offset + size and not self._finished:
-            rest = self._window[max(0, offset - self._start) :]
-            self._start = self.end - len(rest)
-            self._window = rest + self._next_chunk()
-        begin = offset - self._start
-        return self._window[begin : begin + size]
 
     def close(self) -> None:
         """See ByteSource."""
@@ -95,12 +104,10 @@ class GzipStream:
     def _next_chunk(self) -> bytes:
         try:
             # `read1` returns the bytes before the damage; `read` would discard them with its exception.
-            chunk = self._unpacked.read1(CHUNK)
+            return self._unpacked.read1(CHUNK)
         except (EOFError, zlib.error, gzip.BadGzipFile):
-            self._whole = False
-            chunk = b""
-        self._finished = not chunk
-        return chunk
+            self.whole = False
+            return b""
 
 
 class SeekableGzip:

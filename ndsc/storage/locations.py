@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 from ndsc.caching.atomic import atomic_cache_write
 from ndsc.caching.digests import SAMPLE_BYTES, content_signature, file_signature, sampled_digest, sampled_offsets
 from ndsc.errors import UserError
+from ndsc.process import map_ahead
 from ndsc.storage.byte_sources import ByteSource, PlainFile
 from ndsc.storage.remote import CONCURRENT_READS, RemoteFile, RemotePath, address_digest, is_remote
 from ndsc.terminal import progress
@@ -75,47 +76,22 @@ def local_copy(location: Location, cache_root: Path) -> Path:
     status = location.status()
     copy = cache_root / "remote" / f"{address_digest(location, status)}-{location.name}"
     if not copy.exists() or copy.stat().st_size != status.size:
-        with atomic_cache_write(copy) as temporary, closing(LargeBlocks(RemoteFile(location))) as source:
+        with atomic_cache_write(copy) as temporary, closing(read_large_blocks(location)) as blocks:
             with temporary.open("wb") as file, progress(f"fetching {location.name}", status.size, "bytes") as advance:
-                for offset in range(0, status.size, LARGE_BLOCK):
-                    advance(file.write(source.read_at(offset, LARGE_BLOCK)))
+                for block in blocks:
+                    advance(file.write(block))
             if temporary.stat().st_size != status.size:
                 raise UserError(f"{status.size:,} bytes of {location} were expected. Received: fewer. Try again.")
     return copy
 
 
-class LargeBlocks:
-    """A ByteSource read from front to back in large blocks, several of which are requested ahead. No offset may be
-    below the one of the previous call."""
+def read_large_blocks(location: RemotePath) -> Iterator[bytes]:
+    """Yield the bytes of a file on a server from front to back. Several large blocks are requested ahead of need.
 
-    def __init__(self, source: ByteSource) -> None:
-        self._source = source
-        self._threads = ThreadPoolExecutor(BLOCKS_AHEAD)
-        self._blocks: dict[int, Future[bytes]] = {}
-
-    @property
-    def end(self) -> int:
-        """See ByteSource."""
-        return self._source.end
-
-    def read_at(self, offset: int, size: int) -> bytes:
-        """See ByteSource."""
-        stop = min(offset + size, self.end)
-        if offset >= stop:
-            return b""
-        joined = b"".join(self._wanted(offset // LARGE_BLOCK, (stop - 1) // LARGE_BLOCK))
-        begin = offset % LARGE_BLOCK
-        return joined[begin : begin + stop - offset]
-
-    def close(self) -> None:
-        """See ByteSource."""
-        self._threads.shutdown(cancel_futures=True)
-        self._source.close()
-
-    def _wanted(self, first: int, last: int) -> Iterator[bytes]:
-        for number in [number for number in self._blocks if number < first]:
-            self._blocks.pop(number).cancel()
-        for number in range(first, last + BLOCKS_AHEAD):
-            if number not in self._blocks and number * LARGE_BLOCK < self.end:
-                self._blocks[number] = self._threads.submit(self._source.read_at, number * LARGE_BLOCK, LARGE_BLOCK)
-        return (self._blocks[number].result() for number in range(first, last + 1))
+    Raises:
+        UserError: its server does not answer, or has no such file.
+    """
+    source = RemoteFile(location)
+    with ThreadPoolExecutor(BLOCKS_AHEAD) as threads:
+        offsets = range(0, source.end, LARGE_BLOCK)
+        yield from map_ahead(threads, lambda offset: source.read_at(offset, LARGE_BLOCK), offsets, BLOCKS_AHEAD)

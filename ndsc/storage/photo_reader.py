@@ -1,14 +1,14 @@
 """Reading photos from archives and plain files, by several threads and ahead of need."""
 
 import threading
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from itertools import groupby, starmap
 from pathlib import Path
 from typing import Self
 
-from ndsc.process import usable_cores
+from ndsc.process import map_ahead, usable_cores
 from ndsc.storage.archive import ShortRead, is_archive, open_source, read_exactly
 from ndsc.storage.byte_sources import ByteSource, PlainFile
 from ndsc.storage.locations import location_of
@@ -75,19 +75,9 @@ def read_ahead(reader: PhotoReader, locations: Iterable[tuple[str, int, int]]) -
         ShortRead: they cannot be read; the message is the reason, in a few words.
         UserError: an archive is missing, or its server stops answering.
     """
-    waiting: deque[Future[bytes]] = deque()
     with ThreadPoolExecutor(CONCURRENT_READS) as threads:
-        try:
-            for archive, offset, size in locations:
-                remote = is_remote(archive)
-                if remote:
-                    waiting.append(threads.submit(reader.read, archive, offset, size))
-                while len(waiting) >= (CONCURRENT_READS if remote else 1):
-                    yield waiting.popleft().result()
-                if not remote:
-                    yield reader.read(archive, offset, size)
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for unread in waiting:
-                unread.cancel()
+        for remote, group in groupby(locations, key=lambda location: is_remote(location[0])):
+            if remote:
+                yield from map_ahead(threads, lambda location: reader.read(*location), group, CONCURRENT_READS - 1)
+            else:
+                yield from starmap(reader.read, group)

@@ -7,14 +7,11 @@ FSSPEC_S3_…, and ~/.netrc.
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from ndsc import process
 from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError
-
-if TYPE_CHECKING:
-    from fsspec.spec import AbstractFileSystem
 
 Answer = TypeVar("Answer")
 
@@ -136,7 +133,7 @@ class RemoteFile:
     def close(self) -> None:
         """See ByteSource. Connections belong to fsspec, and other files use them too."""
 
-    def _sends_ranges(self, files: "AbstractFileSystem") -> bool:
+    def _sends_ranges(self, files: Any) -> bool:
         if self._path.address.startswith("s3:"):
             return True
         try:
@@ -148,9 +145,9 @@ class RemoteFile:
             return False
 
 
-def ask(path: RemotePath, question: "Callable[[AbstractFileSystem], Answer]") -> Answer:
-    """Return the server's answer, asking again after a pause where there is none. Of fsspec's file systems, the one
-    for HTTP does not retry.
+def ask(path: RemotePath, question: Callable[[Any], Answer]) -> Answer:
+    """Return the server's answer to a call of fsspec's file system. If there is none, ask again after a pause: the file
+    system for HTTP does not retry.
 
     Raises:
         NotThere: there is no such file.
@@ -173,8 +170,8 @@ def address_digest(path: RemotePath, status: Status) -> str:
     return content_hash(f"{path} {status.size} {status.version}")
 
 
-def _filesystem(address: str) -> "AbstractFileSystem":
-    """Fsspec caches one for each set of arguments, with its connections."""
+def _filesystem(address: str) -> Any:
+    """Return the `AbstractFileSystem`, of which fsspec caches one for each set of arguments, with its connections."""
     import fsspec
 
     if address.startswith("s3:"):

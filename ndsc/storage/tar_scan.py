@@ -37,11 +37,16 @@ PAUSE_EVERY = 1 << 12
 
 @dataclass(frozen=True)
 class Scan:
-    """Regular files by name, offset and size in bytes; counts of other members, by kind; whether the end is missing."""
+    """The result of a scan.
+
+    `members`: name, offset and size (bytes) of the regular files; `skipped`: the number of other members, by kind;
+    `truncated`: the end is missing; `end`: the number of bytes in the source.
+    """
 
     members: pa.Table
     skipped: dict[str, int]
     truncated: bool
+    end: int
 
 
 def scan_members(source: ByteSource, on_position: Callable[[int], None]) -> Scan:
@@ -52,7 +57,7 @@ def scan_members(source: ByteSource, on_position: Callable[[int], None]) -> Scan
     while offset is not None and len(block := source.read_at(offset, BLOCK)) == BLOCK:
         if steps % PAUSE_EVERY == 0:
             on_position(offset)
-            scanner.members.condense()
+            scanner.condense()
         offset = scanner.step(offset, block)
         steps += 1
     return scanner.finish(offset)
@@ -78,7 +83,8 @@ class _Scanner:
 
     def __init__(self, source: ByteSource) -> None:
         self._source = source
-        self.members = _Members()
+        self._rows: list[tuple[str, int, int]] = []
+        self._parts: list[pa.RecordBatch] = []
         self._skipped: Counter[str] = Counter()
         self._extension: _Extension | None = None
         self._global: dict[str, str] = {}
@@ -99,18 +105,26 @@ class _Scanner:
             self._extension = None
             return find_header(self._source, offset + BLOCK)
 
+    def condense(self) -> None:
+        """Convert the members found so far to Arrow. As Python objects, NDSC's 666,615 take 150 MB."""
+        if self._rows:
+            columns = dict(zip(MEMBERS.names, zip(*self._rows, strict=True), strict=True))
+            self._parts.append(pa.RecordBatch.from_pydict(columns, schema=MEMBERS))
+            self._rows.clear()
+
     def finish(self, offset: int | None) -> Scan:
         """`offset`: the end of the source where a header was expected; None where its rest held no header."""
-        members, end = self.members.table(), self._source.end
+        self.condense()
+        members, end = pa.Table.from_batches(self._parts, MEMBERS), self._source.end
         if members.num_rows and members["offset"][-1].as_py() + members["size"][-1].as_py() > end:
             members = members.slice(0, members.num_rows - 1)
             self._skipped["cut off"] += 1
         # A complete archive ends in blocks of zeros, after which no header is expected.
-        return Scan(members, dict(self._skipped), offset is not None or self._extension is not None)
+        return Scan(members, dict(self._skipped), offset is not None or self._extension is not None, end)
 
     def _add_file(self, header: TarHeader, start: int) -> int:
         if self._extension is None and not self._global:
-            self.members.rows.append((header.name, start, header.size))
+            self._rows.append((header.name, start, header.size))
             return start + padded(header.size)
         extension = self._take_extension()
         stored = header.size if extension.size is None else extension.size
@@ -120,7 +134,7 @@ class _Scanner:
             self._skipped["sparse files"] += 1
             return start + padded(stored)
         name = header.name if extension.name is None else extension.name
-        self.members.rows.append((name, start, header.size if extension.size is None else extension.size))
+        self._rows.append((name, start, header.size if extension.size is None else extension.size))
         return start + padded(stored)
 
     def _take_extension(self) -> _Extension:
@@ -163,24 +177,6 @@ class _Scanner:
             start += BLOCK
             more = len(block) == BLOCK and block[504]
         return start
-
-
-class _Members:
-    """The members found so far. 666,615 of them take 150 MB as Python objects: `condense` converts them to Arrow."""
-
-    def __init__(self) -> None:
-        self.rows: list[tuple[str, int, int]] = []
-        self._parts: list[pa.RecordBatch] = []
-
-    def condense(self) -> None:
-        if self.rows:
-            columns = dict(zip(MEMBERS.names, zip(*self.rows, strict=True), strict=True))
-            self._parts.append(pa.RecordBatch.from_pydict(columns, schema=MEMBERS))
-            self.rows.clear()
-
-    def table(self) -> pa.Table:
-        self.condense()
-        return pa.Table.from_batches(self._parts, MEMBERS)
 
 
 def _path(records: dict[str, str]) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ndsc.storage.byte_sources import GzipStream, PlainFile, SeekableGzip
+from ndsc.storage.byte_sources import ForwardStream, GzipStream, PlainFile, SeekableGzip
 
 DATA = np.random.default_rng(0).bytes(3_000_000)
 FIRST = gzip.compress(DATA[:2_500_000], 1)
@@ -32,7 +32,16 @@ def test_a_plain_file_gives_the_bytes_at_the_offset_and_fewer_at_its_end(tmp_pat
         assert source.read_at(1 << 80, 50) == b""
 
 
-def test_a_stream_reads_forward_and_knows_its_end_when_it_is_read(packed: Path):
+def test_chunks_are_read_forward_at_any_offset():
+    data = DATA[:25_500]
+    stream = ForwardStream(data[start : start + 1000] for start in range(0, len(data), 1000))
+    for offset, size in ((0, 10), (5, 990), (990, 20), (1000, 1000), (2500, 9000), (20_000, 1), (25_400, 900)):
+        assert stream.read_at(offset, size) == data[offset : offset + size]
+    assert stream.read_at(25_500, 1) == stream.read_at(1 << 62, 5) == b""
+    assert stream.end == len(data)
+
+
+def test_a_gzip_stream_reads_forward_and_knows_its_end_after_the_last_byte(packed: Path):
     with closing(GzipStream(packed)) as source:
         assert source.read_at(0, 10) == DATA[:10]
         assert source.read_at(5, 700_000) == DATA[5:700_005]

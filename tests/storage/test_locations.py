@@ -17,16 +17,16 @@ from ndsc.data.sampling import Queue, Quota, SamplePlan
 from ndsc.errors import UserError
 from ndsc.storage import locations as places
 from ndsc.storage.archive import open_archive, read_exactly
-from ndsc.storage.byte_sources import PlainFile
 from ndsc.storage.locations import (
-    LargeBlocks,
     local_copy,
     location_content_signature,
     location_of,
     location_signature,
     open_bytes,
+    read_large_blocks,
 )
 from ndsc.storage.photo_reader import PhotoReader, read_ahead, reads_at_once
+from ndsc.storage.remote import RemotePath
 from tests.data.listings import photo_catalogue
 from tests.encoded import jpeg
 from tests.storage.archives import content, tar_bytes
@@ -65,14 +65,13 @@ def test_a_location_is_an_address_or_an_absolute_path(monkeypatch: pytest.Monkey
     assert location_of("folder") == tmp_path / "folder"
 
 
-def test_large_blocks_are_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_large_blocks_have_the_bytes_of_the_file(root: Path, web: WebServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(places, "LARGE_BLOCK", 1000)
     data = np.random.default_rng(0).bytes(25_500)
-    (tmp_path / "x").write_bytes(data)
-    with closing(LargeBlocks(PlainFile(tmp_path / "x"))) as blocks:
-        for offset, size in ((0, 10), (5, 990), (990, 20), (1000, 1000), (2500, 9000), (20_000, 1), (25_400, 900)):
-            assert blocks.read_at(offset, size) == data[offset : offset + size]
-        assert blocks.read_at(25_500, 1) == blocks.read_at(1 << 62, 5) == b""
+    (root / "x").write_bytes(data)
+    blocks = list(read_large_blocks(RemotePath(f"{web.address}/x")))
+    assert [len(block) for block in blocks] == [1000] * 25 + [500]
+    assert b"".join(blocks) == data
 
 
 def test_listings_on_a_server_are_those_on_a_disk(root: Path, web: WebServer, tmp_path: Path):
