@@ -34,7 +34,7 @@ TINY = (
 )
 
 # Fixtures that are whole runs, made once.
-WHOLE_RUNS = ("trained_run", "pretrained_run", "twice", "of_sample", "audited")
+WHOLE_RUNS = ("trained_run", "pretrained_run", "twice", "sample_run", "audited")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups

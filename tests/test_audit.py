@@ -1,4 +1,4 @@
-"""The command on files with planted faults, and a training that excludes the issues that it found."""
+"""The command `ndsc.audit` on photos with planted faults, and a training that excludes the photos with issues."""
 
 import importlib.util
 import io
@@ -27,7 +27,7 @@ from ndsc.tracking.history import History
 from ndsc.train import main as train
 from tests.conftest import TINY, composing, refusal
 
-# Without what takes seconds and is tested elsewhere: OpenVINO's export, figures, and the whole model.
+# OpenVINO's export, figures and the whole model take seconds and are tested elsewhere.
 QUICK = (
     "backbone.engine=tensorflow",
     "sampling.test.per_class=1",
@@ -40,14 +40,14 @@ QUICK = (
 
 @dataclass(frozen=True)
 class Location:
-    """A folder with photos by class, and all results."""
+    """A folder with photos by class, the cache, the runs and the audit's report."""
 
     folder: Path
 
     @property
     def settings(self) -> list[str]:
-        places = [f"cache.root={self.folder / 'cache'}", f"tracking.root={self.folder / 'mlruns'}"]
-        return ["data=folder", f"data.root={self.folder / 'photos'}", *TINY, *QUICK, *places]
+        paths = [f"cache.root={self.folder / 'cache'}", f"tracking.root={self.folder / 'mlruns'}"]
+        return ["data=folder", f"data.root={self.folder / 'photos'}", *TINY, *QUICK, *paths]
 
     @property
     def report(self) -> Path:
@@ -58,12 +58,12 @@ class Location:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
-    """Ten rendered photos of each of three classes, and five with faults: broken, blank, duplicate, smaller duplicate,
-    and one with two labels (in two files)."""
-    place = Location(tmp_path_factory.mktemp("audit"))
-    sample = render_sample(place.folder / "sample", photos_per_class=10)
-    photos = place.folder / "photos"
+def location(tmp_path_factory: pytest.TempPathFactory) -> Location:
+    """Return a folder with ten rendered photos of each of three classes, and five files with faults: broken, blank, a
+    duplicate, a smaller duplicate, and the duplicate of a photo with another label."""
+    location = Location(tmp_path_factory.mktemp("audit"))
+    sample = render_sample(location.folder / "sample", photos_per_class=10)
+    photos = location.folder / "photos"
     for label in ("beauty", "fashion", "mobile"):
         (photos / label).mkdir(parents=True)
         with tarfile.open(sample / f"{label}_image.tar") as archive:
@@ -77,27 +77,27 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
         smaller = picture.resize((picture.width * 3 // 4, picture.height * 3 // 4))
     smaller.save(photos / "mobile" / "smaller.jpg", quality=70)
     (photos / "mobile" / "stolen.jpg").write_bytes((photos / "fashion" / "0.jpg").read_bytes())
-    return place
+    return location
 
 
 @pytest.fixture(scope="module")
-def audited(place: Location) -> str:
-    """The output of the command. `audit.output` names its folder."""
-    before = place.contents()
-    command = [sys.executable, "-m", "ndsc.audit", *place.settings, f"audit.output={place.report}"]
-    done = subprocess.run([*command, f"hydra.run.dir={place.folder / 'hydra'}"], capture_output=True, text=True)
+def audited(location: Location) -> str:
+    """Run the command and return its output."""
+    before = location.contents()
+    command = [sys.executable, "-m", "ndsc.audit", *location.settings, f"audit.output={location.report}"]
+    done = subprocess.run([*command, f"hydra.run.dir={location.folder / 'hydra'}"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert place.contents() == before
+    assert location.contents() == before
     return done.stderr
 
 
-def test_planted_faults_are_found_and_all_files_are_written(place: Location, audited: str):
+def test_planted_faults_are_found_and_all_files_are_written(location: Location, audited: str):
     assert "34 usable, 1 broken" in audited
-    assert str(place.report / "audit.html") in "".join(audited.split())
-    names = {path.name for path in place.report.iterdir()}
+    assert str(location.report / "audit.html") in "".join(audited.split())
+    names = {path.name for path in location.report.iterdir()}
     tables = {"audit", "classes", "sizes", "broken", "duplicates", "labels", "outliers", "appearance"}
     assert names == {"audit.html", *(f"{name}.csv" for name in tables)}
-    issues = pd.read_csv(place.report / "audit.csv").set_index("image_path")
+    issues = pd.read_csv(location.report / "audit.csv").set_index("image_path")
     for path, issue, exclude in (
         ("beauty/broken.jpg", "broken", "yes"),
         ("fashion/blank.jpg", "nearly blank", "yes"),
@@ -111,22 +111,22 @@ def test_planted_faults_are_found_and_all_files_are_written(place: Location, aud
         assert issues.loc[path, "exclude"] == exclude
 
 
-def test_the_page_shows_thumbnails_and_the_next_command(place: Location, audited: str):
-    page = (place.report / "audit.html").read_text()
+def test_the_page_shows_thumbnails_and_the_command_to_train(location: Location, audited: str):
+    page = (location.report / "audit.html").read_text()
     assert page.count("data:image/jpeg;base64,") >= 5
-    assert f"sampling.exclude={place.report / 'audit.csv'}" in page
+    assert f"sampling.exclude={location.report / 'audit.csv'}" in page
 
 
-def test_a_second_audit_does_not_overwrite_the_first(place: Location, audited: str, tmp_path: Path):
-    edited = (place.report / "audit.csv").read_bytes()
+def test_a_second_audit_never_overwrites_the_first(location: Location, audited: str, tmp_path: Path):
+    edited = (location.report / "audit.csv").read_bytes()
     with pytest.raises(UserError, match="Nothing was changed"):
-        main(composed_audit(*place.settings, f"audit.output={place.report}"), tmp_path, ())
-    assert (place.report / "audit.csv").read_bytes() == edited
+        main(composed_audit(*location.settings, f"audit.output={location.report}"), tmp_path, ())
+    assert (location.report / "audit.csv").read_bytes() == edited
 
 
-def test_an_audit_with_exclusions_keeps_them(place: Location, audited: str, tmp_path: Path):
-    first = pd.read_csv(place.report / "audit.csv")
-    asked = [*place.settings, f"sampling.exclude={place.report / 'audit.csv'}"]
+def test_photos_excluded_before_an_audit_stay_excluded(location: Location, audited: str, tmp_path: Path):
+    first = pd.read_csv(location.report / "audit.csv")
+    asked = [*location.settings, f"sampling.exclude={location.report / 'audit.csv'}"]
     page = main(composed_audit(*asked, f"audit.output={tmp_path / 'second'}"), tmp_path, tuple(asked)).read_text()
     excluded = first[first["exclude"] == "yes"]
     rows = pd.read_csv(tmp_path / "second" / "audit.csv").set_index("image_path").loc[excluded["image_path"]]
@@ -136,17 +136,17 @@ def test_an_audit_with_exclusions_keeps_them(place: Location, audited: str, tmp_
     assert page.count("sampling.exclude=") == 1
 
 
-def test_a_training_with_exclusions_never_draws_them_and_can_be_repeated(place: Location, audited: str, tmp_path: Path):
+def test_a_training_never_draws_excluded_photos_and_can_be_repeated(location: Location, audited: str, tmp_path: Path):
     issues = tmp_path / "edited.csv"
-    table = pd.read_csv(place.report / "audit.csv")
+    table = pd.read_csv(location.report / "audit.csv")
     table.loc[table["issue"].str.contains("duplicate"), "exclude"] = "no"  # edited by a person
     table.to_csv(issues, index=False)
     with composing(tmp_path) as composed:
-        settings = composed(*place.settings, "augmentation=none", "sampling=all", f"sampling.exclude={issues}")
+        settings = composed(*location.settings, "augmentation=none", "sampling=all", f"sampling.exclude={issues}")
         metrics = train(typed(settings), HydraJob.of(settings)).metrics
     excluded = table.loc[table["exclude"] == "yes", "image_path"]
     assert metrics["data/excluded"] == len(excluded)
-    tracking = TrackingConfig(kind="local", root=str(place.folder / "mlruns"))
+    tracking = TrackingConfig(kind="local", root=str(location.folder / "mlruns"))
     history = History(tracking)
     (run,) = history.find(["ndsc"])
     with history.file(run.id, "data/manifest.parquet") as manifest:
@@ -158,8 +158,8 @@ def test_a_training_with_exclusions_never_draws_them_and_can_be_repeated(place: 
     issues.unlink()
     register_reproduce()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        places = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={place.folder / 'cache'}"]
-        assert reproduce(as_schema(compose("reproduce", overrides=places), ReproduceConfig), tmp_path) is None
+        overrides = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={location.folder / 'cache'}"]
+        assert reproduce(as_schema(compose("reproduce", overrides=overrides), ReproduceConfig), tmp_path) is None
 
 
 def composed_audit(*overrides: str) -> AuditConfig:
@@ -175,18 +175,18 @@ def test_all_photos_are_examined_by_default():
 
 
 BAD = {
-    "what a training refuses": (["backbone.resize=squeeze"], "backbone.resize must be one of"),
+    "an invalid setting of a training": (["backbone.resize=squeeze"], "backbone.resize must be one of"),
     "an unknown setting": (["+audit.colour=red"], "There is no setting audit.colour"),
     "too few folds": (["audit.folds=1"], "audit.folds must be at least 2. Received: audit.folds=1."),
-    "nothing to show": (["audit.shown=0"], "audit.shown must be at least 1"),
+    "no photos per section": (["audit.shown=0"], "audit.shown must be at least 1"),
 }
 
 
 @pytest.mark.parametrize(("overrides", "expected"), BAD.values(), ids=BAD.keys())
 def test_invalid_settings_are_reported(overrides: list[str], expected: str):
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError) as error:
         composed_audit(*overrides)
-    assert expected in str(refused.value)
+    assert expected in str(error.value)
 
 
 def test_missing_packages_are_reported_with_the_install_command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
@@ -197,7 +197,7 @@ def test_missing_packages_are_reported_with_the_install_command(monkeypatch: pyt
 
 
 @pytest.mark.parametrize("overrides", [[], ["+experiment=baseline", "sampling.per_class=20"]])
-def test_the_next_command_trains(overrides: list[str], tmp_path: Path):
+def test_the_suggested_command_trains_with_the_same_settings_and_the_exclusions(overrides: list[str], tmp_path: Path):
     asked = ("backbone=xception", *overrides, "audit.shown=9", "hydra.run.dir=x", "tracking.root=y")
     command = training_command(asked, tmp_path / "my audit" / "audit.csv")
     assert command == " ".join(
@@ -205,7 +205,7 @@ def test_the_next_command_trains(overrides: list[str], tmp_path: Path):
     )
 
 
-def test_an_error_is_one_paragraph_before_slow_imports(tmp_path: Path):
+def test_a_wrong_data_root_is_reported_in_one_paragraph(tmp_path: Path):
     code, shown = refusal("-m", "ndsc.audit", "data=folder", "data.root=nowhere", f"hydra.run.dir={tmp_path}")
     assert code == 1
     assert shown[0].startswith("ndsc: data.root must be a folder")

@@ -1,4 +1,4 @@
-"""Runs done again by the real command line, in other processes, from the store alone."""
+"""Repetition of runs from what they logged, by the real command line in other processes."""
 
 import io
 import shutil
@@ -25,7 +25,7 @@ from ndsc.tracking.run import start_run
 from ndsc.train import main as train
 from tests.conftest import TINY, composing
 
-# What takes seconds and is tested elsewhere is left out: figures, and the whole model.
+# Figures and the whole model take seconds and are tested elsewhere.
 QUICK = (
     "sampling.per_class=12",
     "sampling.test.pool=3",
@@ -34,7 +34,7 @@ QUICK = (
     "tracking.model=head",
     "tracking.experiment=mine",
 )
-LABORIOUS = (
+FINE_TUNED = (
     "training=finetune",
     "training.finetune.epochs=2",
     "training.finetune.freeze=before:conv_pw_11",
@@ -46,7 +46,7 @@ LABORIOUS = (
 
 @dataclass(frozen=True)
 class Location:
-    """A store and a folder for everything else."""
+    """A folder with a store of runs, caches and Hydra's output folders."""
 
     folder: Path
 
@@ -60,183 +60,188 @@ class Location:
     def client(self) -> mlflow.MlflowClient:
         return mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
 
-    def places(self, cache: str) -> tuple[str, str]:
+    def paths(self, cache: str) -> tuple[str, str]:
         return f"tracking.root={self.tracking.root}", f"cache.root={self.folder / cache}"
 
     def newest(self) -> Run:
-        """The run that was started last."""
+        """Return the run that was started last."""
         (experiment,) = (one for one in self.client.search_experiments() if one.name == "mine")
         return self.client.search_runs([experiment.experiment_id])[0]
 
     def train(self, *overrides: str) -> Run:
-        """A run in this process, which is quicker."""
-        with composing(self.folder / "then") as composed:
-            config = composed(*TINY, *QUICK, *overrides, *self.places("cache"))
+        """Do a run in this process, which is faster."""
+        with composing(self.folder / "recorded") as composed:
+            config = composed(*TINY, *QUICK, *overrides, *self.paths("cache"))
             train(typed(config), HydraJob.of(config))
         return self.newest()
 
     def reproduce(self, *overrides: str, code: int = 0) -> tuple[Run, str]:
-        """The real command, in another process; gives the run that it recorded, and what it said."""
-        arguments = [sys.executable, "-m", "ndsc.reproduce", *overrides, *self.places("new")]
-        done = subprocess.run([*arguments, f"hydra.run.dir={self.folder / 'now'}"], capture_output=True, text=True)
+        """Run the command in another process; return the run that it recorded and its output."""
+        arguments = [sys.executable, "-m", "ndsc.reproduce", *overrides, *self.paths("new")]
+        done = subprocess.run([*arguments, f"hydra.run.dir={self.folder / 'current'}"], capture_output=True, text=True)
         assert done.returncode == code, done.stderr[-3000:]
         return self.newest(), done.stderr
 
     def table(self, run: Run) -> pd.DataFrame:
-        """Both runs side by side, as the repetition logged them."""
+        """Return the comparison of both runs that the repetition logged."""
         text = History(self.tracking).text(run.info.run_id, "reproduce/comparison.csv")
         return pd.read_csv(io.StringIO(text or "")).set_index("what")
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Location:
+def location(tmp_path_factory: pytest.TempPathFactory) -> Location:
     return Location(tmp_path_factory.mktemp("reproduce"))
 
 
 @pytest.fixture(scope="module")
-def data(place: Location) -> Path:
-    return render_sample(place.folder / "data", photos_per_class=20)
+def data(location: Location) -> Path:
+    return render_sample(location.folder / "data", photos_per_class=20)
 
 
 @pytest.fixture(scope="module")
-def sweep(place: Location) -> str:
-    """A sweep's own run."""
-    with start_run(place.tracking, "sweep", {"ndsc.kind": "sweep", "best.run": "b" * 32}) as run:
+def sweep(location: Location) -> str:
+    """Return the id of a run that stands for a whole sweep."""
+    with start_run(location.tracking, "sweep", {"ndsc.kind": "sweep", "best.run": "b" * 32}) as run:
         assert run.id is not None
     return run.id
 
 
 @pytest.fixture(scope="module")
-def of_sample(place: Location, rendered_sample: Path) -> Run:
-    """A run of the built-in sample."""
-    (place.folder / "cache").mkdir()
-    (place.folder / "cache" / "sample").symlink_to(rendered_sample)
-    return place.train()
+def sample_run(location: Location, rendered_sample: Path) -> Run:
+    """Return a run on the built-in sample."""
+    (location.folder / "cache").mkdir()
+    (location.folder / "cache" / "sample").symlink_to(rendered_sample)
+    return location.train()
 
 
 @pytest.fixture(scope="module")
-def of_ndsc(place: Location, data: Path, sweep: str, of_sample: Run) -> Run:
-    """A child of a sweep, of photos in NDSC's layout; out of the cache that has the exported network by now."""
-    return place.train("data=ndsc", f"data.root={data}", f"tracking.parent_run_id={sweep}", "augmentation=none")
+def ndsc_run(location: Location, data: Path, sweep: str, sample_run: Run) -> Run:
+    """Return a run of a sweep on photos in NDSC's layout. It uses the exported network that is in the cache already."""
+    return location.train("data=ndsc", f"data.root={data}", f"tracking.parent_run_id={sweep}", "augmentation=none")
 
 
 @pytest.fixture
-def reproduce(place: Location, tmp_path: Path) -> Callable[..., str | None]:
-    """Repeats in this process."""
+def reproduce(location: Location, tmp_path: Path) -> Callable[..., str | None]:
+    """Return a function that repeats a run in this process."""
 
     def with_overrides(*overrides: str) -> str | None:
         register()
-        places = [f"tracking.root={place.tracking.root}", f"cache.root={tmp_path / 'cache'}"]
+        paths = [f"tracking.root={location.tracking.root}", f"cache.root={tmp_path / 'cache'}"]
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            return main(as_schema(compose("reproduce", overrides=[*places, *overrides]), ReproduceConfig), tmp_path)
+            return main(as_schema(compose("reproduce", overrides=[*paths, *overrides]), ReproduceConfig), tmp_path)
 
     return with_overrides
 
 
-def test_runs_come_out_identical_after_the_cache_was_deleted_and_a_number_that_did_not_is_named(
-    place: Location, data: Path, of_sample: Run, of_ndsc: Run
+def test_repetitions_without_the_cache_are_identical_and_the_first_different_number_is_reported(
+    location: Location, data: Path, sample_run: Run, ndsc_run: Run
 ):
-    # The photos of the sample are not where they were either; only that they need not be rendered anew here.
-    (place.folder / "new").mkdir()
-    (place.folder / "cache" / "sample").rename(place.folder / "new" / "sample")
-    shutil.rmtree(place.folder / "cache")
+    # The photos of the sample have moved, too: rendering them again would take seconds.
+    (location.folder / "new").mkdir()
+    (location.folder / "cache" / "sample").rename(location.folder / "new" / "sample")
+    shutil.rmtree(location.folder / "cache")
 
-    again, said = place.reproduce(f"run={of_sample.info.run_id}")
-    assert said.splitlines()[-1] == "identical"
-    assert "0 from the cache" in said
-    table = place.table(again)
+    repetition, output = location.reproduce(f"run={sample_run.info.run_id}")
+    assert output.splitlines()[-1] == "identical"
+    assert "0 from the cache" in output
+    table = location.table(repetition)
     alike = ["source", "cpu", "engine", "weights", "manifest", "all curves", "best/val_accuracy", "test/accuracy"]
     assert not table.loc[["commit", *alike], "differs"].any()
-    assert again.info.status == "FINISHED"
-    assert again.info.experiment_id == of_sample.info.experiment_id
-    assert again.info.run_name == f"reproduce {of_sample.info.run_name}"
-    assert again.data.params == of_sample.data.params
-    assert again.data.tags["ndsc.reproduces"] == of_sample.info.run_id
+    assert repetition.info.status == "FINISHED"
+    assert repetition.info.experiment_id == sample_run.info.experiment_id
+    assert repetition.info.run_name == f"reproduce {sample_run.info.run_name}"
+    assert repetition.data.params == sample_run.data.params
+    assert repetition.data.tags["ndsc.reproduces"] == sample_run.info.run_id
     for tag in ("command", "manifest", "source"):
-        assert again.data.tags[tag] == of_sample.data.tags[tag]
+        assert repetition.data.tags[tag] == sample_run.data.tags[tag]
 
-    data.rename(place.folder / "moved")
-    place.client.log_metric(of_ndsc.info.run_id, "test/accuracy", 0.125, timestamp=2**42)
-    again, said = place.reproduce(f"run={of_ndsc.info.run_id}", f"data.root={place.folder / 'moved'}", code=1)
-    assert "0 from the cache" in said
-    true = of_ndsc.data.metrics["test/accuracy"]
-    assert said.splitlines()[-1] == f"the first difference: test/accuracy: 0.125 → {true}"
-    table = place.table(again)
+    data.rename(location.folder / "moved")
+    location.client.log_metric(ndsc_run.info.run_id, "test/accuracy", 0.125, timestamp=2**42)
+    repetition, output = location.reproduce(
+        f"run={ndsc_run.info.run_id}", f"data.root={location.folder / 'moved'}", code=1
+    )
+    assert "0 from the cache" in output
+    true = ndsc_run.data.metrics["test/accuracy"]
+    assert output.splitlines()[-1] == f"the first difference: test/accuracy: 0.125 → {true}"
+    table = location.table(repetition)
     assert table.index[table["differs"]].tolist() == ["test/accuracy"]
-    assert "mlflow.parentRunId" not in again.data.tags
-    assert again.data.tags["data.root"] == str(place.folder / "moved")
+    assert "mlflow.parentRunId" not in repetition.data.tags
+    assert repetition.data.tags["data.root"] == str(location.folder / "moved")
 
 
 @pytest.mark.soak
-def test_a_fine_tuned_run_comes_out_identical_after_everything_was_deleted(tmp_path: Path):
-    place = Location(tmp_path)
-    run = place.train(*LABORIOUS)
-    checkpoint = (tmp_path / "then" / "best.weights.h5").read_bytes()
+def test_the_repetition_of_a_fine_tuned_run_without_the_cache_is_identical(tmp_path: Path):
+    location = Location(tmp_path)
+    run = location.train(*FINE_TUNED)
+    checkpoint = (tmp_path / "recorded" / "best.weights.h5").read_bytes()
     shutil.rmtree(tmp_path / "cache")
-    _, said = place.reproduce(f"run={run.info.run_id}")
-    assert said.splitlines()[-1] == "identical"
-    # The files of then stay as they were.
-    assert (tmp_path / "then" / "best.weights.h5").read_bytes() == checkpoint
-    assert (tmp_path / "now" / "best.weights.h5").is_file()
+    _, output = location.reproduce(f"run={run.info.run_id}")
+    assert output.splitlines()[-1] == "identical"
+    # The files of the recorded run do not change.
+    assert (tmp_path / "recorded" / "best.weights.h5").read_bytes() == checkpoint
+    assert (tmp_path / "current" / "best.weights.h5").is_file()
 
 
 def test_an_int8_run_is_repeated_with_the_network_that_it_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    place = Location(tmp_path)
+    location = Location(tmp_path)
     data = render_sample(tmp_path / "data", photos_per_class=30)
     # The second run uses the network of the first, which calibrated on photos that the second one tests.
     int8 = ("backbone.precision=int8", "data=ndsc", f"data.root={data}")
-    first = place.train(*int8, "sampling.test.per_class=0")
+    first = location.train(*int8, "sampling.test.per_class=0")
     assert "test photos are among" not in caplog.text
-    run = place.train(*int8, "sampling.test.per_class=2")
+    run = location.train(*int8, "sampling.test.per_class=2")
     assert "6 of the 6 test photos are among those that calibrated the int8 network" in caplog.text
-    # Its files are logged once, with the first run.
-    assert any(entry.path == "quantized_networks" for entry in place.client.list_artifacts(first.info.run_id))
-    assert not any(entry.path == "quantized_networks" for entry in place.client.list_artifacts(run.info.run_id))
+    # The network is logged once, with the first run.
+    assert any(entry.path == "quantized_networks" for entry in location.client.list_artifacts(first.info.run_id))
+    assert not any(entry.path == "quantized_networks" for entry in location.client.list_artifacts(run.info.run_id))
     shutil.rmtree(tmp_path / "cache")
-    _, said = place.reproduce(f"run={run.info.run_id}")
-    assert said.splitlines()[-1] == "identical"
-    assert "quantized the frozen part" not in said
-    # Without it another network is calibrated on the manifest's own photos, which is reported.
+    _, output = location.reproduce(f"run={run.info.run_id}")
+    assert output.splitlines()[-1] == "identical"
+    assert "quantized the frozen part" not in output
+    # If the logged network is missing, a new one is calibrated on the photos of the manifest, which is reported.
     shutil.rmtree(tmp_path / "new")
     shutil.rmtree(tmp_path / "mlruns" / "artifacts" / first.info.run_id / "artifacts" / "quantized_networks")
-    _, said = place.reproduce(f"run={run.info.run_id}", code=1)
-    assert "numbers may differ" in said
-    assert said.splitlines()[-1].startswith("the first difference: calibration")
+    _, output = location.reproduce(f"run={run.info.run_id}", code=1)
+    assert "numbers may differ" in output
+    assert output.splitlines()[-1].startswith("the first difference: calibration")
 
 
-def test_a_photo_with_other_bytes_is_refused_before_anything_is_recorded(
-    place: Location, of_ndsc: Run, reproduce: Callable[..., str | None], tmp_path: Path
+def test_a_photo_with_different_bytes_is_reported_before_a_run_is_recorded(
+    location: Location, ndsc_run: Run, reproduce: Callable[..., str | None], tmp_path: Path
 ):
-    then = next(one for one in (place.folder / "moved", Path(of_ndsc.data.tags["data.root"])) if one.exists())
-    changed = Path(shutil.copytree(then, tmp_path / "changed"))
+    # Another test moves the data.
+    folders = (location.folder / "moved", Path(ndsc_run.data.tags["data.root"]))
+    changed = Path(shutil.copytree(next(folder for folder in folders if folder.exists()), tmp_path / "changed"))
     content = bytearray((changed / "beauty_image.tar").read_bytes())
-    # Behind the headers of its photos, whose names stay.
+    # One byte in each 2 kB, none of which is in the name of a photo.
     for start in range(1000, len(content), 2048):
         content[start] ^= 1
     (changed / "beauty_image.tar").write_bytes(content)
-    before = len(place.client.search_runs([of_ndsc.info.experiment_id]))
+    before = len(location.client.search_runs([ndsc_run.info.experiment_id]))
     with pytest.raises(UserError, match=r"Received: \d+ of \d+ that differ, the first beauty_image/\w+\.jpg in .*tar"):
-        reproduce(f"run={of_ndsc.info.run_id}", f"data.root={changed}")
-    assert len(place.client.search_runs([of_ndsc.info.experiment_id])) == before
+        reproduce(f"run={ndsc_run.info.run_id}", f"data.root={changed}")
+    assert len(location.client.search_runs([ndsc_run.info.experiment_id])) == before
 
 
-def test_a_sweep_is_refused_with_the_name_of_its_best_run(sweep: str, reproduce: Callable[..., str | None]):
+def test_a_sweep_is_rejected_with_the_id_of_its_best_run(sweep: str, reproduce: Callable[..., str | None]):
     with pytest.raises(UserError, match=f"is a sweep of many runs. The best of them is run={'b' * 32}"):
         reproduce(f"run={sweep}")
 
 
-def test_a_run_that_did_not_finish_is_refused(place: Location, sweep: str, reproduce: Callable[..., str | None]):
-    with pytest.raises(ValueError, match="on purpose"), start_run(place.tracking, "failed", {}) as run:
+def test_an_unfinished_run_is_rejected(location: Location, sweep: str, reproduce: Callable[..., str | None]):
+    with pytest.raises(ValueError, match="on purpose"), start_run(location.tracking, "failed", {}) as run:
         raise ValueError("on purpose")
     with pytest.raises(UserError, match="which is FAILED"):
         reproduce(f"run={run.id}")
 
 
-def test_a_run_of_something_else_is_refused(place: Location, sweep: str, reproduce: Callable[..., str | None]):
-    with start_run(place.tracking, "another", {}) as run:
+def test_a_run_without_a_configuration_is_rejected(
+    location: Location, sweep: str, reproduce: Callable[..., str | None]
+):
+    with start_run(location.tracking, "another", {}) as run:
         pass
-    kept_in = f"{place.tracking.root}/artifacts/{run.id}/artifacts"
-    with pytest.raises(UserError, match=rf"artifacts config/config\.yaml.* lacks one of them in (file://)?{kept_in}"):
+    folder = f"{location.tracking.root}/artifacts/{run.id}/artifacts"
+    with pytest.raises(UserError, match=rf"artifacts config/config\.yaml.* lacks one of them in (file://)?{folder}"):
         reproduce(f"run={run.id}")
 
 
@@ -247,16 +252,16 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_an_error_with_expected_and_received(
-    sweep: str, reproduce: Callable[..., str | None], overrides: list[str], told: str
+@pytest.mark.parametrize(("overrides", "expected"), BAD.values(), ids=BAD.keys())
+def test_invalid_settings_are_reported(
+    sweep: str, reproduce: Callable[..., str | None], overrides: list[str], expected: str
 ):
-    with pytest.raises(UserError) as refused:
+    with pytest.raises(UserError) as error:
         reproduce(*overrides)
-    assert told in str(refused.value)
+    assert expected in str(error.value)
 
 
 def test_help_lists_the_keys_and_examples():
     shown = subprocess.run([sys.executable, "-m", "ndsc.reproduce", "--help"], capture_output=True, text=True).stdout
-    for told in ("run: null", "root: null", "tracking=local|server|off", "Examples", "exit code"):
-        assert told in shown
+    for expected in ("run: null", "root: null", "tracking=local|server|off", "Examples", "exit code"):
+        assert expected in shown

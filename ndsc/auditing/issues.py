@@ -16,8 +16,8 @@ BROKEN, TWO_LABELS, BLANK = "broken", "two labels", "nearly blank"
 WRONG, DOUBTFUL, OUTLIER, DUPLICATE = "likely wrong label", "doubtful label", "outlier", "duplicate"
 # The worst first.
 ISSUES = (BROKEN, TWO_LABELS, WRONG, DOUBTFUL, BLANK, "dark", "blurred", OUTLIER, DUPLICATE)
-# Always proposed for exclusion, as are wrong labels where they can be judged. Most photos with other issues are as
-# their shop intended.
+# Always proposed for exclusion, like wrong labels that can be judged. Most photos with other issues look as the shop
+# intended.
 EXCLUDED = (BROKEN, TWO_LABELS)
 EXCLUDED_EARLIER, NOT_EXAMINED = "excluded earlier", "excluded by sampling.exclude, so not examined"
 # Nearly blank photos below this score are excluded too: CleanVision gives 0.16 to a photo of a single shade. Above it,
@@ -54,21 +54,21 @@ def issue_table(findings: Findings) -> pd.DataFrame:
 
 
 def add_excluded(issues: pd.DataFrame, excluded: pd.DataFrame) -> pd.DataFrame:
-    """Append the listings that `sampling.exclude` hid from this audit, still excluded and with their earlier issue.
+    """Append the listings that `sampling.exclude` excluded from this audit, with their earlier issues.
 
-    A training takes one file: without these rows, the next one would include them again.
+    A training reads one table of exclusions: without these rows, the next training would use these listings again.
 
     Args:
         excluded: image_path, label and issue.
     """
     earlier = excluded.assign(content="", score=0.0, note=NOT_EXAMINED, exclude="yes")
     earlier["issue"] = earlier["issue"].where(earlier["issue"] != "", EXCLUDED_EARLIER)
-    # The columns of an empty table would decide the types.
+    # An empty table would change the types of the columns.
     return pd.concat([part for part in (issues, earlier[COLUMNS]) if len(part)] or [issues], ignore_index=True)
 
 
 def describe_label(findings: Findings, position: int) -> str:
-    """Return a phrase that names the class more probable than the label, and says if it is hardly learned."""
+    """Return a phrase that names the class more probable than the label, and warns if few photos have that label."""
     row = findings.labels.loc[position]
     likelier = findings.classes[int(row["likelier"])]
     text = f"looks like {likelier} ({row['other']:.0%}; as labelled {row['given']:.0%})"
@@ -96,7 +96,7 @@ def _issues(findings: Findings) -> Iterator[pd.DataFrame]:
 
 
 def _rows(issue: str, positions: ArrayLike, score: ArrayLike, note: ArrayLike) -> pd.DataFrame:
-    """Return one row per position. Score and note: one for all, or one each in the order of the positions."""
+    """Return one row per position. `score` and `note` are single values or one value per position."""
     rows = pd.DataFrame({"position": np.asarray(positions, dtype=int)}).assign(issue=issue)
     rows["score"] = np.broadcast_to(np.asarray(score, dtype=float), len(rows))
     rows["note"] = np.broadcast_to(np.asarray(note, dtype=object), len(rows))
@@ -104,5 +104,5 @@ def _rows(issue: str, positions: ArrayLike, score: ArrayLike, note: ArrayLike) -
 
 
 def _joined(texts: pd.Series) -> str:
-    """Join the different texts of a photo that say something."""
+    """Join the different non-empty texts of a photo."""
     return "; ".join(dict.fromkeys(text for text in texts if text))

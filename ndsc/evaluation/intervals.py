@@ -1,7 +1,5 @@
 """Confidence intervals of accuracies, over all photos and by slice."""
 
-from typing import NamedTuple
-
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
@@ -15,15 +13,8 @@ SIZES = {"under 224 px": 224, "224 to 447 px": 448, "448 to 799 px": 800, "800 p
 READING_ORDER = (*DIFFICULTIES, *SIZES)
 
 
-class Interval(NamedTuple):
-    """The 95 % confidence interval of an accuracy."""
-
-    low: float
-    high: float
-
-
-def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -> Interval:
-    """Return the 95 % percentile bootstrap interval of the mean of `correct`, (n,) bool.
+def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -> tuple[float, float]:
+    """Return the 95 % percentile bootstrap interval, (low, high), of the mean of `correct`, (n,) bool.
 
     If all photos are right, or all are wrong, every resample is the same and the bootstrap would claim certainty. The
     exact one-sided binomial bound over the groups is used instead (the "rule of three", Hanley and Lippman-Hand 1983).
@@ -35,7 +26,7 @@ def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -
     hits, sizes = _group_totals(np.asarray(correct, dtype=bool), groups)
     if hits.sum() in (0, sizes.sum()):
         bound = (1 - CONFIDENCE) ** (1 / len(sizes))
-        return Interval(bound, 1.0) if hits.sum() else Interval(0.0, 1 - bound)
+        return (bound, 1.0) if hits.sum() else (0.0, 1 - bound)
     # Groups with equal numbers of photos and hits are interchangeable: drawing how often each kind occurs is the same
     # bootstrap, without a table of resamples by groups.
     kinds, counts = np.unique(np.stack([hits, sizes], axis=1), axis=0, return_counts=True)
@@ -43,7 +34,7 @@ def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -
     totals = random.multinomial(len(sizes), counts / len(sizes), size=RESAMPLES) @ kinds
     tail = (1 - CONFIDENCE) / 2
     low, high = np.quantile(totals[:, 0] / totals[:, 1], [tail, 1 - tail])
-    return Interval(float(low), float(high))
+    return float(low), float(high)
 
 
 def _group_totals(correct: NDArray[np.bool_], groups: ArrayLike | None) -> tuple[NDArray, NDArray]:

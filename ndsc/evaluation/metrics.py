@@ -29,10 +29,7 @@ def class_report(predictions: Predictions) -> pd.DataFrame:
     photos, the F1 of a class that has neither.
     """
     precision, recall, f1, photos = precision_recall_fscore_support(
-        predictions.labels,
-        predictions.predicted,
-        labels=range(len(predictions.classes)),
-        zero_division=np.nan,
+        predictions.labels, predictions.predicted, labels=range(len(predictions.classes)), zero_division=np.nan
     )
     return pd.DataFrame(
         {"class": predictions.classes, "precision": precision, "recall": recall, "f1": f1, "photos": photos}

@@ -42,7 +42,7 @@ class Predictions:
 
     @property
     def predicted(self) -> NDArray[np.integer]:
-        """The most probable class of each photo, (n,); the first of equals."""
+        """The most probable class of each photo, (n,); of equal ones, the first."""
         return self.probabilities.argmax(axis=1)
 
     @property
@@ -58,14 +58,10 @@ class Predictions:
     def table(self) -> pd.DataFrame:
         """Return the rows of the manifest with the columns `true`, `predicted` (names), `confidence` and `correct`."""
         names = np.array(self.classes, dtype=object)
-        return self.rows.assign(
-            true=names[self.labels],
-            predicted=names[self.predicted],
-            confidence=self.confidence,
-            correct=self.correct,
-        )
+        named = {"true": names[self.labels], "predicted": names[self.predicted]}
+        return self.rows.assign(**named, confidence=self.confidence, correct=self.correct)
 
     def most_confident_mistakes(self, at_most: int) -> NDArray[np.integer]:
-        """Return positions of the misclassified photos, the most confident first; equals in the order of the rows."""
+        """Return positions of the misclassified photos, the most confident first; ties in the order of the rows."""
         wrong = np.flatnonzero(~self.correct)
         return wrong[np.argsort(-self.confidence[wrong], kind="stable")][:at_most]

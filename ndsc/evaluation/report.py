@@ -11,6 +11,7 @@ from ndsc.evaluation.metrics import accuracy, class_report, macro_f1
 from ndsc.evaluation.predictions import Predictions
 
 SLICES = ("label", "size", "difficulty", "source")
+PREDICTION_COLUMNS = ["image_path", "true", "predicted", "confidence", "correct", "difficulty", "content"]
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,8 @@ class EvaluationReport:
 def evaluate(predictions: Mapping[str, Predictions], seed: int) -> EvaluationReport:
     """Return the metrics and tables of the splits `train`, `validation` and, if present, `test`.
 
-    The temperature is fitted on the validation split and applied to the test split. `seed` draws
-    the bootstrap samples of the intervals.
+    The temperature is fitted on the validation split and applied to the test split. `seed` determines the bootstrap
+    samples of the intervals.
     """
     validation, test = predictions["validation"], predictions.get("test")
     temperature = fit_temperature(validation)
@@ -51,16 +52,10 @@ def _split_metrics(predictions: Predictions, prefix: str, seed: int) -> dict[str
 
 
 def _split_tables(predictions: Predictions, split: str, prefix: str, seed: int) -> dict[str, pd.DataFrame]:
-    """Return every prediction, and the accuracy by each of SLICES that the photos have."""
-    table = predictions.table()
+    """Return every prediction with a probability for each class, and the accuracy by each of SLICES that is known."""
+    table = predictions.table().reset_index(drop=True)
     table = table.assign(size=size_bucket(table["width"], table["height"]))
-    columns = [column for column in SLICES if column in table and bool(table[column].notna().any())]
-    slices = {f"reports/{prefix}by_{column}.csv": accuracy_by(table, column, seed) for column in columns}
-    return {**slices, f"predictions/{split}.csv": _prediction_table(predictions)}
-
-
-def _prediction_table(predictions: Predictions) -> pd.DataFrame:
-    """Return one row per photo: path, label, prediction and a probability for each class."""
-    columns = ["image_path", "true", "predicted", "confidence", "correct", "difficulty", "content"]
-    probabilities = pd.DataFrame(predictions.probabilities, columns=list(predictions.classes))
-    return pd.concat([predictions.table()[columns].reset_index(drop=True), probabilities.add_prefix("p_")], axis=1)
+    known = [column for column in SLICES if column in table and bool(table[column].notna().any())]
+    slices = {f"reports/{prefix}by_{column}.csv": accuracy_by(table, column, seed) for column in known}
+    probabilities = pd.DataFrame(predictions.probabilities, columns=list(predictions.classes)).add_prefix("p_")
+    return {**slices, f"predictions/{split}.csv": pd.concat([table[PREDICTION_COLUMNS], probabilities], axis=1)}

@@ -14,7 +14,7 @@ from ndsc.storage.photo_reader import PhotoReader
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
-    """A good photo, and the same photo made dark, blurred, and nearly blank."""
+    """Return a good photo, dark and blurred versions of it, and a nearly blank photo."""
     sample = render_sample(tmp_path_factory.mktemp("sample"), photos_per_class=10)
     with tarfile.open(sample / "fashion_image.tar") as archive:
         members = (member for member in archive if member.isfile())
@@ -52,13 +52,13 @@ def test_the_original_photo_has_no_fault(scores: pd.DataFrame):
     assert scores.loc["good"].isna().all()
 
 
-def test_a_faulty_photo_has_its_own_fault_only(scores: pd.DataFrame):
+def test_each_photo_has_the_planted_fault_only(scores: pd.DataFrame):
     assert scores.loc["dark"].notna().tolist() == [True, False, False]
     assert pd.isna(scores.loc["blurred", "dark"])
     assert scores.loc["nearly blank", "nearly blank"] < CERTAINLY_BLANK
 
 
-def test_an_object_on_a_plain_background_is_as_blurred_as_its_edges():
+def test_sharpness_depends_on_the_edges_of_an_object_on_a_plain_background():
     slim = Image.new("L", (400, 400), 255)
     slim.paste(20, (190, 50, 210, 350))
     assert sharpness(slim) > 4 * BLURRED

@@ -1,4 +1,4 @@
-"""Tables and page of planted findings."""
+"""The tables and the page of invented findings."""
 
 import io
 from dataclasses import replace
@@ -21,8 +21,9 @@ EVIL = '<img src=x onerror="alert(1)">&.jpg'
 
 @pytest.fixture
 def findings() -> Findings:
-    """Twelve photos: 0 and 1 the same under two labels, 2 to 4 copies, 5 wrongly labelled, 6 doubtful, 7 odd, 8 dark,
-    9 blank, 10 nearly blank; 11 wrongly labelled too, but named as a test photo. One more file is broken."""
+    """Return findings of twelve photos: 0 and 1 are duplicates with two labels, 2 to 4 are duplicates, 5 has a wrong
+    label, 6 a doubtful one, 7 is an outlier, 8 dark, 9 blank and 10 nearly blank; 11 has a wrong label, but is a test
+    photo. One more file is broken."""
     photos = pd.DataFrame(
         {
             "image_path": [f"photo {number}.jpg" for number in range(11)] + [EVIL],
@@ -34,30 +35,19 @@ def findings() -> Findings:
             "format": ["jpeg"] * 11 + ["png"],
         }
     )
-    labels = pd.DataFrame(
-        {
-            "quality": 0.9,
-            "doubtful": False,
-            "wrong": False,
-            "likelier": 0,
-            "given": 0.9,
-            "other": 0.1,
-            "fitted": 500,
-        },
-        range(12),
-    )
+    sure = {"quality": 0.9, "doubtful": False, "wrong": False, "likelier": 0, "given": 0.9, "other": 0.1, "fitted": 500}
+    labels = pd.DataFrame(sure, range(12))
     labels.loc[[5, 6, 11], ["quality", "given", "other"]] = [[0.01, 0.01, 0.98], [0.4, 0.4, 0.6], [0.02, 0.02, 0.97]]
     labels.loc[[5, 6, 11], "doubtful"] = True
     labels.loc[6, "likelier"] = 1
     labels.loc[[5, 11], "wrong"] = True
     deviations = np.zeros(12)
     deviations[7] = 6.0
-    nothing = np.full(12, np.nan)
-    appearance = pd.DataFrame({"dark": nothing, "blurred": nothing, "nearly blank": nothing})
+    appearance = pd.DataFrame(np.nan, range(12), ["dark", "blurred", "nearly blank"])
     appearance.loc[8, "dark"], appearance.loc[[9, 10], "nearly blank"] = 0.2, [0.01, 0.25]
     rejected = pd.DataFrame({"image_path": ["broken.jpg"], "label": ["dog"], "reason": ["cut off or damaged"]})
-    copies = duplicate_table(photos, GROUPS)
-    return Findings(photos, rejected, ("cat", "dog"), copies, labels, deviations, appearance)
+    duplicates = duplicate_table(photos, GROUPS)
+    return Findings(photos, rejected, ("cat", "dog"), duplicates, labels, deviations, appearance)
 
 
 def test_each_suspicious_photo_has_one_row_with_issue_and_exclude(findings: Findings):
@@ -72,7 +62,7 @@ def test_each_suspicious_photo_has_one_row_with_issue_and_exclude(findings: Find
         "photo 3.jpg": ("duplicate", "no"),
         "photo 4.jpg": ("duplicate", "no"),
         "photo 5.jpg": ("likely wrong label", "yes"),
-        EVIL: ("likely wrong label", "no"),  # a test photo stays
+        EVIL: ("likely wrong label", "no"),  # test photos are never excluded
         "photo 6.jpg": ("doubtful label", "no"),
         "photo 7.jpg": ("outlier", "no"),
         "photo 8.jpg": ("dark", "no"),
@@ -92,7 +82,7 @@ def test_a_photo_with_several_issues_is_ranked_by_the_worst(findings: Findings):
     assert (row["issue"], row["exclude"], row["score"]) == ("likely wrong label; blurred; outlier", "yes", 0.01)
 
 
-def test_without_issues_the_table_is_empty(findings: Findings):
+def test_the_table_of_photos_without_issues_is_empty(findings: Findings):
     fine = findings.photos.iloc[5:11].reset_index(drop=True)
     clean = Findings(
         fine,
@@ -116,7 +106,7 @@ def test_duplicate_groups_with_two_labels_come_first(findings: Findings):
 
 
 class Reader(HTMLParser):
-    """Collects the page's addresses and its headings; fails where tags are not closed."""
+    """Collect the images, links and sections of a page; fail if a tag is not closed."""
 
     VOID = ("meta", "img")
 
@@ -160,19 +150,8 @@ def test_the_page_is_valid_self_contained_and_escaped(findings: Findings):
     reader = Reader()
     reader.feed(text)
     assert not reader.open
-    sections = [
-        "next",
-        "classes",
-        "sizes",
-        "broken",
-        "duplicates",
-        "labels",
-        "outliers",
-        "dark",
-        "blurred",
-        "nearly_blank",
-    ]
-    assert reader.ids == sections
+    facts, issues = ["next", "classes", "sizes"], ["broken", "duplicates", "labels", "outliers"]
+    assert reader.ids == [*facts, *issues, "dark", "blurred", "nearly_blank"]
     assert set(reader.links) <= {f"#{name}" for name in reader.ids}
     assert all(image["src"].startswith("data:") for image in reader.images)
     shown = {image["src"].rpartition(",")[2] for image in reader.images}
@@ -240,14 +219,14 @@ def test_a_folder_that_cannot_be_created_is_reported(findings: Findings, tmp_pat
         write_report(tmp_path / "file" / "audit", "page", {})
 
 
-def test_no_label_is_excluded_if_too_many_look_wrong(findings: Findings):
+def test_no_photo_is_excluded_for_its_label_if_too_many_labels_look_wrong(findings: Findings):
     findings.labels.loc[[5, 6, 7, 11], "wrong"] = True
     issues = issue_table(findings)
     assert (issues.loc[issues["issue"] == "likely wrong label", "exclude"] == "no").all()
     assert "none is excluded unless you set exclude to yes" in written_page(findings, issues)
 
 
-def test_no_label_of_a_hardly_learned_class_is_excluded(findings: Findings):
+def test_no_photo_of_a_class_with_few_training_photos_is_excluded_for_its_label(findings: Findings):
     findings.labels.loc[5, "fitted"] = 19
     row = issue_table(findings).set_index("image_path").loc["photo 5.jpg"]
     assert (row["issue"], row["exclude"]) == ("likely wrong label", "no")
@@ -256,7 +235,7 @@ def test_no_label_of_a_hardly_learned_class_is_excluded(findings: Findings):
     assert issue_table(findings).set_index("image_path").loc["photo 5.jpg", "exclude"] == "yes"
 
 
-def test_photos_excluded_earlier_stay_excluded_with_their_issue(findings: Findings):
+def test_photos_excluded_earlier_stay_excluded_with_their_earlier_issue(findings: Findings):
     excluded = pd.DataFrame({"image_path": ["x.jpg", "y.jpg"], "label": ["cat", "dog"], "issue": ["broken", ""]})
     issues = issue_table(findings)
     table = add_excluded(issues, excluded)

@@ -52,40 +52,31 @@ def view_sheet(views: NDArray, titles: Sequence[str]) -> Figure:
 def photo_probabilities(test: Predictions, photo: ReadPhoto) -> Figure:
     """Draw a card per test photo with bars of its most probable classes, sorted by class and from easy to hard."""
     total, right = len(test.labels), int(test.correct.sum())
-    rank = {difficulty: position for position, difficulty in enumerate(DIFFICULTIES)}
-    rows = test.rows.reset_index(drop=True).head(MAX_TEST_PHOTOS)
-    rows = rows.assign(truth=test.labels[: len(rows)], rank=rows["difficulty"].map(rank).fillna(len(rank)))
-    rows = rows.sort_values(["truth", "rank"], kind="stable")
-    columns = min(len(rows), 3 if len(rows) <= 30 else 6)
+    ranks = test.rows["difficulty"].map({name: rank for rank, name in enumerate(DIFFICULTIES)})
+    ranks = ranks.fillna(len(DIFFICULTIES)).head(MAX_TEST_PHOTOS)
+    shown = np.lexsort((ranks, test.labels[: len(ranks)]))
+    columns = min(len(shown), 3 if len(shown) <= 30 else 6)
     width, height = 3.3, 1.6  # inches, of a card
     sheet = Sheet(
         (f"All {counted(total, 'test photo')} right" if right == total else f"{right:,} of {total:,} test photos right")
-        + (f", {len(rows)} of them shown" if len(rows) < total else ""),
+        + (f", {len(shown)} of them shown" if len(shown) < total else ""),
         "By class, from easy to hard. Blue: the true class. Orange: a wrong prediction.",
         width=max(2 * MARGIN + columns * width, 6.0),
-        body=-(-len(rows) // columns) * height + MARGIN / 2,
+        body=-(-len(shown) // columns) * height + MARGIN / 2,
     )
-    for position, (number, row) in enumerate(rows.iterrows()):
-        left, top = MARGIN + position % columns * width, sheet.top + position // columns * height
-        _card(sheet, left, top, photo(row), row, test.probabilities[number], test.classes)
+    for cell, position in enumerate(shown):
+        pixels = photo(test.rows.iloc[position])
+        _card(sheet, MARGIN + cell % columns * width, sheet.top + cell // columns * height, pixels, test, position)
     return sheet.figure
 
 
-def _card(
-    sheet: Sheet,
-    left: float,
-    top: float,
-    photo: NDArray,
-    row: pd.Series,
-    probabilities: NDArray[np.floating],
-    classes: Sequence[str],
-) -> None:
-    side = 1.4  # inches
-    truth, predicted = int(row["truth"]), int(probabilities.argmax())
-    sheet.photo(photo, left, top, side, FAINT if truth == predicted else ORANGE)
+def _card(sheet: Sheet, left: float, top: float, pixels: NDArray, test: Predictions, position: int) -> None:
+    side, classes, probabilities = 1.4, test.classes, test.probabilities[position]  # the side is in inches
+    truth, predicted = int(test.labels[position]), int(probabilities.argmax())
+    sheet.photo(pixels, left, top, side, FAINT if truth == predicted else ORANGE)
     left += side + 0.12
     sheet.text(shorten(classes[truth], 18), left, top + 0.1, bold=True)
-    sheet.text(row["difficulty"] or "", left, top + 0.28, size=8, colour=MUTED)
+    sheet.text(test.rows["difficulty"].iloc[position] or "", left, top + 0.28, size=8, colour=MUTED)
     for line, shown in enumerate(_shown_classes(probabilities, truth)):
         colour = BLUE if shown == truth else ORANGE if shown == predicted else MUTED
         y = top + 0.47 + 0.32 * line
@@ -97,7 +88,7 @@ def _card(
 
 def _shown_classes(probabilities: NDArray[np.floating], truth: int) -> list[int]:
     """Return the true class and the two most probable others, in the order of the classes."""
-    ranked = [int(position) for position in np.argsort(-probabilities, kind="stable")]
+    ranked = np.argsort(-probabilities, kind="stable").tolist()
     ranked.remove(truth)
     return sorted([truth, *ranked[:2]])
 
@@ -166,7 +157,6 @@ def duplicate_sheet(members: pd.DataFrame, pairs: pd.DataFrame, photo: ReadPhoto
 
 def _most_doubtful_groups(members: pd.DataFrame, inliers: dict[str, int]) -> list[str]:
     """Return the names of the groups to show, in order; groups with the same bytes are last."""
-    groups = members.groupby("group")["label"].nunique().rename("labels").to_frame()
-    groups["inliers"] = [inliers.get(group, np.inf) for group in groups.index]
-    groups["one_label"] = groups["labels"] == 1
-    return groups.sort_values(["one_label", "inliers"], kind="stable").index[:MAX_GROUPS].tolist()
+    labels = members.groupby("group")["label"].nunique()
+    order = sorted(labels.index, key=lambda group: (labels[group] == 1, inliers.get(group, np.inf)))
+    return order[:MAX_GROUPS]

@@ -40,8 +40,7 @@ def figures(
     """Yield artifact paths and figures, one at a time: a sweep must not hold all of them in memory.
 
     Args:
-        history: see `learning_curves`.
-        best_epoch, second_phase: positions in the history, from 0; `second_phase` is the first epoch of fine-tuning.
+        history, best_epoch, second_phase: see `learning_curves`.
         photo: returns the pixels (height, width, 3) of a row of the manifest.
         views: returns the pixels (photos, views, height, width, 3) of all views of some rows of the manifest.
         duplicates: the members of duplicate groups and the near pairs, see `duplicate_sheet`; None: not searched for.
@@ -53,7 +52,7 @@ def figures(
     yield "figures/confident_mistakes.png", confident_mistakes(validation, photo)
     if "test" in predictions:
         yield "figures/test_photos.png", photo_probabilities(predictions["test"], photo)
-    shown = predictions["train"].rows.groupby("label", sort=True).head(VIEW_SHEET_PHOTOS)
+    shown = predictions["train"].rows.groupby("label").head(VIEW_SHEET_PHOTOS)
     shown = shown.sort_values("label", kind="stable").head(VIEW_SHEET_ROWS)
     yield "figures/augmented_views.png", view_sheet(views(shown), shown["label"].tolist())
     if duplicates is not None and len(duplicates[0]):
@@ -77,8 +76,8 @@ def learning_curves(history: Mapping[str, Sequence[float]], best_epoch: int, sec
         body=3.6,
     )
     accuracy, loss = figure.subplots(1, 2)
-    for axes, name, quantity in ((accuracy, "Accuracy", "accuracy"), (loss, "Loss", "loss")):
-        tidy(axes, name)
+    for axes, quantity in ((accuracy, "accuracy"), (loss, "loss")):
+        tidy(axes, quantity.capitalize())
         axes.axvline(best_epoch + 1, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
         _draw_quantity(axes, history[f"train/{quantity}"], history[f"val/{quantity}"])
         if second_phase is not None:
