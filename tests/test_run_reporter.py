@@ -1,3 +1,5 @@
+"""The buffered metrics of epochs, the closing table, and the warning about test photos that calibrated a network."""
+
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +23,7 @@ METRICS = {
 
 
 class Curves(UntrackedRun):
-    """Remembers the curves that are logged, and the step of the first value."""
+    """A run that records the curves and their first steps."""
 
     def __init__(self) -> None:
         self.logged: list[tuple[int, dict[str, list[float]]]] = []
@@ -35,7 +37,7 @@ def test_epochs_are_logged_in_one_call_with_consecutive_steps(monkeypatch: pytes
     epochs = EpochLog(run)
     for epoch in range(3):
         epochs(epoch, {"val/loss": float(epoch)})
-    monkeypatch.setattr("ndsc.run_reporter.FLUSH_SECONDS", -1.0)  # a long time has passed
+    monkeypatch.setattr("ndsc.run_reporter.FLUSH_SECONDS", -1.0)  # as if the last flush were long ago
     epochs(3, {"val/loss": 3.0})
     epochs.flush()
     epochs(4, {"val/loss": 4.0})
@@ -43,7 +45,7 @@ def test_epochs_are_logged_in_one_call_with_consecutive_steps(monkeypatch: pytes
     assert run.logged == [(1, {"val/loss": [0.0, 1.0, 2.0, 3.0]}), (5, {"val/loss": [4.0]})]
 
 
-def test_the_closing_table_shows_what_there_is_and_how_to_view_the_run():
+def test_the_closing_table_has_rows_for_known_metrics_and_the_command_to_view_the_run():
     tracking = TrackingConfig(kind="local", root="mlruns")
     rows = closing_rows(METRICS, "random", None, tracking)
     assert list(rows) == ["validation accuracy", "training accuracy", "best epoch", "features", "seconds", "weights"]

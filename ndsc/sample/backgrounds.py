@@ -1,4 +1,4 @@
-"""Backgrounds: what a product lies on or stands in front of, and props that are not for sale."""
+"""Backgrounds of products, and props: other objects in a photo, which are not for sale."""
 
 from collections.abc import Callable
 
@@ -72,7 +72,7 @@ def room(size: Size, colour: Colour, rng: np.random.Generator) -> Image.Image:
 
 
 def prop(rng: np.random.Generator) -> Drawing:
-    """Return a twig, a cup of coffee, a notebook or a gift: things that lie around and are not for sale."""
+    """Return a twig, a cup of coffee, a notebook or a gift, none of which is for sale."""
     first, second, kind = any_colour(rng), any_colour(rng), int(rng.integers(4))
     if kind == 0:
         stem, leaves = path((0.0, 0.5), ((rng.uniform(-0.3, 0.3), 0.0), (0.0, -0.45))), []
@@ -103,5 +103,5 @@ def _noise(size: Size, columns: int, rows: int, rng: np.random.Generator) -> Ima
     return Image.fromarray(rng.integers(0, 256, (rows, columns), dtype=np.uint8)).resize(size, Image.Resampling.BICUBIC)
 
 
-# Every shop has one of these for its harder photos.
+# Each shop uses one of these in its harder photos.
 BACKGROUNDS: list[Background] = [wood, cloth, tiles, room]

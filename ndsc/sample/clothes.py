@@ -1,4 +1,4 @@
-"""Clothes: one outline with few parameters makes shirts, tops and dresses. Folds make it cloth. And handbags."""
+"""Clothes and handbags. Shirts, tops and dresses are one outline with few parameters; folds make it look like cloth."""
 
 from functools import partial
 from typing import NamedTuple
@@ -29,7 +29,7 @@ SLOGANS = ["GOOD DAY", "89", "HELLO", "SUNNY", "BE KIND", "TOKYO", "NO. 7", "WEE
 class Cut(NamedTuple):
     """The shape of a garment that is one unit tall and symmetric: widths are half widths.
 
-    A `sleeve` of 0 is none. `neck_depth` and `waist_depth` are measured from the shoulders.
+    Without sleeves, `sleeve` is 0. `neck_depth` and `waist_depth` are measured from the shoulders.
     """
 
     neck: float
@@ -82,7 +82,7 @@ def garment(category: str, colour: Colour, rng: np.random.Generator) -> Drawing:
 
 
 def handbag(colour: Colour, rng: np.random.Generator) -> Drawing:
-    """Return a bag with two handles, sometimes with a flap: what fashion sells under "Others"."""
+    """Return a bag with two handles, sometimes with a flap: the category "Others" of fashion."""
     wide, reach = float(rng.uniform(0.36, 0.48)), float(rng.uniform(0.14, 0.22))
     side = [((wide * 0.98, 0.2), (wide, 0.42)), ((wide, 0.5), (wide - 0.08, 0.5))]
     body = mirrored(path((0.0, -0.12), (wide * 0.86, -0.12), *side, (0.0, 0.5)))
@@ -101,7 +101,7 @@ def handbag(colour: Colour, rng: np.random.Generator) -> Drawing:
 
 
 def _outline(cut: Cut, neckline: Outline) -> Outline:
-    """Return the whole garment, symmetric. Long sleeves hang, short ones stand off."""
+    """Return the outline of the whole garment, symmetric. Long sleeves hang down, short ones point outwards."""
     level, shoulder, top = cut.waist_depth - 0.5, cut.shoulder, cut.shoulder * 0.16 - 0.5
     length = 0.0 if cut.sleeve < 0.06 else cut.sleeve  # a very short sleeve looks like a mistake
     angle = np.radians(62 if length > 0.3 else 38)

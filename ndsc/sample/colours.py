@@ -1,4 +1,4 @@
-"""The colours of the sample. All classes share them: a colour alone must not give a class away."""
+"""The colours of the sample. All classes share them: a colour alone must not reveal a class."""
 
 from collections.abc import Sequence
 from typing import TypeVar

@@ -19,7 +19,7 @@ Matrix = NDArray[np.float64]  # 3×3, projective
 IDENTITY = np.eye(3)
 OVERSAMPLING = 2
 TEXT_PIXELS = 40  # the font size at which the width of a text is measured
-MANY_OUTLINES = 30  # keys, letters and patterns lie on something larger that casts the shadow
+MANY_OUTLINES = 30  # parts with so many (keys, letters, patterns) cast no shadow: the larger part below them does
 SHADOW: Colour = (18, 14, 22)
 _font = lru_cache(maxsize=128)(ImageFont.load_default)  # Pillow's own font: the installed ones differ between machines
 
@@ -33,7 +33,7 @@ class Gradient(NamedTuple):
 
 
 class Text(NamedTuple):
-    """A line of text, centred at (x, y). It is tilted with the object that carries it."""
+    """A line of text, centred at (x, y). It is tilted with the object that it is on."""
 
     words: str
     x: float

@@ -1,4 +1,4 @@
-"""Outlines: the closed curves that everything in a rendered photo is made of.
+"""Outlines: the closed curves that all drawings consist of.
 
 An outline is a float array of shape (points, 2) of x (to the right) and y (downwards). Products are drawn around the
 origin and are about one unit tall. A drawing gets its position, size and angle in a photo later.
@@ -48,7 +48,7 @@ def mirrored(right_half: Outline) -> Outline:
 
 
 def star(x: float, y: float, outer: float, inner: float, tips: int) -> Outline:
-    """Return a star around (x, y). With many tips it is a badge, with few a flower."""
+    """Return a star around (x, y). With many tips it looks like a badge, with few like a flower."""
     angles = np.linspace(0, 2 * np.pi, 2 * tips, endpoint=False) - np.pi / 2
     radius = np.where(np.arange(2 * tips) % 2 == 0, outer, inner)
     return np.column_stack([x + radius * np.cos(angles), y + radius * np.sin(angles)])

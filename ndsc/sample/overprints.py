@@ -1,4 +1,4 @@
-"""Overprints and screenshots: what sellers add on top of a photo, drawn in pixels over the whole frame."""
+"""Overprints and screenshots, which sellers add to a photo. Their unit is the pixel, and they cover the whole frame."""
 
 from collections.abc import Callable
 
@@ -35,7 +35,7 @@ def banner(size: Size, shop: str, accent: Colour, rng: np.random.Generator) -> D
     """Return a strip along the top or the bottom with the shop's name, its telephone number or an offer."""
     wide, depth = size[0], size[1] * float(rng.uniform(0.08, 0.13))
     top = pick(rng, [0.0, size[1] - depth])
-    telephone = f"WA 0800-000-{rng.integers(100, 1000)}"  # nobody's number
+    telephone = f"WA 0800-000-{rng.integers(100, 1000)}"  # not a real number
     text = pick(rng, [shop.replace("_", " ").upper(), telephone, pick(rng, OFFERS), "OPEN RESELLER"])
     shine = Gradient((0, 0), (wide, 0), (accent, lighter(accent, 0.2), accent))
     name = Text(text, wide / 2, top + depth / 2, min(depth * 0.5, wide / len(text) * 1.2))
@@ -58,7 +58,7 @@ def ribbon(size: Size, shop: str, accent: Colour, rng: np.random.Generator) -> D
     return transformed(band, placement(unit * 0.5, unit * 0.5, unit, -45))
 
 
-# Every shop has one of these.
+# Each shop uses one of these.
 OVERPRINTS: list[Overprint] = [badge, banner, watermark, ribbon]
 
 

@@ -14,7 +14,7 @@ GLASS: Colour = (16, 17, 22)
 
 
 class Handset(NamedTuple):
-    """The shape of a make, in units of its height. `chin` is the height of what is above and below the screen."""
+    """The shape of a make, in units of its height. `chin` is the height of the borders above and below the screen."""
 
     width: float
     corner: float
@@ -37,7 +37,7 @@ HANDSETS = {
 
 
 def phone(make: str, colour: Colour, rng: np.random.Generator) -> Drawing:
-    """Return a phone with a touch screen (`make`: a key of `HANDSETS`) in one of the ways in which sellers show it."""
+    """Return a phone with a touch screen: its front, its back, a case, or both sides. `make` is a key of `HANDSETS`."""
     shape, view = HANDSETS[make], pick(rng, [front, back, case, None, None])
     if view is not None:
         return view(shape, colour, rng)

@@ -1,4 +1,4 @@
-"""One photo: a product in front of a background, and everything that makes it easy or hard to recognize."""
+"""One photo: a product in front of a background, and the effects that make it easy or hard to recognize."""
 
 from io import BytesIO
 

@@ -1,4 +1,4 @@
-"""The plan of a sample: which listings it has, which shops posted them, and what their photos show."""
+"""The plan of a sample: its listings, the shops that posted them, and the content of their photos."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ REPOSTED = 0.02  # the share of listings that show the photo of another one
 TEST_PHOTOS = {"easy": 0.03, "medium": 0.45, "hard": 0.9}
 TITLE_STARTS = ["ready stock", "promo", "original", "import", "best seller", "new", "murah", "premium"]
 TITLE_ENDS = ["murah", "original 100%", "good quality", "cod", "free gift", "limited", "kekinian", "bisa tukar"]
-# The share of a label's listings that each of its shops posts. The shops for validation post 20 % together.
+# The share of a label's listings that each of its shops posts. Together, the shops for validation post 20 %.
 SHARES = [0.16, 0.13, 0.12, 0.10, 0.09, 0.08, 0.07, 0.06, 0.06, 0.05, 0.04, 0.04]
 VALIDATION_SHOPS = {3, 7, 10}
 FIRST_WORDS = ["kedai", "rumah", "lapak", "galeri", "pojok", "warna"]
@@ -92,7 +92,7 @@ def plan_listings(photos_per_class: int, seed: int) -> list[Listing]:
 
 
 def _invent_shops(index: int, rng: np.random.Generator) -> list[Shop]:
-    """Return the shops of the label with this index. All labels share the same looks: no look reveals a label."""
+    """Return the shops of the label with this index. The shops of all labels look alike: no look reveals a label."""
     count = len(SHARES)
     backgrounds, overprints = (rng.permutation((looks * count)[:count]) for looks in (BACKGROUNDS, OVERPRINTS))
     return [
@@ -110,7 +110,7 @@ def _invent_shops(index: int, rng: np.random.Generator) -> list[Shop]:
 
 
 def _category_counts(available: int, photos: int, rng: np.random.Generator) -> list[int]:
-    """Return how many photos each category gets: none or at least `PHOTOS_PER_CATEGORY`, the first ones more."""
+    """Return the number of photos of each category: 0 or at least `PHOTOS_PER_CATEGORY`; the first get more."""
     used = min(available, max(1, photos // PHOTOS_PER_CATEGORY))
     popularity = np.linspace(2, 1, used)
     extra = rng.multinomial(photos - PHOTOS_PER_CATEGORY * used, popularity / popularity.sum())
@@ -118,7 +118,7 @@ def _category_counts(available: int, photos: int, rng: np.random.Generator) -> l
 
 
 def _with_reposts(listings: list[Listing], rng: np.random.Generator) -> list[Listing]:
-    """Give some listings the photo of another one on the same side of the split. Test photos are not reposted."""
+    """Return the listings, some of which show the photo of another one in the same split. No test photo is reposted."""
     reposted = list(listings)
     candidates = [position for position, listing in enumerate(listings) if not listing.test_difficulty]
     for position in rng.permutation(candidates)[: round(REPOSTED * len(listings))].tolist():

@@ -1,4 +1,4 @@
-"""The built-in sample data: rendered once in NDSC's layout, then found again."""
+"""The built-in sample data in NDSC's layout: rendered once, then used again."""
 
 import csv
 import hashlib
@@ -21,7 +21,7 @@ from ndsc.sample.photo import render_photo
 from ndsc.sample.plan import PHOTOS_PER_CATEGORY, Listing, plan_listings
 from ndsc.terminal import progress
 
-# Increase this with every change of what is drawn: samples of older versions are then not found any more.
+# Increase this with every change of the pictures: samples of older versions are then not used any more.
 RENDERER_VERSION = 4
 UNFINISHED = ".rendering-"
 ABANDONED_SECONDS = 24 * 3600
@@ -46,10 +46,10 @@ def render_sample(folder: Path, photos_per_class: int = 200, seed: int = 0) -> P
 
     A class has `photos_per_class` listings, three of which are test photos. The same arguments give the same bytes
     (with the same versions of Pillow and numpy, on the same kind of machine). Several processes may call this at the
-    same time, and stop at any moment: a sample gets its name only when it is complete.
+    same time, and may be killed at any moment: a sample gets its name only when it is complete.
 
     Raises:
-        UserError: For fewer than 10 photos a class or a negative seed.
+        UserError: fewer than 10 photos a class, or a negative seed.
     """
     if photos_per_class < PHOTOS_PER_CATEGORY or seed < 0:
         raise UserError(
@@ -78,7 +78,7 @@ def render_sample(folder: Path, photos_per_class: int = 200, seed: int = 0) -> P
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove the files of renderers that were killed more than a day ago. Younger ones may still be running."""
+    """Remove unfinished files that are more than a day old. Younger ones may belong to a renderer that is running."""
     for workshop in folder.glob(f"{UNFINISHED}*"):
         # Another process may remove them at the same time. What remains is removed next time.
         with suppress(FileNotFoundError):
@@ -93,7 +93,7 @@ def _write_layout(folder: Path, listings: Sequence[Listing], seed: int, advance:
         of_label = [listing for listing in listings if listing.picture.label == domain.lower()]
         shuffled = [of_label[position] for position in rng.permutation(len(of_label))]
         _write_archive(folder / f"{domain.lower()}_image.tar", shuffled, seed, advance)
-    blocks = sorted(listings, key=lambda listing: IDS[listing.picture.category])  # like the original: no random order
+    blocks = sorted(listings, key=lambda listing: IDS[listing.picture.category])  # in blocks, like the original
     endings = np.where(rng.random(len(blocks)) < MISSING_SUFFIX, "", ".jpg")
     paths = [listing.image_path.removesuffix(".jpg") + ending for listing, ending in zip(blocks, endings, strict=True)]
     rows = [(x.item_id, x.title, IDS[x.picture.category], path) for x, path in zip(blocks, paths, strict=True)]
@@ -109,7 +109,7 @@ def _write_archive(path: Path, listings: Iterable[Listing], seed: int, advance: 
     with tarfile.open(path, "w") as archive:
         for listing in listings:
             photo = render_photo(listing.picture, seed)
-            member = tarfile.TarInfo(listing.image_path)  # its time stays 0, so that the same sample has the same bytes
+            member = tarfile.TarInfo(listing.image_path)  # its time stays 0, so that equal samples have equal bytes
             member.size = len(photo)
             archive.addfile(member, io.BytesIO(photo))
             advance(1)

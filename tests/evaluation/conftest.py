@@ -25,7 +25,7 @@ def figure_text():
 
 @pytest.fixture
 def predictions():
-    """Makes predictions out of probabilities and labels; further keywords are columns of the manifest's rows."""
+    """Return a function that makes predictions from probabilities and labels; other keywords are manifest columns."""
 
     def make(probabilities, labels, classes=("beauty", "fashion", "mobile"), split="validation", **columns):
         labels = np.asarray(labels)
@@ -37,6 +37,6 @@ def predictions():
 
 @pytest.fixture
 def photo():
-    """Makes a photo of random grey levels, (height, width, 3) uint8."""
+    """Return a function that makes a photo of random grey levels, (height, width, 3) uint8."""
     random = np.random.default_rng(0)
     return lambda height=40, width=30: random.integers(0, 256, (height, width, 3), dtype=np.uint8)

@@ -10,7 +10,7 @@ PHOTOS = 20_000
 
 
 @pytest.fixture
-def sure(predictions):
+def with_factor(predictions):
     """Return a function that makes predictions with logits `factor` times those that the labels are drawn from."""
 
     def make(factor, **options):
@@ -24,7 +24,8 @@ def sure(predictions):
 
 
 def test_the_error_of_a_few_photos_follows_the_definition(predictions):
-    # One photo at 0.62, wrong: 0.62 off. Two photos in another bin at 0.9, one right: 0.4 off.
+    # One bin has a wrong photo of confidence 0.62: an error of 0.62. Another has two photos of confidence 0.9, one of
+    # which is right: an error of 0.4.
     made = predictions([[0.62, 0.38, 0], [0.9, 0.1, 0], [0.1, 0.9, 0]], [1, 0, 0])
     assert expected_calibration_error(made) == pytest.approx((1 * 0.62 + 2 * 0.4) / 3)
     bins = reliability(made)
@@ -41,22 +42,22 @@ def test_a_confidence_on_an_edge_belongs_to_the_bin_below(predictions):
     assert list(reliability(predictions([[0.75, 0.25]], [0], classes=("a", "b")))["photos"]) == [1]
 
 
-def test_the_bins_agree_with_scikit_learn(sure):
-    made = sure(2.0)
+def test_the_bins_agree_with_scikit_learn(with_factor):
+    made = with_factor(2.0)
     accuracy, confidence = calibration_curve(made.correct, made.confidence, n_bins=15)
     bins = reliability(made)
     np.testing.assert_allclose(bins["accuracy"], accuracy)
     np.testing.assert_allclose(bins["confidence"], confidence, rtol=1e-6)
 
 
-def test_a_calibrated_classifier_has_almost_no_error(sure):
-    assert expected_calibration_error(sure(1.0)) < 0.01
-    assert expected_calibration_error(sure(3.0)) > 0.1
+def test_a_calibrated_classifier_has_almost_no_error(with_factor):
+    assert expected_calibration_error(with_factor(1.0)) < 0.01
+    assert expected_calibration_error(with_factor(3.0)) > 0.1
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.0, 3.0])
-def test_the_temperature_corrects_over_and_underconfidence(sure, factor):
-    made = sure(factor)
+def test_the_temperature_corrects_over_and_underconfidence(with_factor, factor):
+    made = with_factor(factor)
     temperature = fit_temperature(made)
     assert temperature == pytest.approx(factor, rel=0.03)
     scaled = at_temperature(made, temperature)
@@ -65,8 +66,8 @@ def test_the_temperature_corrects_over_and_underconfidence(sure, factor):
     np.testing.assert_allclose(scaled.probabilities.sum(axis=1), 1)
 
 
-def test_temperature_one_changes_nothing(sure):
-    made = sure(1.0)
+def test_temperature_one_changes_nothing(with_factor):
+    made = with_factor(1.0)
     np.testing.assert_allclose(at_temperature(made, 1.0).probabilities, made.probabilities, atol=1e-6)
 
 
@@ -82,6 +83,6 @@ def test_a_split_without_mistakes_gets_the_lowest_temperature(predictions):
 
 
 @pytest.mark.parametrize("split", ["train", "test", ["validation"] * (PHOTOS - 1) + ["test"]])
-def test_photos_of_other_splits_are_rejected(sure, split):
+def test_photos_of_other_splits_are_rejected(with_factor, split):
     with pytest.raises(ValueError, match="Expected validation photos only"):
-        fit_temperature(sure(3.0, split=split))
+        fit_temperature(with_factor(3.0, split=split))

@@ -31,7 +31,7 @@ def test_the_interval_of_uneven_groups_agrees_with_a_plain_bootstrap_over_groups
     np.testing.assert_allclose(interval, np.quantile(resampled, [0.025, 0.975]), atol=0.006)
 
 
-def test_the_same_seed_gives_the_same_interval_and_another_seed_another():
+def test_equal_seeds_give_equal_intervals_and_other_seeds_other_intervals():
     assert accuracy_interval(RIGHT, np.arange(500) // 3, seed=1) == accuracy_interval(RIGHT, np.arange(500) // 3, 1)
     assert accuracy_interval(RIGHT, np.arange(500) // 3, seed=1) != accuracy_interval(RIGHT, np.arange(500) // 3, 2)
 
@@ -50,7 +50,7 @@ def test_photos_without_a_group_are_groups_of_their_own():
     assert accuracy_interval(RIGHT, groups, seed=0) == accuracy_interval(RIGHT, named, seed=0)
 
 
-def test_nine_right_out_of_nine_is_not_certain():
+def test_nine_of_nine_right_photos_have_an_interval_below_certainty():
     assert accuracy_interval(np.ones(9), None, seed=0) == pytest.approx((0.05 ** (1 / 9), 1.0))
     assert accuracy_interval(np.zeros(9), None, seed=0) == pytest.approx((0.0, 1 - 0.05 ** (1 / 9)))
     assert accuracy_interval(np.ones(9), [0] * 9, seed=0) == pytest.approx((0.05, 1.0))

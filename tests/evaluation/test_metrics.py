@@ -30,7 +30,7 @@ def test_the_report_matches_values_computed_by_hand(six):
     assert list(report["photos"]) == [3, 1, 2]
 
 
-def test_classes_that_never_occur_have_no_value_or_weight(predictions):
+def test_classes_that_never_occur_have_no_f1_and_do_not_count(predictions):
     classes = tuple(f"category {n}" for n in range(58))
     made = predictions(np.eye(58)[PREDICTED], LABELS, classes)
     assert np.isnan(class_report(made)["f1"]).sum() == 55

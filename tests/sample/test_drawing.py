@@ -1,4 +1,4 @@
-"""Outlines, colours, texts and drawings: what all photos are made of."""
+"""Outlines, colours, texts and drawings: the parts of all photos."""
 
 import numpy as np
 import pytest
@@ -72,7 +72,7 @@ def test_the_last_of_several_transformations_is_applied_last() -> None:
     assert extent(moved) == pytest.approx((20, 0, 22, 2))
 
 
-def test_a_transformed_drawing_keeps_its_clip_gradient_and_softness_in_proportion() -> None:
+def test_clip_gradient_and_softness_are_transformed_with_their_drawing() -> None:
     shade = Gradient((0, 0), (1, 0), (RED, BLUE))
     sharp = [Part(rectangle(0, 0, 1, 1), shade, within=rectangle(0, 0, 0.5, 1))]
     pixels = _painted(transformed(sharp, placement(10, 20, 40)))
@@ -102,7 +102,7 @@ def test_paint_covers_its_area_with_smooth_edges_and_nothing_else() -> None:
     assert covered == pytest.approx(np.pi * 30**2, rel=0.01)
 
 
-def test_opacity_limits_and_softness_are_respected() -> None:
+def test_opacity_clips_and_softness_change_the_painted_pixels() -> None:
     half = _painted([Part(rectangle(20, 20, 80, 80), BLACK, opacity=0.5)])
     assert half[50, 50, 0] == pytest.approx(127, abs=2)
     limited = _painted([Part(rectangle(0, 0, 100, 100), RED, within=rectangle(20, 20, 40, 40))])

@@ -20,7 +20,7 @@ def _opened(photo: bytes) -> Image.Image:
 
 
 def _shrunk(photos: Sequence[bytes], side: int) -> NDArray[np.float64]:
-    """All photos as rows of side × side × 3 values from 0 to 1."""
+    """Return photos as rows of side × side × 3 values from 0 to 1."""
     small = [_opened(photo).resize((side, side), Image.Resampling.BOX) for photo in photos]
     return np.stack([np.asarray(image, dtype=float).ravel() / 255 for image in small])
 
@@ -65,7 +65,7 @@ def test_an_easy_photo_shows_its_product_in_the_middle_and_nothing_at_the_edges(
         assert steps[10:40, 20:30].max() > 40
 
 
-def test_the_harder_a_photo_the_more_there_is_in_it() -> None:
+def test_harder_photos_have_more_detail() -> None:
     def detail(difficulty: float) -> float:
         pictures = [Picture(number, "beauty", "Lipstick", PICTURES[0].shop, difficulty) for number in range(12)]
         small = _shrunk([render_photo(picture, seed=0) for picture in pictures], 32).reshape(12, 32, 32, 3)

@@ -36,7 +36,7 @@ def test_each_label_has_twelve_shops_with_unique_names() -> None:
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_each_shop_is_on_one_side_and_a_fifth_of_the_photos_is_for_validation(label: str) -> None:
+def test_each_shop_is_in_one_split_and_a_fifth_of_the_photos_is_for_validation(label: str) -> None:
     sides = {(listing.shop.name, listing.shop.split) for listing in _of(label, LARGE)}
     assert len(sides) == 12
     assert Counter(listing.shop.split for listing in _of(label, LARGE)) == {"train": 160, "validation": 40}
@@ -51,7 +51,7 @@ def test_every_label_has_every_background_backdrop_and_overprint(label: str) -> 
     assert min(len(BACKGROUNDS), len(OVERPRINTS)) >= 4
 
 
-def test_shops_of_one_label_differ_in_their_look() -> None:
+def test_no_two_shops_of_a_label_look_the_same() -> None:
     shops = {listing.shop for listing in _of("mobile", LARGE)}
     assert len({(shop.backdrop, shop.background, shop.overprint, shop.accent) for shop in shops}) == len(shops) == 12
 

@@ -32,7 +32,7 @@ def _start(folder: Path, photos_per_class: int) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
-def test_the_same_arguments_give_the_same_bytes_and_other_arguments_another_sample(tmp_path: Path) -> None:
+def test_equal_arguments_give_equal_bytes_and_other_arguments_another_sample(tmp_path: Path) -> None:
     once = render_sample(tmp_path, photos_per_class=10, seed=1)
     again = render_sample(tmp_path / "elsewhere", photos_per_class=10, seed=1)
     other_seed = render_sample(tmp_path, photos_per_class=10, seed=2)
@@ -43,7 +43,7 @@ def test_the_same_arguments_give_the_same_bytes_and_other_arguments_another_samp
     assert differing == {*ARCHIVES, "train.csv", "sources.csv", "test_photos.csv"}
 
 
-def test_a_complete_sample_is_found_and_not_rendered_again(tmp_path: Path) -> None:
+def test_a_complete_sample_is_not_rendered_again(tmp_path: Path) -> None:
     folder = render_sample(tmp_path, photos_per_class=10)
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert render_sample(tmp_path, photos_per_class=10) == folder
@@ -85,8 +85,8 @@ def test_an_interrupted_renderer_removes_its_files(tmp_path: Path, monkeypatch: 
 
 def test_only_old_unfinished_folders_are_removed(tmp_path: Path) -> None:
     old, young = tmp_path / ".rendering-old", tmp_path / ".rendering-young"
-    for workshop in (old, young):
-        (workshop / "sample").mkdir(parents=True)
+    for folder in (old, young):
+        (folder / "sample").mkdir(parents=True)
     two_days_ago = time.time() - 2 * 24 * 3600
     os.utime(old, (two_days_ago, two_days_ago))
     render_sample(tmp_path, photos_per_class=10)
@@ -94,7 +94,7 @@ def test_only_old_unfinished_folders_are_removed(tmp_path: Path) -> None:
     assert young.exists()
 
 
-def test_two_processes_at_once_produce_one_complete_sample(tmp_path: Path) -> None:
+def test_two_processes_at_the_same_time_render_one_complete_sample(tmp_path: Path) -> None:
     processes = [_start(tmp_path, 10) for _ in range(2)]
     answers = [process.communicate() for process in processes]
     assert [process.returncode for process in processes] == [0, 0], answers

@@ -39,7 +39,7 @@ def test_the_sheet_of_views_has_a_row_per_photo_and_a_column_per_view(dtype, fig
     np.testing.assert_array_equal(images[5].get_array(), views[1, 1].astype(np.uint8))
 
 
-def test_a_policy_without_augmentation_is_stated(figure_text):
+def test_the_sheet_of_views_states_that_a_policy_does_not_augment(figure_text):
     text = figure_text(view_sheet(np.zeros((2, 1, 8, 8, 3), dtype=np.uint8), ["a", "b"]))
     assert "This policy does not augment" in text
     assert "view 1" not in text
@@ -64,7 +64,7 @@ def test_a_card_shows_truth_prediction_and_their_probabilities(predictions, phot
     assert left == also_left
 
 
-def test_of_58_classes_a_card_shows_three_including_the_true_one(predictions, photo, figure_text):
+def test_a_card_shows_three_of_58_classes_including_the_true_one(predictions, photo, figure_text):
     classes = tuple(f"category {n}" for n in range(58))
     probabilities = np.full((1, 58), 0.001)
     probabilities[0, [7, 30, 50]] = 0.2, 0.5, 0.1
@@ -86,7 +86,7 @@ def test_few_classes_and_photos_of_any_aspect_ratio_are_drawn(classes, predictio
     assert "All 3 test photos right" in figure_text(figure)
 
 
-def test_of_many_test_photos_the_first_have_a_card_inside_the_page(predictions, photo, figure_text):
+def test_the_first_of_many_test_photos_have_cards_inside_the_page(predictions, photo, figure_text):
     test = predictions(np.tile([1, 0, 0], (90, 1)), [0] * 90, DOMAINS, difficulty="easy")
     figure = photo_probabilities(test, lambda row: photo(4, 4))
     assert f"All 90 test photos right, {MAX_TEST_PHOTOS} of them shown" in figure_text(figure)
@@ -110,7 +110,7 @@ def test_mistakes_name_prediction_label_and_path(predictions, photo, figure_text
     assert [image.get_array().shape[1] for image in images_in(figure)] == [30, 300]  # the most confident first
 
 
-def test_of_many_mistakes_the_most_confident_are_shown(predictions, photo, figure_text):
+def test_the_most_confident_of_many_mistakes_are_shown(predictions, photo, figure_text):
     confidences = np.linspace(0.6, 0.9, 30)
     made = predictions(np.stack([confidences, 1 - confidences], axis=1), [1] * 30, ("a", "b"))
     shown = []
@@ -119,12 +119,12 @@ def test_of_many_mistakes_the_most_confident_are_shown(predictions, photo, figur
     assert shown == [f"{number}.jpg" for number in range(29, 29 - MAX_MISTAKES, -1)]
 
 
-def test_a_single_mistake_is_singular(predictions, photo, figure_text):
+def test_a_single_mistake_has_a_singular_title(predictions, photo, figure_text):
     lines = figure_text(confident_mistakes(predictions([[1, 0, 0]], [1]), lambda row: photo())).splitlines()
     assert "1 mistake among 1 photo" in lines
 
 
-def test_without_mistakes_the_sheet_says_so(predictions, photo, figure_text):
+def test_the_sheet_of_mistakes_states_that_there_are_none(predictions, photo, figure_text):
     assert "No mistakes: all 2 photos right" in figure_text(
         confident_mistakes(predictions(np.eye(3)[[0, 1]], [0, 1]), lambda row: photo())
     )
@@ -152,7 +152,7 @@ def test_groups_with_two_labels_are_first_then_those_with_the_fewest_inliers(pho
     assert {"3 photos", "at least 21 inliers", "same bytes"} <= set(text.splitlines())
 
 
-def test_of_many_large_groups_the_first_are_shown(photo, figure_text):
+def test_the_first_of_many_large_groups_are_shown(photo, figure_text):
     members = members_of({f"group {n}": ["a"] * 10 for n in range(30)})
     figure = duplicate_sheet(members, pairs_of({}), lambda row: photo())
     assert f"30 duplicate groups, {MAX_GROUPS} of them shown" in figure_text(figure)

@@ -48,7 +48,7 @@ def test_unusual_histories_are_drawn(history, figure_text):
     assert "at epoch 1" in figure_text(learning_curves(history, best_epoch=0))
 
 
-def test_the_diagram_states_both_errors_and_the_temperature(predictions, figure_text):
+def test_the_reliability_diagram_states_both_errors_and_the_temperature(predictions, figure_text):
     random = np.random.default_rng(0)
     made = predictions(random.dirichlet([0.3] * 3, 400), random.integers(0, 3, 400))
     temperature = fit_temperature(made)
@@ -59,7 +59,7 @@ def test_the_diagram_states_both_errors_and_the_temperature(predictions, figure_
     assert {"as trained", "after scaling", "confidence"} <= set(text.splitlines())
 
 
-def test_a_diagram_of_one_photo_is_drawn(predictions, figure_text):
+def test_a_reliability_diagram_of_one_photo_is_drawn(predictions, figure_text):
     assert "1 validation photo, temperature 0.10" in figure_text(
         reliability_diagram(predictions([[0.9, 0.1, 0.0]], [0]))
     )
@@ -83,14 +83,14 @@ def test_counts_shares_and_the_most_frequent_mistakes_are_written(matrix_of, fig
     assert {"226 98.3 %", "1,228 99.8 %", "fashion (1,230)", "predicted", "true (photos)"} <= set(text.splitlines())
 
 
-def test_no_mistakes_are_stated(matrix_of, figure_text):
+def test_the_confusion_matrix_states_that_there_are_no_mistakes(matrix_of, figure_text):
     text = figure_text(matrix_of(np.diag([2, 3, 4]), DOMAINS))
     assert "All 9 photos right" in text
     assert "No class is confused with another." in text
 
 
 @pytest.mark.parametrize("count", [1, 2, 12, 13, 58])
-def test_any_number_of_classes_is_named_on_both_axes_and_no_cell_overflows(count, matrix_of, figure_text):
+def test_all_classes_are_named_on_both_axes_and_numbers_fit_into_their_cells(count, matrix_of, figure_text):
     random = np.random.default_rng(0)
     matrix = (random.random((count, count)) < 0.1) + np.diag(random.integers(0, 18_000, count))
     names = [f"category {n}" for n in range(count)]

@@ -24,7 +24,7 @@ def test_numbers_are_formatted():
 
 
 @pytest.mark.parametrize("width", [5.0, 12.0])
-def test_header_and_body_make_the_height_and_long_titles_wrap(width, figure_text):
+def test_long_titles_wrap_and_the_height_is_header_plus_body(width, figure_text):
     title = "A title that says the whole result and then goes on and on about it " * 2
     figure, top = new_page(title, "subtitle " * 40, width, body=2.0)
     assert figure.get_size_inches() == pytest.approx((width, top + 2.0))
@@ -51,18 +51,18 @@ def test_no_global_state_is_changed(figure_text):
 
 @pytest.fixture
 def fonts(monkeypatch):
-    """Lets figures look for these fonts only."""
+    """Return a function that makes these the only fonts of figures."""
 
     def look_for(*names):
         monkeypatch.setattr(style, "FONTS", names)
-        for remembered in (style._families, style._drawable, style._warn_missing_font):
-            remembered.cache_clear()
+        for cached in (style._families, style._drawable, style._warn_missing_font):
+            cached.cache_clear()
 
     yield look_for
     look_for(*style.FONTS)
 
 
-def test_letters_without_a_font_are_boxes_with_one_warning(fonts, caplog):
+def test_letters_without_a_font_are_drawn_as_boxes_with_one_warning(fonts, caplog):
     fonts("DejaVu Sans")
     content = [as_png(new_chart("口红和手机壳", "beauty, mobile", 5.0, 3.0)) for _ in range(2)]
     assert content[0] == content[1]
@@ -70,8 +70,8 @@ def test_letters_without_a_font_are_boxes_with_one_warning(fonts, caplog):
     assert "boxes" in caplog.messages[0]
 
 
-def test_letters_are_drawn_in_the_font_that_has_them(fonts, caplog):
-    # Matplotlib brings this one: it has mathematical letters that STIX alone has, and stands for Chinese here.
+def test_letters_are_drawn_in_an_installed_font_that_has_them(fonts, caplog):
+    # STIX comes with Matplotlib and has mathematical letters that DejaVu does not have, as a Chinese font has others.
     letter = next(chr(code) for code in sorted(_letters("STIXGeneral") - _letters("DejaVu Sans")))
     fonts("DejaVu Sans")
     boxes = as_png(new_chart(letter, "", 5.0, 3.0))
