@@ -10,7 +10,7 @@ from ndsc.seeds import derive
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 SIZES = {"under 224 px": 224, "224 to 447 px": 448, "448 to 799 px": 800, "800 px and more": np.inf}
-READING_ORDER = (*DIFFICULTIES, *SIZES)
+READING_ORDER = {value: rank for rank, value in enumerate((*DIFFICULTIES, *SIZES))}
 
 
 def accuracy_interval(correct: ArrayLike, groups: ArrayLike | None, seed: int) -> tuple[float, float]:
@@ -60,12 +60,8 @@ def accuracy_by(table: pd.DataFrame, column: str, seed: int) -> pd.DataFrame:
     for value, part in table.groupby(column, dropna=False, observed=True):
         interval = accuracy_interval(part["correct"], part.get("group"), seed)
         rows.append((value, len(part), part["correct"].mean(), *interval))
-    rows.sort(key=lambda row: (_reading_rank(row[0]), -row[1], str(row[0])))
+    rows.sort(key=lambda row: (READING_ORDER.get(row[0], len(READING_ORDER)), -row[1], str(row[0])))
     return pd.DataFrame(rows, columns=[column, "photos", "accuracy", "low", "high"])
-
-
-def _reading_rank(value: object) -> int:
-    return READING_ORDER.index(value) if value in READING_ORDER else len(READING_ORDER)
 
 
 def size_bucket(width: pd.Series, height: pd.Series) -> pd.Series:
