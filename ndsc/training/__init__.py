@@ -1,1 +1,1 @@
-"""From manifest to fitted head: views, the frozen part over them, the cache on disk, and fit."""
+"""From a manifest to a trained head: batches, fit, fine-tuning, callbacks, and resuming."""
