@@ -8,6 +8,7 @@ from pathlib import Path
 from ndsc.errors import UserError
 
 KINDS = ("local", "server")
+SETTINGS = ("tracking=", "tracking.root=")
 DESCRIPTION = """\
 Compare runs: one row per configuration with mean and standard deviation over its seeds, the params that differ, the
 costs, and McNemar's test of the best two configurations on the same validation photos. Prints the table, and writes
@@ -50,18 +51,12 @@ def compare(words: Sequence[str], output: Path | None) -> None:
     from ndsc.config.schema import CONFIG_FOLDER, TrackingStoreConfig
 
     default = OmegaConf.load(CONFIG_FOLDER / "train.yaml").tracking
-    settings = {"tracking": KINDS[0], "tracking.root": default.root}
-    names = []
-    for word in words:
-        key, _, value = word.partition("=")
-        if key in settings and value:
-            settings[key] = value
-        else:
-            names.append(word)
-    kind = settings["tracking"]
+    names = [word for word in words if not word.startswith(SETTINGS)]
+    settings = dict(word.split("=", 1) for word in words if word.startswith(SETTINGS))
+    kind = settings.get("tracking", KINDS[0])
     if kind not in KINDS:
         raise UserError(f"tracking must be one of {' or '.join(KINDS)}: where the runs are. Received: tracking={kind}.")
-    store = TrackingStoreConfig(kind, settings["tracking.root"])
+    store = TrackingStoreConfig(kind, settings.get("tracking.root", default.root))
     report_comparison(names or [default.experiment], store, output)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ndsc.comparison.comparison_table import ComparisonTable, compare_runs
+from ndsc.comparison.comparison_table import compare_runs
 from ndsc.comparison.comparison_text import appendix, data_table, summary
 from ndsc.comparison.figures import comparison_figure
 from ndsc.comparison.significance import compare_top_two
@@ -30,7 +30,12 @@ def report_comparison(names: Sequence[str], tracking: TrackingStoreConfig, folde
     """
     history = History(tracking)
     comparison = compare_runs(history.find(names))
-    check(comparison, names)
+    if not comparison.configurations:
+        reasons = ", ".join(f"{len(runs)} {reason}" for reason, runs in comparison.excluded.items()) or "no runs"
+        raise UserError(
+            f"At least one finished run with accuracies was expected. Received: {reasons} in {', '.join(names)}. Name "
+            "another experiment or other runs."
+        )
     best_two = None
     if len(comparison.configurations) > 1:
         best, second = comparison.configurations[:2]
@@ -45,20 +50,6 @@ def report_comparison(names: Sequence[str], tracking: TrackingStoreConfig, folde
     data_table(comparison).to_csv(paths[1], index=False)
     paths[2].write_bytes(as_png(comparison_figure(title, comparison)))
     print(*paths, sep="\n")
-
-
-def check(comparison: ComparisonTable, names: Sequence[str]) -> None:
-    """Check that there is something to compare.
-
-    Raises:
-        UserError: no run can be compared.
-    """
-    if not comparison.configurations:
-        reasons = [f"{len(runs)} {reason}" for reason, runs in comparison.excluded.items()]
-        raise UserError(
-            "At least one finished run with accuracies was expected. Received: "
-            f"{', '.join(reasons) or 'no runs'} in {', '.join(names)}. Name another experiment or other runs."
-        )
 
 
 def _predictions(history: History, run_id: str) -> pd.DataFrame | None:

@@ -1,5 +1,6 @@
 """The difference between a run and its repetition: a table of both, and the first thing that differs."""
 
+import itertools
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -9,8 +10,9 @@ from pathlib import Path
 import pandas as pd
 
 from ndsc.config.run_key import source_digest
-from ndsc.tracking.environment import MAIN_PACKAGES, environment_report, git_state, package_list
+from ndsc.tracking.environment import MAIN_PACKAGES, environment_report, git_state, package_list, package_versions
 from ndsc.tracking.history import History, RecordedRun
+from ndsc.tracking.tracked_run import as_typed
 
 # Each can cause the next: of several differences, the first one probably caused the others.
 CAUSES = ("configuration", "source", "packages", "machine", "features", "manifest")
@@ -101,7 +103,7 @@ def summarize_current_run(
     state = git_state(Path(__file__).parents[2])
     return RunSummary(
         {
-            "configuration": {key: _text(value) for key, value in added.items()},
+            "configuration": {key: as_typed(value) for key, value in added.items()},
             "source": {"": source_digest()[:DIGITS]},
             "packages": _packages(package_list(), machine),
             "machine": _chosen(machine, MACHINE),
@@ -150,13 +152,11 @@ def _curve_row(old: Mapping[str, Sequence[float]], new: Mapping[str, Sequence[fl
     """Return the first epoch in which a curve differs, or the number of equal epochs."""
     names = _names(old, new)
     epochs = max((len(curve) for curves in (old, new) for curve in curves.values()), default=0)
-    for epoch in range(epochs):
-        for name in names:
-            recorded, current = (_shown(_at(curves.get(name, ()), epoch)) for curves in (old, new))
-            if recorded != current:
-                return Row("number", f"{name} in epoch {epoch + 1}", recorded, current)
-    same = f"{epochs} epochs"
-    return Row("number", "all curves", same, same)
+    for epoch, name in itertools.product(range(epochs), names):
+        recorded, current = (_shown(_at(curves.get(name, ()), epoch)) for curves in (old, new))
+        if recorded != current:
+            return Row("number", f"{name} in epoch {epoch + 1}", recorded, current)
+    return Row("number", "all curves", f"{epochs} epochs", f"{epochs} epochs")
 
 
 def _names(old: Mapping[str, object], new: Mapping[str, object]) -> list[str]:
@@ -182,13 +182,13 @@ def _json(history: History, run_id: str, path: str) -> dict[str, object] | None:
 
 def _packages(listed: str, machine: Mapping[str, object]) -> dict[str, str]:
     """Return versions by name: Python, the main packages, the others."""
-    versions = dict(line.split("==", 1) for line in listed.splitlines())
+    versions = package_versions(listed)
     main = {name: versions.pop(name) for name in MAIN_PACKAGES if name in versions}
-    return {"python": _text(machine["python"]), **main, **versions}
+    return {"python": as_typed(machine["python"]), **main, **versions}
 
 
 def _chosen(facts: Mapping[str, object], names: Iterable[str]) -> dict[str, str]:
-    return {name: _text(facts[name]) for name in names if name in facts}
+    return {name: as_typed(facts[name]) for name in names if name in facts}
 
 
 def _features(fingerprint: Mapping[str, object]) -> dict[str, str]:
@@ -202,7 +202,3 @@ def _reproduced(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def _commit(commit: str, dirty: bool) -> str:
     return f"{commit[:DIGITS]}, changed" if dirty else commit[:DIGITS]
-
-
-def _text(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -34,12 +34,8 @@ def rename_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def rename_tags(tags: Mapping[str, str]) -> dict[str, str]:
     """Return the tags with the values of this version; the command can be run by this version."""
-    renamed = dict(tags)
-    if "weights" in tags:
-        renamed["weights"] = RENAMED_WEIGHTS.get(tags["weights"], tags["weights"])
-    if "command" in tags:
-        renamed["command"] = rename_overrides(tags["command"])
-    return renamed
+    translate = {"weights": lambda origin: RENAMED_WEIGHTS.get(origin, origin), "command": rename_overrides}
+    return {name: translate[name](value) if name in translate else value for name, value in tags.items()}
 
 
 def rename_overrides(text: str) -> str:

@@ -5,7 +5,7 @@ import platform
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ def log_environment(run: Run, checkout: Path) -> None:
 
 def environment_report() -> dict[str, Any]:
     """Describe Python, the machine and the main packages as plain data; memory in bytes."""
+    versions = package_versions()
     return {
         "python": sys.version.split()[0],
         "platform": platform.platform(),
@@ -72,15 +73,20 @@ def environment_report() -> dict[str, Any]:
         "gpus": gpu_names(),
         "gpus_reason": visible_gpus().reason,
         "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
-        "packages": {name: _version(name) for name in MAIN_PACKAGES},
+        "packages": {name: versions.get(name) for name in MAIN_PACKAGES},
     }
 
 
-@lru_cache  # takes half a second, and a process does not see what is installed later
+@cache  # takes half a second, and a process does not see what is installed later
 def package_list() -> str:
     """List every installed package as `name==version`, one a line, sorted; pip is not needed."""
     packages = {f"{package.name}=={package.version}" for package in metadata.distributions()}
     return "\n".join(sorted(packages, key=str.lower)) + "\n"
+
+
+def package_versions(listed: str | None = None) -> dict[str, str]:
+    """Return the versions in a list of packages (None: of this environment) by name."""
+    return dict(line.split("==", 1) for line in (listed or package_list()).splitlines())
 
 
 def git_state(folder: Path) -> GitState:
@@ -108,13 +114,6 @@ def _git(folder: Path, *arguments: str) -> str:
     return subprocess.run(
         command, env=environment, check=True, capture_output=True, encoding="utf-8", errors="replace"
     ).stdout
-
-
-def _version(name: str) -> str | None:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _cpu_model() -> str:

@@ -3,6 +3,7 @@
 The selection is ours because MLflow, measured, shows every GPU of a shared machine.
 """
 
+import itertools
 import logging
 import os
 from types import ModuleType
@@ -37,7 +38,9 @@ def visible_gpus(nvml: ModuleType = pynvml) -> VisibleGpus:
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     if visible is None:
         return VisibleGpus(every, "" if every else "NVML counts no GPU")
-    chosen = _chosen(nvml, every, visible)
+    # CUDA too ignores everything after the first entry that names no device; "-1" and "" hide all of them.
+    entries = (_find(nvml, every, entry.strip()) for entry in visible.split(","))
+    chosen = list(itertools.takewhile(lambda handle: handle is not None, entries))
     return VisibleGpus(chosen, "" if chosen else f"CUDA_VISIBLE_DEVICES={visible!r} leaves none of {len(every)}")
 
 
@@ -46,33 +49,18 @@ def gpu_names(nvml: ModuleType = pynvml) -> list[str]:
     return [nvml.nvmlDeviceGetName(handle) for handle in visible_gpus(nvml).handles]
 
 
-def _chosen(nvml: ModuleType, every: list[object], visible: str) -> list[object]:
-    chosen = []
-    for entry in visible.split(","):
-        handle = _find(nvml, every, entry.strip())
-        if handle is None:
-            # CUDA too ignores everything behind the first entry that names no device; "-1" and "" hide all of them.
-            break
-        chosen.append(handle)
-    return chosen
-
-
 def _find(nvml: ModuleType, every: list[object], entry: str) -> object | None:
     if entry.isdecimal():
         return every[int(entry)] if int(entry) < len(every) else None
     if entry.startswith("MIG-"):
-        return _slice(nvml, entry)
+        try:
+            return nvml.nvmlDeviceGetHandleByUUID(entry)
+        except nvml.NVMLError as error:
+            logger.info("CUDA_VISIBLE_DEVICES names %s, which NVML does not know: %s", entry, error)
+            return None
     if not entry.startswith("GPU-"):
         return None
     return next((handle for handle in every if nvml.nvmlDeviceGetUUID(handle).startswith(entry)), None)
-
-
-def _slice(nvml: ModuleType, uuid: str) -> object | None:
-    try:
-        return nvml.nvmlDeviceGetHandleByUUID(uuid)
-    except nvml.NVMLError as error:
-        logger.info("CUDA_VISIBLE_DEVICES names %s, which NVML does not know: %s", uuid, error)
-        return None
 
 
 class GpuReader:

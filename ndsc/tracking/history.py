@@ -132,26 +132,20 @@ class History:
         if run.data.tags.get(KIND) != "sweep":
             return [_recorded(run)]
         children = self._search(run.info.experiment_id, f"tags.`{PARENT}` = '{run_id}'")
-        known = {child.id for child in children}
-        return children + [self.run(other) for other in self._reused(run_id) if other not in known]
-
-    def _reused(self, sweep_id: str) -> list[str]:
-        """Return the runs that a sweep did not run again: they belong to an earlier sweep, or to none."""
-        table = csv.DictReader(io.StringIO(self.text(sweep_id, SWEEP_TABLE) or ""))
-        return [row["run"] for row in table if row["run"]]
+        known = {child.id for child in children} | {""}
+        # Runs that the sweep did not run again belong to an earlier sweep, or to none.
+        table = csv.DictReader(io.StringIO(self.text(run_id, SWEEP_TABLE) or ""))
+        return children + [self.run(row["run"]) for row in table if row["run"] not in known]
 
     def _of_experiment(self, name: str) -> list[RecordedRun]:
-        try:
-            with impatient():
-                experiment = self.client.get_experiment_by_name(name)
-                if experiment is None or experiment.lifecycle_stage != "active":
-                    known = ", ".join(sorted(one.name for one in self.client.search_experiments()))
-                    raise UserError(
-                        f"The name of an experiment in {self.uri} was expected, or the id of a run: 32 letters and "
-                        f"digits. Received: {name}. The experiments there are: {known}."
-                    )
-        except MlflowException as error:
-            raise _no_answer(self.uri, error) from error
+        with _first_request(self.uri):
+            experiment = self.client.get_experiment_by_name(name)
+            if experiment is None or experiment.lifecycle_stage != "active":
+                known = ", ".join(sorted(one.name for one in self.client.search_experiments()))
+                raise UserError(
+                    f"The name of an experiment in {self.uri} was expected, or the id of a run: 32 letters and "
+                    f"digits. Received: {name}. The experiments there are: {known}."
+                )
         return self._search(experiment.experiment_id, "")
 
     def _search(self, experiment_id: str, condition: str) -> list[RecordedRun]:
@@ -220,20 +214,26 @@ def find_run(client: MlflowClient, run_id: str, uri: str) -> mlflow.entities.Run
     Raises:
         UserError: the store does not answer or has no such run.
     """
-    try:
-        with impatient():
+    with _first_request(uri):
+        try:
             return client.get_run(run_id)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        except MlflowException as error:
+            if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                raise
             raise UserError(
                 f"The id of a run in {uri} was expected: 32 letters and digits, in the last lines that the run printed "
                 f"and at the top of its page (make ui). Received: {run_id}."
             ) from error
-        raise _no_answer(uri, error) from error
 
 
-def _no_answer(uri: str, error: MlflowException) -> UserError:
-    return UserError(f"An MLflow store that answers was expected. Received from {uri}: {error}")
+@contextmanager
+def _first_request(uri: str) -> Iterator[None]:
+    """Turn the error of a store that does not answer into a UserError, after seconds instead of minutes."""
+    try:
+        with impatient():
+            yield
+    except MlflowException as error:
+        raise UserError(f"An MLflow store that answers was expected. Received from {uri}: {error}") from error
 
 
 def _recorded(run: mlflow.entities.Run) -> RecordedRun:

@@ -1,7 +1,7 @@
 """The configuration of a stored run for doing the run again, as this version of the package reads it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,22 +51,22 @@ def read_rerun_config(history: History, run_id: str, locations: Mapping[str, obj
             "Otherwise name another run."
         )
     invocation = json.loads(text)
-    config, added = on_schema(recorded, lambda: hydra.compose("train"))
-    alone = {"experiment": history.experiment(run_id), "run_name": None, "parent_run_id": None, "resume_run_id": None}
-    for key, value in ({f"tracking.{name}": value for name, value in alone.items()} | dict(locations)).items():
+    config, added = on_schema(recorded, hydra.compose("train"))
+    single = {"experiment": history.experiment(run_id), "run_name": None, "parent_run_id": None, "resume_run_id": None}
+    for key, value in {**{f"tracking.{name}": value for name, value in single.items()}, **locations}.items():
         OmegaConf.update(config, key, value)
     replace_callbacks(config, invocation.get("folder"), str(folder))
     overrides = [rename_overrides(one) for one in invocation["overrides"] if not one.startswith("+callbacks.pruning=")]
     return RerunConfig(HydraJob(tuple(overrides), invocation["choices"], config, folder), added)
 
 
-def on_schema(recorded: DictConfig, defaults: Callable[[], DictConfig]) -> tuple[DictConfig, dict[str, object]]:
+def on_schema(recorded: DictConfig, defaults: DictConfig) -> tuple[DictConfig, dict[str, object]]:
     """Return a recorded configuration on this version's schema, and the settings that it did not have yet.
 
     Settings that the run had stay as they were. Nothing is added to dictionaries of library objects.
 
     Args:
-        defaults: returns `conf/train.yaml`, composed; called only where a setting is missing.
+        defaults: `conf/train.yaml`, composed.
 
     Raises:
         UserError: it has settings that no longer exist, or values of other types.
@@ -80,10 +80,9 @@ def on_schema(recorded: DictConfig, defaults: Callable[[], DictConfig]) -> tuple
             f"setting {error.full_key} {wrong}. Check out the commit that the run was made with: its tag git.commit."
         ) from error
     assert isinstance(config, DictConfig)
-    added = {}
-    for key in sorted(OmegaConf.missing_keys(config)):
-        added[key] = OmegaConf.select(defaults(), key)
-        OmegaConf.update(config, key, added[key])
+    added = {key: OmegaConf.select(defaults, key) for key in sorted(OmegaConf.missing_keys(config))}
+    for key, value in added.items():
+        OmegaConf.update(config, key, value)
     return config, added
 
 

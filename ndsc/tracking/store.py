@@ -109,7 +109,9 @@ def open_store(tracking: TrackingConfig) -> Iterator[Store]:
     with _current_store(uri):
         client = MlflowClient(uri)
         store = Store(uri, _experiment_id(client, uri, tracking), client)
-        with _patient():
+        # Four retries take about half a minute, long enough for a restart of the server. MLflow's own four minutes
+        # would delay a training that does not need the server. After a longer outage the run continues without it.
+        with environment(_without_user_settings({RETRIES: "4"})):
             yield store
 
 
@@ -155,17 +157,6 @@ def impatient(override: bool = False) -> Iterator[None]:
     """
     values = {RETRIES: "1", TIMEOUT: "10"}
     with environment(values if override else _without_user_settings(values)):
-        yield
-
-
-@contextmanager
-def _patient() -> Iterator[None]:
-    """Repeat a failed request to a server for about half a minute, unless the user has set another number of retries.
-
-    That is long enough for a restart of the server. MLflow's own four minutes would delay a training that does not
-    need the server. A longer outage is what the offline buffer is for.
-    """
-    with environment(_without_user_settings({RETRIES: "4"})):
         yield
 
 
@@ -223,8 +214,8 @@ def _warn_if_moved(artifacts: str, root: Path) -> None:
 
 
 def _find_or_create_experiment(client: MlflowClient, tracking: TrackingConfig) -> Experiment:
-    artifacts = str(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
     if client.get_experiment_by_name(tracking.experiment) is None:
+        artifacts = str(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
         try:
             client.create_experiment(tracking.experiment, artifact_location=artifacts, tags=EXPERIMENT_TAGS)
         except MlflowException as error:

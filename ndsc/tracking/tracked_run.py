@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
@@ -74,11 +75,7 @@ class Run:
             if len(text) > LONGEST_PARAM:
                 self.log_text(text, f"params/{key}.txt")
                 texts[key] = f"{len(text)} characters, see the artifact params/{key}.txt"
-        self.attempt(
-            "params",
-            lambda: self._client.log_batch(self._id, params=[Param(*item) for item in texts.items()]),
-            lambda folder: buffer_lines(folder, "params", [texts]),
-        )
+        self._log_batch("params", [Param(*item) for item in texts.items()], [texts])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log one value of each metric, at `step` (0 where none is given)."""
@@ -101,22 +98,13 @@ class Run:
     def log_points(self, points: Sequence[Metric]) -> None:
         """Log any number of values of any metrics, in as few requests as MLflow allows (1,000 values each)."""
         fields = ("key", "value", "timestamp", "step")
-        self.attempt(
-            "metrics",
-            lambda: self._client.log_batch(self._id, metrics=points),
-            lambda folder: buffer_lines(
-                folder, "metrics", ({name: getattr(point, name) for name in fields} for point in points)
-            ),
-        )
+        rows = ({name: getattr(point, name) for name in fields} for point in points)
+        self._log_batch("metrics", points, rows)
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set facts about the run that, unlike params, can be changed."""
         texts = {key: str(value) for key, value in tags.items()}
-        self.attempt(
-            "tags",
-            lambda: self._client.log_batch(self._id, tags=[RunTag(*item) for item in texts.items()]),
-            lambda folder: buffer_lines(folder, "tags", [texts]),
-        )
+        self._log_batch("tags", [RunTag(*item) for item in texts.items()], [texts])
 
     def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
         """Log a table as an MLflow dataset: columns, number of rows and a digest of all of them, without the rows.
@@ -211,6 +199,14 @@ class Run:
         )
         if failed_before:
             self._end_incomplete(status)
+
+    def _log_batch(self, kind: str, entities: Any, rows: Iterable[Mapping[str, object]]) -> None:
+        """Log params, metrics or tags: MLflow gets `entities`, the offline buffer `rows`."""
+        self.attempt(
+            kind,
+            lambda: self._client.log_batch(self._id, **{kind: entities}),
+            lambda folder: buffer_lines(folder, kind, rows),
+        )
 
     def _end_incomplete(self, status: str) -> None:
         try:
