@@ -63,14 +63,14 @@ def test_many_numbers_of_a_setting_are_on_a_logarithmic_scale_with_both_ends_nam
     lines = figure_text(figure).splitlines()
     assert str(rates[0]) in lines
     assert str(rates[5]) not in lines
-    heights = sorted(float(line.get_ydata()[0]) for line in figure.axes[0].lines)
+    heights = sorted(float(np.asarray(line.get_ydata())[0]) for line in figure.axes[0].lines)
     assert heights == pytest.approx(np.linspace(0, 1, 13))
 
 
 def test_runs_with_equal_results_are_drawn_in_the_middle(figure_text):
     figure = parallel_coordinates(sweep_table().assign(**{VALIDATION: 0.5}), ["head"], VALIDATION)
     assert "50.0 %" in figure_text(figure).splitlines()
-    assert {float(line.get_ydata()[-1]) for line in figure.axes[0].lines} == {0.5}
+    assert {float(np.asarray(line.get_ydata())[-1]) for line in figure.axes[0].lines} == {0.5}
 
 
 def test_the_best_the_median_and_the_worst_curve_are_named(figure_text):
