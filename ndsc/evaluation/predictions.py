@@ -55,6 +55,16 @@ class Predictions:
         """Whether the predicted class is the true one, (n,)."""
         return self.predicted == self.labels
 
+    @property
+    def accuracy(self) -> float:
+        """The share of photos whose predicted class is the true one."""
+        return float(self.correct.mean())
+
+    def confusion_counts(self) -> NDArray[np.integer]:
+        """Return the number of photos by true class (row) and predicted class (column), (classes, classes)."""
+        size = len(self.classes)
+        return np.bincount(self.labels * size + self.predicted, minlength=size**2).reshape(size, size)
+
     def table(self) -> pd.DataFrame:
         """Return the rows of the manifest with the columns `true`, `predicted` (names), `confidence` and `correct`."""
         names = np.array(self.classes, dtype=object)

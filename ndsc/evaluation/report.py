@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+from sklearn.metrics import precision_recall_fscore_support
 
 from ndsc.evaluation.calibration import at_temperature, expected_calibration_error, fit_temperature
 from ndsc.evaluation.intervals import accuracy_by, accuracy_interval, size_bucket
-from ndsc.evaluation.metrics import accuracy, class_report, macro_f1
 from ndsc.evaluation.predictions import Predictions
 
 SLICES = ("label", "size", "difficulty", "source")
@@ -30,7 +31,7 @@ def evaluate(predictions: Mapping[str, Predictions], seed: int) -> EvaluationRep
     """
     validation, test = predictions["validation"], predictions.get("test")
     temperature = fit_temperature(validation)
-    metrics = {"best/train_accuracy": accuracy(predictions["train"]), "best/temperature": temperature}
+    metrics = {"best/train_accuracy": predictions["train"].accuracy, "best/temperature": temperature}
     metrics |= _split_metrics(validation, "best/val_", seed)
     tables = {"reports/classes.csv": class_report(validation), **_split_tables(validation, "validation", "", seed)}
     if test is not None:
@@ -40,10 +41,33 @@ def evaluate(predictions: Mapping[str, Predictions], seed: int) -> EvaluationRep
     return EvaluationReport(metrics, tables)
 
 
+def macro_f1(predictions: Predictions) -> float:
+    """Return the unweighted mean F1 of the classes.
+
+    Classes that occur neither in the labels nor in the predictions do not count: nine test photos say nothing about the
+    other 49 categories.
+    """
+    return float(np.nanmean(class_report(predictions)["f1"]))
+
+
+def class_report(predictions: Predictions) -> pd.DataFrame:
+    """Return one row per class, in order: class, precision, recall, f1, photos (with this label).
+
+    Undefined values are NaN, not 0: the precision of a class that is never predicted, the recall of a class without
+    photos, the F1 of a class that has neither.
+    """
+    precision, recall, f1, photos = precision_recall_fscore_support(
+        predictions.labels, predictions.predicted, labels=range(len(predictions.classes)), zero_division=np.nan
+    )
+    return pd.DataFrame(
+        {"class": predictions.classes, "precision": precision, "recall": recall, "f1": f1, "photos": photos}
+    )
+
+
 def _split_metrics(predictions: Predictions, prefix: str, seed: int) -> dict[str, float]:
     low, high = accuracy_interval(predictions.correct, predictions.rows["group"], seed)
     return {
-        f"{prefix}accuracy": accuracy(predictions),
+        f"{prefix}accuracy": predictions.accuracy,
         f"{prefix}accuracy_low": low,
         f"{prefix}accuracy_high": high,
         f"{prefix}macro_f1": macro_f1(predictions),

@@ -115,7 +115,7 @@ def test_weights_in_a_file_count_by_their_content(configured: Callable[..., Conf
 # One decision for each room and module at the top of the package.
 SHAPE_NUMBERS = {
     *("caching", "data", "duplicates", "features", "model", "sample", "storage", "training"),
-    *("evaluation/calibration.py", "evaluation/intervals.py", "evaluation/metrics.py", "evaluation/report.py"),
+    *("evaluation/calibration.py", "evaluation/intervals.py", "evaluation/predictions.py", "evaluation/report.py"),
     *("config/instantiate.py", "experiment.py", "seeds.py", "__init__.py"),
 }
 MIXED = {"config", "evaluation"}

@@ -22,6 +22,14 @@ def test_the_table_keeps_the_order_of_rows_cut_out_of_a_manifest(predictions):
     assert list(cut.table()["predicted"]) == list(made.table()["predicted"])
 
 
+def test_accuracy_is_the_share_of_right_photos(six):
+    assert six.accuracy == pytest.approx(3 / 6)
+
+
+def test_confusion_counts_have_the_true_class_in_rows(six):
+    assert six.confusion_counts().tolist() == [[2, 1, 0], [0, 1, 0], [1, 1, 0]]
+
+
 def test_the_most_confident_mistake_comes_first(predictions):
     made = predictions(PROBABILITIES, [0, 2, 0, 2])
     assert list(made.most_confident_mistakes(at_most=5)) == [2, 1]

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from sklearn.metrics import f1_score
 
-from ndsc.evaluation.report import evaluate
+from ndsc.evaluation.report import class_report, evaluate, macro_f1
 
 CLASSES = ("beauty", "fashion", "mobile")
 
@@ -67,3 +68,26 @@ def test_a_run_without_a_test_split_has_no_test_metrics_or_tables(photos_of):
     parts = {split: photos_of(split, 21) for split in ("train", "validation")}
     assert not any(name.startswith("test/") for name in evaluate(parts, seed=0).metrics)
     assert not any("test" in path for path in evaluate(parts, seed=0).tables)
+
+
+def test_the_report_of_classes_matches_values_computed_by_hand(six):
+    report = class_report(six).set_index("class")
+    np.testing.assert_allclose(report["precision"], [2 / 3, 1 / 3, np.nan])
+    np.testing.assert_allclose(report["recall"], [2 / 3, 1, 0])
+    np.testing.assert_allclose(report["f1"], [2 / 3, 1 / 2, 0])
+    assert list(report["photos"]) == [3, 1, 2]
+
+
+def test_classes_that_never_occur_have_no_f1_and_do_not_count(predictions):
+    classes = tuple(f"category {n}" for n in range(58))
+    made = predictions(np.eye(58)[[0, 0, 1, 1, 1, 0]], [0, 0, 0, 1, 2, 2], classes)
+    assert np.isnan(class_report(made)["f1"]).sum() == 55
+    assert macro_f1(made) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
+    assert made.confusion_counts().shape == (58, 58)
+
+
+def test_macro_f1_agrees_with_scikit_learn(predictions):
+    random = np.random.default_rng(1)
+    labels, probabilities = random.integers(0, 3, 300), random.dirichlet([1, 1, 1], 300)
+    expected = f1_score(labels, probabilities.argmax(axis=1), average="macro")
+    assert macro_f1(predictions(probabilities, labels)) == pytest.approx(expected)

@@ -19,7 +19,6 @@ from ndsc.evaluation.figures.photo_sheets import (
     view_sheet,
 )
 from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, ORANGE, counted, new_chart, percent, shorten, tidy
-from ndsc.evaluation.metrics import confusion_counts
 from ndsc.evaluation.predictions import Predictions
 
 VIEW_SHEET_PHOTOS = 2  # of each class
@@ -184,7 +183,7 @@ def confusion_matrix(predictions: Predictions) -> Figure:
 
     Blue is right and orange wrong; a darker colour is a larger share of the row.
     """
-    matrix = confusion_counts(predictions)
+    matrix = predictions.confusion_counts()
     names = [shorten(name, MAX_NAME) for name in predictions.classes]
     cell = float(np.clip(7 / len(names), 0.25, 1.3))  # inches
     longest = 0.08 * max(len(name) for name in names)  # inches
