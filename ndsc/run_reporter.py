@@ -26,7 +26,7 @@ from ndsc.tracking.tracked_run import Run
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 5.0  # a long training is followed live, a short one is written in one call
+FLUSH_SECONDS = 5.0  # a long training can be followed live, a short one is logged in one call
 
 
 def log_start(run: Run, job: HydraJob, data: DataConfig, cache_root: Path, weights: Weights, resumed: bool) -> None:

@@ -1,4 +1,4 @@
-"""Everything that an audit finds, photo by photo."""
+"""The findings of an audit, photo by photo."""
 
 from dataclasses import dataclass
 

@@ -13,9 +13,9 @@ from ndsc.data.splitting import keyed_hash
 from ndsc.seeds import derive
 from ndsc.terminal import progress
 
-# If a larger share of labels looks wrong, the classes are too alike for these features, or the weights are random.
+# If a larger share of labels looks wrong, these features do not separate the classes, or the weights are random.
 MAX_WRONG_SHARE = 0.2
-# A class with fewer training photos is not learned well enough to contradict a label.
+# With fewer training photos, a class is not learned well enough to doubt a label.
 MIN_TRAINING_PHOTOS = 20
 # More photos hardly improve a linear classifier, and 666,615 would take hours and gigabytes.
 MAX_TRAINING_PHOTOS = 20_000
@@ -88,7 +88,7 @@ def predict_out_of_fold(
                 train = train[choose_training_photos(labels[train], random)]
             fitted[held_out] = np.bincount(labels[train], minlength=found.shape[1])[labels[held_out]]
             if len(np.unique(labels[train])) == 1:
-                found[held_out, labels[train][0]] = 1.0  # there is no other class to predict
+                found[held_out, labels[train][0]] = 1.0  # the only class to predict
                 continue
             known = vectors[train].astype(np.float32)
             centre = known.mean(axis=0)
@@ -146,10 +146,10 @@ def rank_labels(scores: pd.DataFrame) -> np.ndarray:
 
 
 def is_reliable(scores: pd.DataFrame) -> bool:
-    """Return whether few enough labels look wrong that the labels, not the classifier, must be at fault."""
+    """Return whether few labels look wrong. If many do, the classifier is more likely at fault than the labels."""
     return bool(scores["wrong"].mean() <= MAX_WRONG_SHARE)
 
 
 def has_learned_class(scores: pd.DataFrame) -> pd.Series:
-    """Return for each photo whether its classifier saw enough photos of its class to contradict its label."""
+    """Return for each photo whether the classifier was trained on enough photos of its class to doubt its label."""
     return scores["fitted"] >= MIN_TRAINING_PHOTOS

@@ -6,7 +6,7 @@ import pandas as pd
 from ndsc.duplicates.candidates import unit_rows
 
 NEIGHBOURS = 10
-# Photos of a class that the others are compared with; more take longer and find the same outliers.
+# Photos of a class that all others are compared with. More photos take longer, and the same outliers are found.
 MAX_COMPARED = 5_000
 BATCH = 2_048
 # In robust standard deviations of the class.

@@ -37,7 +37,7 @@ def predictions():
 
 @pytest.fixture
 def six(predictions):
-    """Return predictions that are right for two of three beauty photos, one of one fashion, none of two mobile photos."""
+    """Return predictions: two of three beauty photos, one of one fashion and none of two mobile photos are right."""
     return predictions(np.eye(3)[[0, 0, 1, 1, 1, 0]], [0, 0, 0, 1, 2, 2])
 
 
