@@ -39,7 +39,8 @@ from ndsc.tracking.downloads import fetch_classifier
 from ndsc.tracking.run import start_run
 from ndsc.tracking.tracked_run import Run
 from ndsc.training import finetuning
-from ndsc.training.finetuning import Phase, TrainingResult
+from ndsc.training.finetuning import TrainingResult
+from ndsc.training.fit import Phase
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ def test_fine_tuning_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(
         process.kill()
     assert list((folder / "cache").glob("unfinished/*-finetune.npz"))
     said = train(folder, data)
-    assert "of an unfinished training" in said
+    assert "of an interrupted training" in said
     assert not list((folder / "cache").glob("unfinished/*.npz"))
     resumed, killed = runs(folder)
     assert (resumed.info.status, killed.info.status) == ("FINISHED", "KILLED")

@@ -55,19 +55,19 @@ def schedule(split: SplitData, epochs: int, seed: int) -> tuple[np.ndarray, np.n
 
 @dataclass(frozen=True)
 class Gather:
-    """Gathers batches from the tensors in `held`.
+    """Gathers batches from the tensors in `tensors`.
 
     They are arguments of `batch`: TensorFlow never frees a tensor that a traced function captures, and in a sweep these
     would be all features of every run.
     """
 
-    held: Mapping[str, tf.Tensor]
+    tensors: Mapping[str, tf.Tensor]
     _features: Features
 
-    def batch(self, held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
+    def batch(self, tensors: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
         """Return what Keras takes for (n,) numbers of photos and of views: features, labels, and weights if any."""
-        batch = self._features(held, photos, views), tf.gather(held["labels"], photos)
-        return (*batch, tf.gather(held["weights"], photos)) if "weights" in held else batch
+        batch = self._features(tensors, photos, views), tf.gather(tensors["labels"], photos)
+        return (*batch, tf.gather(tensors["weights"], photos)) if "weights" in tensors else batch
 
 
 def make_gather(split: SplitData, training: TrainingConfig, classes: int, weighted: bool) -> Gather:
@@ -77,17 +77,17 @@ def make_gather(split: SplitData, training: TrainingConfig, classes: int, weight
         weighted: whether `training.class_weights` applies; it does not to validation.
     """
     labels = np.eye(classes, dtype=np.float32)[split.labels] if training.label_smoothing else split.labels
-    held = {"labels": tf.constant(labels)}
+    tensors = {"labels": tf.constant(labels)}
     if weighted and training.class_weights != "none":
-        held["weights"] = tf.constant(_balanced_weights(split.labels))
+        tensors["weights"] = tf.constant(_balanced_weights(split.labels))
     if not split.fits_in_memory:
-        return Gather(held, _from_cache(split.features))
+        return Gather(tensors, _from_cache(split.features))
     # TensorFlow gathers a batch in a fraction of the time of a call into Python.
-    held["features"] = tf.constant(split.features.load())
+    tensors["features"] = tf.constant(split.features.load())
     position = np.zeros(max(split.features.views) + 1, np.int32)
     position[list(split.features.views)] = np.arange(len(split.features.views))
-    held["positions"] = tf.constant(position)
-    return Gather(held, _from_memory)
+    tensors["positions"] = tf.constant(position)
+    return Gather(tensors, _from_memory)
 
 
 def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size: int) -> tf.data.Dataset:
@@ -100,7 +100,7 @@ def in_batches(gather: Gather, photos: np.ndarray, views: np.ndarray, batch_size
     counted = numbers.apply(tf.data.experimental.assert_cardinality(epochs * math.ceil(count / batch_size)))
 
     def batch(photos: tf.Tensor, views: tf.Tensor) -> tuple[tf.Tensor, ...]:
-        return gather.batch(gather.held, photos, views)
+        return gather.batch(gather.tensors, photos, views)
 
     return without_autotune(counted.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4))
 
@@ -110,9 +110,9 @@ def by_epoch(photos: np.ndarray, views: np.ndarray) -> tf.data.Dataset:
     return without_autotune(tf.data.Dataset.from_tensor_slices((photos, views)))
 
 
-def _from_memory(held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
-    at = tf.stack([tf.gather(held["positions"], views), photos], axis=1)
-    return tf.cast(tf.gather_nd(held["features"], at), tf.float32)
+def _from_memory(tensors: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    at = tf.stack([tf.gather(tensors["positions"], views), photos], axis=1)
+    return tf.cast(tf.gather_nd(tensors["features"], at), tf.float32)
 
 
 def _from_cache(features: MultiViewFeatures) -> Features:
@@ -121,7 +121,7 @@ def _from_cache(features: MultiViewFeatures) -> Features:
     def read(photos: np.ndarray, views: np.ndarray) -> np.ndarray:
         return features[photos, views].astype(np.float32)
 
-    def gather(_held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
+    def gather(_tensors: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> tf.Tensor:
         return tf.ensure_shape(tf.numpy_function(read, [photos, views], tf.float32), [None, *features.shape[1:]])
 
     return gather

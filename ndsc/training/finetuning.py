@@ -21,28 +21,9 @@ from ndsc.model.freeze_line import cut
 from ndsc.process import Timer
 from ndsc.seeds import derive
 from ndsc.training.batching import SplitData
-from ndsc.training.fit import FitResult, History, fit, predict
+from ndsc.training.fit import History, Phase, fit, predict
 
 MONITORS = ("loss", "accuracy", "val_loss", "val_accuracy")
-
-
-@dataclass(frozen=True)
-class Phase:
-    """One phase of a training: everything above the line `freeze` is trained, with this optimizer.
-
-    Attributes:
-        freeze_key: the key of the configuration that holds `freeze`.
-        seed: of the order of the photos.
-    """
-
-    name: str
-    freeze: str
-    freeze_key: str
-    training: TrainingConfig
-    batch_norm: str
-    optimizer: Mapping[str, Any]
-    callbacks: Mapping[str, Mapping[str, Any]]
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -85,8 +66,8 @@ def plan_phases(
         "first",
         backbone.freeze,
         "backbone.freeze",
-        training,
         backbone.batch_norm,
+        training,
         optimizer,
         callbacks,
         derive(seed, "shuffling, first phase"),
@@ -118,7 +99,9 @@ def check_freeze_lines(backbone: Backbone, phases: Sequence[Phase], float32_unti
 
 
 def check_phases(phases: Sequence[Phase]) -> None:
-    """Build what the phases need, in a second: otherwise a mistake would show after an hour of features.
+    """Build the parts of all phases, which takes a second.
+
+    Otherwise an error in the configuration would appear only after an hour of computing features.
 
     Raises:
         UserError: the library refuses the arguments of an optimizer or a callback, or a callback monitors a metric that
@@ -155,59 +138,39 @@ def train_phases(
     history: History = {}
     results = []
     for phase in phases:
-        start = len(history.get("train/loss", ()))
+        extractor, start = extractors[phase.freeze], len(history.get("train/loss", ()))
+        with timer("features"):
+            data = {split: _split_data(extractor, manifest, split) for split in ("train", "validation", "test")}
+        model = build_trainable(extractor.cut, head, phase.batch_norm, phase.training.precision)
+        # A head is trained in seconds; a longer training resumes after its process was killed.
+        state = None if extractor.cut.trainable is None else state_path.with_name(f"{state_path.name}-{phase.name}.npz")
 
-        def count_on(epoch: int, metrics: dict[str, float], start: int = start) -> None:
+        def report_epoch(epoch: int, metrics: dict[str, float], start: int = start) -> None:
             report(start + epoch, metrics)
 
-        fitted, probabilities = _train_phase(
-            phase, extractors[phase.freeze], manifest, head, count_on, state_path, timer
-        )
+        with timer("fit"):
+            fitted = fit(model, data["train"], data["validation"], phase, report_epoch, state)
+        batch_size = phase.training.batch_size
+        probabilities = {split: predict(model, one.features, batch_size) for split, one in data.items()}
         for name, values in fitted.history.items():
             history.setdefault(name, []).extend(values)
         results.append(TrainingResult(head, history, start + fitted.best_epoch, start or None, probabilities))
     return results[-1]
 
 
-def _train_phase(
-    phase: Phase,
-    extractor: FeatureExtractor,
-    manifest: Manifest,
-    head: keras.Sequential,
-    report: Callable[[int, dict[str, float]], None],
-    state_path: Path,
-    timer: Timer,
-) -> tuple[FitResult, dict[str, np.ndarray]]:
-    """Fit what is above the line of one phase; return the fit, and the probabilities by split."""
-    with timer("features"):
-        data = {split: _split_data(extractor, manifest, split) for split in ("train", "validation", "test")}
-    training = phase.training
-    model = build_trainable(extractor.cut, head, phase.batch_norm, training.precision)
-    # A head is trained in seconds; a longer training resumes where it was killed.
-    state = None if extractor.cut.trainable is None else state_path.with_name(f"{state_path.name}-{phase.name}.npz")
-    with timer("fit"):
-        sides = data["train"], data["validation"]
-        fitted = fit(model, *sides, training, phase.optimizer, phase.callbacks, phase.seed, report, state)
-    return fitted, {split: predict(model, one.features, training.batch_size) for split, one in data.items()}
-
-
 def _split_data(extractor: FeatureExtractor, manifest: Manifest, split: str) -> SplitData:
-    """The features of one split: training photos in all views, the others plain."""
+    """The features of one split: training photos in all views, the others in view 0."""
     rows = manifest.of(split)
     views = range(extractor.pipeline.policy.views) if split == "train" else [0]
     return SplitData(extractor.extract(rows, views), manifest.labels(rows))
 
 
 def _with_own_files(callbacks: Mapping[str, Mapping[str, Any]], prefix: str) -> dict[str, dict[str, Any]]:
-    """The same callbacks, the names of their files and folders with a prefix: each phase builds its callbacks anew, and
-    would overwrite the files of the previous one."""
+    """The callbacks with a prefix in the names of their files and folders: each phase builds its own callbacks, which
+    would overwrite the files of the previous phase."""
 
-    def renamed(key: str, value: Any) -> Any:
-        if key not in CALLBACK_PATHS or value is None:
-            return value
-        path = Path(value)
-        return str(path.with_name(f"{prefix}-{path.name}"))
+    def renamed(described: Mapping[str, Any]) -> dict[str, Any]:
+        paths = {key: Path(described[key]) for key in CALLBACK_PATHS if described.get(key) is not None}
+        return {**described, **{key: str(path.with_name(f"{prefix}-{path.name}")) for key, path in paths.items()}}
 
-    return {
-        name: {key: renamed(key, value) for key, value in described.items()} for name, described in callbacks.items()
-    }
+    return {name: renamed(described) for name, described in callbacks.items()}

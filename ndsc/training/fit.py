@@ -23,6 +23,25 @@ History = dict[str, list[float]]
 
 
 @dataclass(frozen=True)
+class Phase:
+    """One phase of a training: everything above the line `freeze` is trained, with this optimizer.
+
+    Attributes:
+        freeze_key: the key of the configuration that holds `freeze`.
+        seed: of the order of the photos.
+    """
+
+    name: str
+    freeze: str
+    freeze_key: str
+    batch_norm: str
+    training: TrainingConfig
+    optimizer: Mapping[str, Any]
+    callbacks: Mapping[str, Mapping[str, Any]]
+    seed: int
+
+
+@dataclass(frozen=True)
 class FitResult:
     """Per-epoch metrics by the names under which they are logged (`train/loss`, …), and the best epoch, from 0."""
 
@@ -34,10 +53,7 @@ def fit(
     model: keras.Model,
     train: SplitData,
     validation: SplitData,
-    training: TrainingConfig,
-    optimizer: Mapping[str, Any],
-    callbacks: Mapping[str, Any],
-    seed: int,
+    phase: Phase,
     report: Callable[[int, dict[str, float]], None],
     state_file: Path | None = None,
 ) -> FitResult:
@@ -53,11 +69,11 @@ def fit(
     Raises:
         UserError: the loss became infinite or not a number.
     """
-    _compile(model, train, training, optimizer)
+    epochs, first = phase.training.epochs, 0
+    _compile(model, train, phase)
     best = KeepBest()
-    resume = ResumeState(state_file, best) if state_file is not None else None
     history: History = {}
-    with progress("fit", total=training.epochs, unit="epochs") as advance:
+    with progress("fit", total=epochs, unit="epochs") as advance:
 
         def on_epoch(epoch: int, logs: Mapping[str, Any]) -> None:
             named = {_logged_name(name): float(value) for name, value in logs.items()}
@@ -66,59 +82,51 @@ def fit(
             report(epoch, named)
             advance(1)
 
-        given = [build(described, f"callbacks.{name}") for name, described in callbacks.items()]
+        given = [build(described, f"callbacks.{name}") for name, described in phase.callbacks.items()]
         # The report last: others add to the logs.
-        active = [best, *given, keras.callbacks.LambdaCallback(on_epoch_end=on_epoch)]
-        first = resume.attach(active, training.epochs) if resume is not None else 0
-        model.fit(
-            **_data(model, train, validation, training, seed, first),
-            epochs=training.epochs,
-            initial_epoch=first,
-            callbacks=active if resume is None else [*active, resume],
-            shuffle=False,  # the batches come shuffled
-            verbose=0,
-        )
-    _validate_finite(history["train/loss"], best.loss, optimizer)
-    best.restore()
-    if resume is not None:
-        resume.delete()
+        callbacks = [best, *given, keras.callbacks.LambdaCallback(on_epoch_end=on_epoch)]
+        if state_file is not None:
+            resume = ResumeState(state_file, best, tuple(callbacks))
+            first = resume.first_epoch(epochs)
+            callbacks.append(resume)
+        data = _data(model, train, validation, phase, first)
+        # The batches come shuffled.
+        model.fit(**data, epochs=epochs, initial_epoch=first, callbacks=callbacks, shuffle=False, verbose=0)
+    _validate_finite(history["train/loss"], best.loss, phase.optimizer)
+    model.set_weights(best.weights)
+    if state_file is not None:
+        state_file.unlink(missing_ok=True)
     return FitResult(history, best.epoch)
 
 
 def predict(model: keras.Model, features: MultiViewFeatures, batch_size: int) -> np.ndarray:
-    """Return (n, classes) float32: the probabilities of the plain photos."""
+    """Return (n, classes) float32: the probabilities of photos in view 0."""
     count, batch_size = features.shape[0], inference_batch(features, batch_size)
     batches = [np.arange(start, min(start + batch_size, count)) for start in range(0, count, batch_size)]
-    found = [
-        keras.ops.convert_to_numpy(
-            model(features[photos, np.zeros(len(photos), int)].astype(np.float32), training=False)
-        )
-        for photos in batches
-    ]
+    inputs = (features[photos, np.zeros_like(photos)].astype(np.float32) for photos in batches)
+    found = [keras.ops.convert_to_numpy(model(batch, training=False)) for batch in inputs]
     return np.concatenate(found) if found else np.empty((0, model.output_shape[-1]), np.float32)
 
 
-def _compile(model: keras.Model, train: SplitData, training: TrainingConfig, optimizer: Mapping[str, Any]) -> None:
-    built = build(optimizer, "optimizer")
-    smoothing = training.label_smoothing
-    model.compile(
+def _compile(model: keras.Model, train: SplitData, phase: Phase) -> None:
+    training, optimizer = phase.training, build(phase.optimizer, "optimizer")
+    if training.precision == "mixed_float16":
         # Small gradients vanish in float16 unless the loss is scaled up.
-        optimizer=keras.optimizers.LossScaleOptimizer(built) if training.precision == "mixed_float16" else built,
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing)
-        if smoothing
-        else keras.losses.SparseCategoricalCrossentropy(),
-        metrics=["accuracy"],
-        # All steps of an epoch in one call: for a linear head the call costs more than the work.
-        steps_per_execution=_steps(train, training),
-    )
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    if training.label_smoothing:
+        loss = keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing)
+    else:
+        loss = keras.losses.SparseCategoricalCrossentropy()
+    # All steps of an epoch in one call: for a linear head the call costs more than the work.
+    model.compile(optimizer, loss, metrics=["accuracy"], steps_per_execution=_steps(train, training))
 
 
 def _data(
-    model: keras.Model, train: SplitData, validation: SplitData, training: TrainingConfig, seed: int, first: int
+    model: keras.Model, train: SplitData, validation: SplitData, phase: Phase, first_epoch: int
 ) -> dict[str, Any]:
-    """The data for `model.fit`, from epoch number `first` on."""
-    classes = model.output_shape[-1]
-    photos, views = (shown[first:] for shown in schedule(train, training.epochs, seed))
+    """The data for `model.fit`, from this epoch on."""
+    training, classes = phase.training, model.output_shape[-1]
+    photos, views = (shown[first_epoch:] for shown in schedule(train, training.epochs, phase.seed))
     plain = np.arange(len(validation.labels), dtype=np.int32)[None]
     at_once = inference_batch(validation.features, training.batch_size)
     gather_train = make_gather(train, training, classes, weighted=True)

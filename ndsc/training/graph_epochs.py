@@ -26,7 +26,7 @@ def use_graph_epochs(
     """
     # What Keras builds at the first batch would make TensorFlow trace the epoch twice.
     model.optimizer.build(model.trainable_variables)
-    features, *targets = train.batch(train.held, tf.zeros(1, tf.int32), tf.zeros(1, tf.int32))
+    features, *targets = train.batch(train.tensors, tf.zeros(1, tf.int32), tf.zeros(1, tf.int32))
     model.compute_metrics(features, targets[0], model(features))
     model.reset_metrics()
     model.steps_per_execution = 1
@@ -39,13 +39,13 @@ def _epoch(
     model: keras.Model, step: Callable[[tuple[tf.Tensor, ...]], Logs], gather: Gather, batch_size: int
 ) -> Callable[[Iterator[tuple[tf.Tensor, tf.Tensor]]], Logs]:
     @tf.function(autograph=False)
-    def all_batches(held: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> Logs:
+    def all_batches(tensors: Mapping[str, tf.Tensor], photos: tf.Tensor, views: tf.Tensor) -> Logs:
         def one_batch(start: tf.Tensor) -> tf.Tensor:
             batch = slice(start, start + batch_size)
-            step(gather.batch(held, photos[batch], views[batch]))
+            step(gather.batch(tensors, photos[batch], views[batch]))
             return start + batch_size
 
         tf.while_loop(lambda start: start < tf.shape(photos)[0], one_batch, [tf.constant(0)])
         return model.get_metrics_result()
 
-    return lambda epochs: all_batches(gather.held, *next(epochs))
+    return lambda epochs: all_batches(gather.tensors, *next(epochs))

@@ -26,7 +26,9 @@ FINETUNE = ("training=finetune", "training.finetune.freeze=before:conv_pw_13")
         ("callbacks.early_stopping.monitor=val/loss", "loss, accuracy, val_loss, val_accuracy. Received: .*val/loss"),
     ],
 )
-def test_mistakes_are_found_before_any_photo_is_read(setup: Callable[..., Setup], override: str, message: str):
+def test_errors_in_the_configuration_are_found_before_any_photo_is_read(
+    setup: Callable[..., Setup], override: str, message: str
+):
     with pytest.raises(UserError, match=message):
         setup(*override.split())
 

@@ -11,10 +11,7 @@ from ndsc.errors import UserError
 from ndsc.features.feature_extractor import MultiViewFeatures
 from ndsc.training.batching import SplitData
 from ndsc.training.fit import FitResult, fit, predict
-from tests.training.sides import side
-
-ADAM = {"_target_": "keras.optimizers.Adam", "learning_rate": 0.01}
-STOPPING = {"stopping": {"_target_": "keras.callbacks.EarlyStopping", "monitor": "val_loss", "patience": 2}}
+from tests.training.features import ADAM, STOPPING, phase_of, split_data
 
 
 def head(seed: int = 0) -> keras.Model:
@@ -35,8 +32,8 @@ def fitted(
     report: Callable[[int, dict[str, float]], None] = lambda epoch, metrics: None,
 ) -> tuple[keras.Model, FitResult]:
     model = head()
-    train, validation = side(40, 3, noise=noise), side(20, 1, seed=1, noise=noise)
-    return model, fit(model, train, validation, training, optimizer, callbacks or {}, 0, report)
+    train, validation = split_data(40, 3, noise=noise), split_data(20, 1, seed=1, noise=noise)
+    return model, fit(model, train, validation, phase_of(training, optimizer, callbacks), report)
 
 
 def test_the_same_fit_twice_gives_the_same_numbers(training: TrainingConfig):
@@ -46,19 +43,19 @@ def test_the_same_fit_twice_gives_the_same_numbers(training: TrainingConfig):
         np.testing.assert_array_equal(weight, again)
 
 
-def test_the_best_epoch_is_kept_whatever_comes_after_it(training: TrainingConfig):
-    # So large a rate overshoots: the loss is best somewhere before the end.
+def test_the_weights_of_the_best_epoch_are_restored_after_later_epochs(training: TrainingConfig):
+    # Such a large learning rate overshoots: the best loss is somewhere before the end.
     model, result = fitted(training, {"_target_": "keras.optimizers.SGD", "learning_rate": 1.0}, noise=3.0)
     losses = result.history["val/loss"]
     assert result.best_epoch == int(np.argmin(losses)) < len(losses) - 1
-    validation = side(20, 1, seed=1, noise=3.0)
+    validation = split_data(20, 1, seed=1, noise=3.0)
     kernel, bias = (weight.astype(np.float64) for weight in model.get_weights())
     logits = validation.features.rows[0].astype(np.float64) @ kernel + bias
-    surprise = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(20), validation.labels]
-    assert surprise.mean() == pytest.approx(losses[result.best_epoch], rel=1e-3)
+    cross_entropy = np.logaddexp.reduce(logits, axis=1) - logits[np.arange(20), validation.labels]
+    assert cross_entropy.mean() == pytest.approx(losses[result.best_epoch], rel=1e-3)
 
 
-def test_early_stopping_stops_early(training: TrainingConfig):
+def test_early_stopping_ends_the_training_before_the_last_epoch(training: TrainingConfig):
     _, result = fitted(
         replace(training, epochs=60), {"_target_": "keras.optimizers.SGD", "learning_rate": 1.0}, STOPPING
     )
@@ -79,7 +76,7 @@ def test_a_learning_rate_schedule_that_keras_logs_is_in_the_history(training: Tr
     assert len(result.history["train/learning_rate"]) == 6
 
 
-def test_a_loss_that_is_not_finite_stops_the_run(training: TrainingConfig):
+def test_a_loss_that_is_not_finite_is_a_user_error(training: TrainingConfig):
     nan = {"stop_on_nan": {"_target_": "keras.callbacks.TerminateOnNaN"}}
     with pytest.raises(UserError, match="Training diverged"):
         fitted(training, {"_target_": "keras.optimizers.SGD", "learning_rate": 1e38}, nan)
@@ -91,25 +88,26 @@ def test_label_smoothing_raises_the_best_possible_loss(training: TrainingConfig)
     assert min(smoothed.history["train/loss"]) > min(plain.history["train/loss"]) + 0.2
 
 
-def test_balanced_class_weights_weigh_a_rare_class_up(training: TrainingConfig):
+def test_balanced_class_weights_raise_the_probability_of_a_rare_class(training: TrainingConfig):
     random = np.random.default_rng(0)
     labels = (np.arange(40) % 10 == 0).astype(np.int32)
     rare = SplitData(MultiViewFeatures({0: random.normal(0, 1, (40, 8)).astype(np.float16)}), labels)
 
     def mean_probability(class_weights: str) -> float:
         model = head()
-        fit(model, rare, rare, replace(training, epochs=30, class_weights=class_weights), ADAM, {}, 0, lambda *_: None)
+        phase = phase_of(replace(training, epochs=30, class_weights=class_weights))
+        fit(model, rare, rare, phase, lambda *_: None)
         return float(predict(model, rare.features, 8)[:, 1].mean())
 
     assert mean_probability("balanced") > mean_probability("none") + 0.1
 
 
-def test_an_optimizer_that_keras_refuses_is_one_sentence(training: TrainingConfig):
+def test_an_argument_that_an_optimizer_does_not_have_is_a_user_error(training: TrainingConfig):
     with pytest.raises(UserError, match="optimizer cannot be built: Argument"):
         fitted(training, {"_target_": "keras.optimizers.Adam", "learning_speed": 1})
 
 
-def test_maps_too_large_for_memory_are_read_from_where_they_lie(
+def test_features_too_large_for_memory_are_read_batch_by_batch_with_the_same_result(
     training: TrainingConfig, monkeypatch: pytest.MonkeyPatch
 ):
     _, in_memory = fitted(training)

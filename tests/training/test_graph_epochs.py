@@ -8,10 +8,10 @@ import pytest
 
 from ndsc.config.schema import Config
 from ndsc.training.fit import fit
-from tests.training.sides import side
+from tests.training.features import phase_of, split_data
 
-ADAM = {"_target_": "keras.optimizers.AdamW", "learning_rate": 0.01, "weight_decay": 0.1}
-KEPT = {"plateau": {"_target_": "keras.callbacks.ReduceLROnPlateau", "monitor": "val_loss", "patience": 1}}
+ADAMW = {"_target_": "keras.optimizers.AdamW", "learning_rate": 0.01, "weight_decay": 0.1}
+PLATEAU = {"plateau": {"_target_": "keras.callbacks.ReduceLROnPlateau", "monitor": "val_loss", "patience": 1}}
 
 
 def network() -> keras.Model:
@@ -21,7 +21,7 @@ def network() -> keras.Model:
 
 
 @pytest.mark.parametrize("changed", [{}, {"label_smoothing": 0.1, "class_weights": "balanced"}], ids=["plain", "all"])
-def test_numbers_are_those_that_keras_gets_batch_by_batch(
+def test_graph_epochs_give_the_numbers_of_keras_batch_by_batch(
     configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, Any]
 ):
     training = replace(configured().training, epochs=6, batch_size=8, **changed)
@@ -29,8 +29,9 @@ def test_numbers_are_those_that_keras_gets_batch_by_batch(
     def fitted() -> tuple[list[np.ndarray], dict[str, list[float]]]:
         model = network()
         # The last batch of an epoch is a smaller one, in training and in validation.
-        done = fit(model, side(43, 3, noise=3), side(21, 1, seed=1, noise=3), training, ADAM, KEPT, 0, lambda *_: None)
-        return model.get_weights(), done.history
+        train, validation = split_data(43, 3, noise=3), split_data(21, 1, seed=1, noise=3)
+        result = fit(model, train, validation, phase_of(training, ADAMW, PLATEAU), lambda *_: None)
+        return model.get_weights(), result.history
 
     weights, history = fitted()
     monkeypatch.setattr("ndsc.training.fit.use_graph_epochs", pytest.fail)

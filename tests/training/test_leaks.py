@@ -1,6 +1,6 @@
-"""What a classifier is must not depend on the test: shown by turning the test over, and by leaks that are planted.
+"""A classifier must not depend on the test photos: tested by changing them, and by adding leaks on purpose.
 
-A leak into the temperature is planted in `tests/evaluation/test_calibration.py`; there are no other thresholds.
+A leak into the temperature is tested in `tests/evaluation/test_calibration.py`; there are no other thresholds.
 """
 
 from collections.abc import Callable, Mapping
@@ -19,7 +19,7 @@ from ndsc.training.batching import SplitData
 from tests.components import LABELS, Setup
 
 SPLITS = {"train": range(24), "validation": range(24, 36), "test": range(36, 44)}
-# Learns fast and stops soon, so that an epoch too many or too few would show.
+# Learns fast and stops early, so that the best epoch depends on the data.
 SETTINGS = (
     "backbone.engine=tensorflow",
     "augmentation=none",
@@ -31,7 +31,7 @@ SETTINGS = (
 
 @pytest.fixture
 def manifest(photos: Callable[[int], pd.DataFrame]) -> Manifest:
-    """44 photos on three sides; some labels of training and validation are wrong, so that there is something to err."""
+    """44 photos in three splits; some labels of training and validation are wrong, so that no accuracy is perfect."""
     rows = photos(52).assign(difficulty=None, width=8, height=8)
     rows["split"] = [next((split for split, at in SPLITS.items() if number in at), "spare") for number in range(52)]
     rows["group"] = rows["content"]
@@ -41,7 +41,7 @@ def manifest(photos: Callable[[int], pd.DataFrame]) -> Manifest:
 
 
 def with_other_labels(manifest: Manifest, split: str) -> Manifest:
-    """Every label of this split turned over."""
+    """The manifest with every label of this split swapped."""
     rows = manifest.rows.copy()
     here = rows["split"] == split
     rows.loc[here, "label"] = [LABELS[1 - LABELS.index(label)] for label in rows.loc[here, "label"]]
@@ -49,14 +49,14 @@ def with_other_labels(manifest: Manifest, split: str) -> Manifest:
 
 
 def with_other_photos(manifest: Manifest) -> Manifest:
-    """As many photos in the test as before, none of them the same."""
+    """The manifest with as many test photos, all of them different ones."""
     rows = manifest.rows.copy()
     rows["split"] = rows["split"].replace({"test": "spare", "spare": "test"})
     return replace(manifest, rows=rows)
 
 
 def outcome(setup: Setup, manifest: Manifest) -> dict[str, Any]:
-    """What training, early stopping and scaling decide, the metrics of validation, and those of the test."""
+    """The results of training, early stopping and temperature scaling, and the metrics of validation and test."""
     config, components = setup.config, setup.components
     trained = train(config, components, build_extractors(components, manifest), manifest, lambda *_: None)
     predictions = trained.predictions(manifest)
@@ -71,45 +71,45 @@ def outcome(setup: Setup, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-def moved(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
-    """What differs between two outcomes by a bit or more."""
+def differences(one: Mapping[str, object], other: Mapping[str, object]) -> set[str]:
+    """The names of the results that differ between two outcomes, if only by a bit."""
     return {name for name in one if one[name] != other[name]}
 
 
-def test_nothing_but_the_verdict_on_the_test_depends_on_it_nor_what_is_learned_on_validation(
+def test_only_test_metrics_depend_on_the_test_photos_and_no_training_epoch_on_validation(
     setup: Callable[..., Setup], manifest: Manifest
 ):
     made = setup(*SETTINGS)
     before = outcome(made, manifest)
-    assert len(before["curves"]["val/loss"]) < 12  # it was stopped early
-    for turned_over in (with_other_labels(manifest, "test"), with_other_photos(manifest)):
-        assert moved(before, outcome(made, turned_over)) == {"of the test"}
-    # Validation may decide when to stop and how to scale, but what is learned until then is the same.
+    assert len(before["curves"]["val/loss"]) < 12  # it stopped early
+    for changed in (with_other_labels(manifest, "test"), with_other_photos(manifest)):
+        assert differences(before, outcome(made, changed)) == {"of the test"}
+    # Validation may decide when to stop and how to scale, but the epochs until then are the same.
     after = outcome(made, with_other_labels(manifest, "validation"))
-    assert {"temperature", "of validation"} <= moved(before, after)
+    assert {"temperature", "of validation"} <= differences(before, after)
     for quantity in ("train/loss", "train/accuracy"):
         epochs = zip(before["curves"][quantity], after["curves"][quantity], strict=False)
         assert all(one == other for one, other in epochs)
 
 
-def handing_out_the_test(as_split: str) -> Callable[[FeatureExtractor, Manifest, str], SplitData]:
-    """A step like that of `finetuning`, but with a leak: test photos stand in for the last ones of this split."""
-    honest = finetuning._split_data
+def with_leak(into: str) -> Callable[[FeatureExtractor, Manifest, str], SplitData]:
+    """Replace `_split_data` by one with a leak: test photos replace the last photos of this split."""
+    original = finetuning._split_data
 
     def leaking(part: FeatureExtractor, manifest: Manifest, split: str) -> SplitData:
-        if split == as_split:
+        if split == into:
             rows, test = manifest.of(split), manifest.of("test").assign(split=split)
             manifest = replace(manifest, rows=pd.concat([rows.iloc[: -len(test)], test]))
-        return honest(part, manifest, split)
+        return original(part, manifest, split)
 
     return leaking
 
 
 @pytest.mark.parametrize(("into", "caught"), [("train", {"head", "curves"}), ("validation", {"curves"})])
-def test_a_step_that_is_handed_test_photos_is_caught(
+def test_a_leak_of_test_photos_is_detected(
     setup: Callable[..., Setup], manifest: Manifest, monkeypatch: pytest.MonkeyPatch, into: str, caught: set[str]
 ):
-    monkeypatch.setattr(finetuning, "_split_data", handing_out_the_test(into))
+    monkeypatch.setattr(finetuning, "_split_data", with_leak(into))
     made = setup(*SETTINGS)
     one, other = (outcome(made, each) for each in (manifest, with_other_labels(manifest, "test")))
-    assert caught <= moved(one, other)
+    assert caught <= differences(one, other)
