@@ -92,7 +92,7 @@ def configured(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
     return lambda *overrides: typed(composed(*overrides))
 
 
-HEAVY = {"tensorflow", "mlflow", "keras", "sklearn", "cleanlab", "cleanvision"}
+HEAVY = {"tensorflow", "mlflow", "keras", "pandas", "sklearn", "cleanlab", "cleanvision"}
 
 
 def refusal(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, list[str]]:

@@ -13,9 +13,15 @@ import pyarrow.compute as pc
 from ndsc.caching.digests import content_hash
 from ndsc.caching.tables import load_or_make
 from ndsc.config.schema import DataConfig, SamplingConfig, SplitConfig
-from ndsc.data.photo_lists import exclusion_table, test_list_table
 from ndsc.data.sources import SAMPLE, Source, find_source, render_if_sample
-from ndsc.data.user_tables import UserTable, last_position, matching_paths, require_columns
+from ndsc.data.user_tables import (
+    UserTable,
+    exclusion_table,
+    last_position,
+    matching_paths,
+    require_columns,
+    test_list_table,
+)
 from ndsc.errors import UserError
 from ndsc.storage.locations import location_signature
 

@@ -4,34 +4,28 @@ person or by `python -m ndsc.audit`), and the photos that a run cannot use."""
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.user_tables import UserTable, blank_to_null, matching_paths
+from ndsc.data.user_tables import (
+    EXCLUDE,
+    TEST_LIST,
+    blank_to_null,
+    exclusion_table,
+    matching_paths,
+    test_list_table,
+)
 from ndsc.errors import UserError
 from ndsc.evaluation.predictions import DIFFICULTIES
 
 log = logging.getLogger(__name__)
 
-TEST_LIST = "sampling.test.list"
-EXCLUDE = "sampling.exclude"
 # Spreadsheets write a tick in several ways; an empty field means no, as in a row with nothing but a note.
 ANSWERS = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False, "": False}
 MOST_SHOWN = 5
-
-
-def test_list_table(path: str) -> UserTable:
-    """The table that `sampling.test.list` names."""
-    return UserTable(Path(path).expanduser(), TEST_LIST, ("image_path", "difficulty"), ("label",))
-
-
-def exclusion_table(path: str) -> UserTable:
-    """The table that `sampling.exclude` names."""
-    return UserTable(Path(path).expanduser(), EXCLUDE, ("image_path", "exclude"), ("issue",))
 
 
 def find_test_list(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np.ndarray]:

@@ -15,6 +15,9 @@ import pyarrow.parquet
 
 from ndsc.errors import UserError
 
+TEST_LIST = "sampling.test.list"
+EXCLUDE = "sampling.exclude"
+
 
 @dataclass(frozen=True)
 class UserTable:
@@ -116,6 +119,16 @@ class UserTable:
                 f"{self.setting} must be a UTF-8 CSV with a header line, or a Parquet file whose name ends in "
                 f".parquet. Received: {self.path} ({reason}). Fix the file."
             ) from error
+
+
+def test_list_table(path: str) -> UserTable:
+    """Return the table that `sampling.test.list` names."""
+    return UserTable(Path(path).expanduser(), TEST_LIST, ("image_path", "difficulty"), ("label",))
+
+
+def exclusion_table(path: str) -> UserTable:
+    """Return the table that `sampling.exclude` names."""
+    return UserTable(Path(path).expanduser(), EXCLUDE, ("image_path", "exclude"), ("issue",))
 
 
 def require_columns(present: Collection[str], names: Collection[str], setting: str) -> None:
