@@ -2,15 +2,20 @@
 
 import errno
 import os
+import re
 import secrets
 import shutil
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ndsc.errors import UserError
 
 WRITE_REFUSALS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM})
+
+TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}\.tmp")
+ABANDONED_SECONDS = 24 * 3600
 
 
 @contextmanager
@@ -47,12 +52,14 @@ def atomic_cache_write(path: Path) -> Iterator[Path]:
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder, which is renamed to `path` at the end of the block.
 
-    If another process has created `path` in the meantime, that one stays and the temporary folder is deleted.
+    If another process has created `path` in the meantime, that one stays and the temporary folder is deleted. Temporary
+    folders that killed processes have left beside it are deleted after a day.
 
     Raises:
         OSError: the disk is full or cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(path.parent)
     temporary = _temporary_path(path)
     temporary.mkdir()
     try:
@@ -106,6 +113,15 @@ def write_at(file: int, data: memoryview, offset: int) -> None:
 def _temporary_path(path: Path) -> Path:
     # The tempfile module creates files that only their owner can read, and a cache is shared.
     return path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+
+
+def _remove_abandoned(parent: Path) -> None:
+    for folder in parent.iterdir():
+        if TEMPORARY.fullmatch(folder.name) and folder.is_dir():
+            # Another process can delete it at the same time.
+            with suppress(FileNotFoundError):
+                if time.time() - folder.stat().st_mtime > ABANDONED_SECONDS:
+                    shutil.rmtree(folder)
 
 
 def _flush_to_disk(path: Path) -> None:

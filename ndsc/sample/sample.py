@@ -5,17 +5,13 @@ import hashlib
 import io
 import json
 import logging
-import os
-import shutil
 import tarfile
-import tempfile
-import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 
+from ndsc.caching.atomic import atomic_folder
 from ndsc.errors import UserError
 from ndsc.sample.photo import render_photo
 from ndsc.sample.plan import PHOTOS_PER_CATEGORY, Listing, plan_listings
@@ -23,8 +19,6 @@ from ndsc.terminal import progress
 
 # Increase this with every change of the pictures: samples of older versions are then not used any more.
 RENDERER_VERSION = 4
-UNFINISHED = ".rendering-"
-ABANDONED_SECONDS = 24 * 3600
 MISSING_SUFFIX = 0.05  # some paths of NDSC's own train.csv lack ".jpg"
 # NDSC's categories in the order of their ids: beauty, fashion, mobile.
 CATEGORIES = [
@@ -60,30 +54,12 @@ def render_sample(folder: Path, photos_per_class: int = 200, seed: int = 0) -> P
     finished = folder / f"sample-{hashlib.blake2b(arguments.encode(), digest_size=6).hexdigest()}"
     if finished.is_dir():
         return finished
-    folder.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(folder)
-    with tempfile.TemporaryDirectory(prefix=UNFINISHED, dir=folder) as workshop:
-        unfinished = Path(workshop, "sample")
-        unfinished.mkdir()
+    with atomic_folder(finished) as unfinished:
         listings = plan_listings(photos_per_class, seed)
         with progress("rendering", total=len(listings)) as advance:
             _write_layout(unfinished, listings, seed, advance)
         logging.getLogger(__name__).info("Rendered %d sample photos.", len(listings))
-        try:
-            os.rename(unfinished, finished)
-        except OSError:
-            if not finished.is_dir():  # otherwise another process was faster, and its sample is the same
-                raise
     return finished
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Remove unfinished files that are more than a day old. Younger ones may belong to a renderer that is running."""
-    for workshop in folder.glob(f"{UNFINISHED}*"):
-        # Another process may remove them at the same time. What remains is removed next time.
-        with suppress(FileNotFoundError):
-            if time.time() - workshop.stat().st_mtime > ABANDONED_SECONDS:
-                shutil.rmtree(workshop)
 
 
 def _write_layout(folder: Path, listings: Sequence[Listing], seed: int, advance: Callable[[int], None]) -> None:

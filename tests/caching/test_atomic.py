@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -67,3 +68,14 @@ def test_an_error_leaves_no_folder(tmp_path: Path):
     with pytest.raises(RuntimeError):
         fail()
     assert os.listdir(tmp_path) == []
+
+
+def test_temporary_folders_of_killed_processes_are_deleted_after_a_day(tmp_path: Path):
+    old, young, foreign = tmp_path / f".a.{'0' * 12}.tmp", tmp_path / f".b.{'1' * 12}.tmp", tmp_path / ".mine.tmp"
+    for folder in (old, young, foreign):
+        (folder / "inside").mkdir(parents=True)
+    for folder in (old, foreign):
+        os.utime(folder, (time.time() - 2 * 24 * 3600,) * 2)
+    with atomic_folder(tmp_path / "folder"):
+        pass
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([young.name, foreign.name, "folder"])

@@ -1,7 +1,6 @@
 import multiprocessing
 import shutil
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -12,8 +11,6 @@ import numpy as np
 import pytest
 
 from ndsc.caching.openvino_cache import Network, cached_network
-from ndsc.config.schema import Config
-from ndsc.errors import UserError
 from ndsc.model.backbone import weights_digest
 from ndsc.model.engines import BATCH, EngineSpec, build_engine, choose_engine
 from ndsc.model.freeze_line import Cut
@@ -178,12 +175,3 @@ def test_auto_never_chooses_int8_and_runs_it_in_openvino():
     assert choose_engine("auto", "auto").precision != "int8"
     asked = choose_engine("auto", "int8")
     assert (asked.engine, asked.precision) == ("openvino", "int8")
-
-
-def test_without_nncf_the_command_that_installs_it_is_named_in_one_paragraph(
-    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setitem(sys.modules, "nncf", None)
-    with pytest.raises(UserError, match=r"python -m pip install .* -r requirements/int8\.txt") as refused:
-        configured("backbone.precision=int8")
-    assert "\n" not in str(refused.value)

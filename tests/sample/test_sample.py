@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -62,7 +61,7 @@ def test_numbers_out_of_range_raise_an_error_before_anything_is_written(
 
 def test_a_killed_renderer_leaves_no_incomplete_sample(tmp_path: Path) -> None:
     process = _start(tmp_path, 20)
-    while not any(path.stat().st_size for path in tmp_path.glob(".rendering-*/sample/*.tar")):
+    while not any(path.stat().st_size for path in tmp_path.glob(".sample-*.tmp/*.tar")):
         assert process.poll() is None, process.communicate()
         time.sleep(0.01)
     process.kill()
@@ -81,17 +80,6 @@ def test_an_interrupted_renderer_removes_its_files(tmp_path: Path, monkeypatch: 
     with pytest.raises(KeyboardInterrupt):
         render_sample(tmp_path, photos_per_class=10)
     assert not list(tmp_path.iterdir())
-
-
-def test_only_old_unfinished_folders_are_removed(tmp_path: Path) -> None:
-    old, young = tmp_path / ".rendering-old", tmp_path / ".rendering-young"
-    for folder in (old, young):
-        (folder / "sample").mkdir(parents=True)
-    two_days_ago = time.time() - 2 * 24 * 3600
-    os.utime(old, (two_days_ago, two_days_ago))
-    render_sample(tmp_path, photos_per_class=10)
-    assert not old.exists()
-    assert young.exists()
 
 
 def test_two_processes_at_the_same_time_render_one_complete_sample(tmp_path: Path) -> None:
