@@ -2,7 +2,7 @@
 person or by `python -m ndsc.audit`), and the photos that a run cannot use."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,27 +40,22 @@ def find_test_list(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np
     """
     if path is None:
         return {}, np.ones(rows.num_rows, bool)
-    listed = test_list_table(path).read()
+    table = test_list_table(path).read()
     known = rows.column("image_path")
-    paths = matching_paths(listed.column("image_path"), known)
+    paths = matching_paths(table.column("image_path"), known)
     position = pc.index_in(paths, value_set=known)
-    absent = paths.filter(pc.is_null(position))
-    if len(absent):
-        raise UserError(
-            f"{TEST_LIST} must name photos as the data's column image_path does. Received: {path}, of whose "
-            f"{len(listed)} photos {len(absent)} are not in the data, for instance {absent[0]}. Fix the list."
-        )
-    difficulty = blank_to_null(listed.column("difficulty"))
-    _validate_difficulties(paths, difficulty, path)
-    if "label" in listed.column_names:
-        _validate_labels(paths, blank_to_null(listed.column("label")), rows.column("label").take(position), path)
+    columns = {"image_path": paths, "difficulty": table.column("difficulty").fill_null("")}
+    if "label" in table.column_names:
+        columns |= {"label": blank_to_null(table.column("label")), "in_data": rows.column("label").take(position)}
+    listed = pa.table(columns).to_pandas()
+    _validate_test_list(path, listed, pc.is_null(position).to_numpy())
     free = pc.invert(pc.is_in(known, value_set=paths)).to_numpy()
-    return dict(zip(position.to_pylist(), difficulty.to_pylist(), strict=True)), free
+    return dict(zip(position.to_pylist(), listed["difficulty"], strict=True)), free
 
 
 def warn_missing_test_photos(missing: pd.DataFrame) -> None:
     """Log a warning for test photos that cannot be used. Nothing replaces them, and a test without its hard photos
-    flatters.
+    is too easy.
 
     Args:
         missing: image_path and reason of photos that the test list or a column named; may be empty.
@@ -70,10 +65,9 @@ def warn_missing_test_photos(missing: pd.DataFrame) -> None:
     named = [f"{path} ({reason})" for path, reason in zip(missing["image_path"], missing["reason"], strict=True)]
     log.warning(
         "%d of the test photos that the data or sampling.test.list names are missing from the test, which may become "
-        "easier than intended; nothing replaces them: %s%s",
+        "easier than intended; nothing replaces them: %s",
         len(named),
-        ", ".join(named[:MOST_SHOWN]),
-        ", …" if len(named) > MOST_SHOWN else "",
+        join_first(named),
     )
 
 
@@ -91,20 +85,21 @@ def validate_classes(classes: Iterable[str], used: Iterable[str], unused: pd.Dat
     classes = set(classes)
     vanished = sorted(classes - set(used))
     if vanished:
-        shown = "; ".join(
-            f"{label}: {count_reasons(unused.loc[unused['label'] == label, 'reason'])}"
-            for label in vanished[:MOST_SHOWN]
-        )
+        shown = [f"{label}: {count_reasons(unused.loc[unused['label'] == label, 'reason'])}" for label in vanished]
         raise UserError(
-            f"Every class must have photos that can be used. Received: {len(vanished)} of {len(classes)} "
-            f"classes without any ({shown}"
-            f"{'; …' if len(vanished) > MOST_SHOWN else ''}). {advice}"
+            f"Every class must have photos that can be used. Received: {len(vanished)} of {len(classes)} classes "
+            f"without any ({join_first(shown, '; ')}). {advice}"
         )
 
 
 def count_reasons(reasons: pd.Series) -> str:
     """Return a text like `2 × not an image, 1 × empty file`."""
     return ", ".join(f"{count} × {reason}" for reason, count in reasons.value_counts().items())
+
+
+def join_first(names: Sequence[str], separator: str = ", ") -> str:
+    """Return a text with the first few names, and an ellipsis if there are more."""
+    return separator.join([*names[:MOST_SHOWN], *["…"] * (len(names) > MOST_SHOWN)])
 
 
 @dataclass(frozen=True)
@@ -144,43 +139,47 @@ def find_excluded(rows: pa.Table, path: str) -> Excluded:
 
 def _answers(values: pa.ChunkedArray, path: str) -> np.ndarray:
     """(n,) booleans of a column of yes and no."""
-    words = ["" if value is None else value.strip().lower() for value in values.to_pylist()]
-    odd = [(line, word) for line, word in enumerate(words, start=2) if word not in ANSWERS]
-    if odd:
+    words = values.fill_null("").to_pandas().str.strip().str.lower()
+    odd = words[~words.isin(list(ANSWERS))]
+    if len(odd):
         raise UserError(
-            f"The column exclude of {EXCLUDE} must say yes or no. Received: {path}, with {len(odd)} other values, "
-            f"first {odd[0][1]!r} in line {odd[0][0]}. Fix the file."
+            f"The column exclude of {EXCLUDE} must contain yes or no. Received: {path}, with {len(odd)} other values, "
+            f"first {odd.iloc[0]!r} in line {odd.index[0] + 2}. Fix the file."
         )
-    return np.array([ANSWERS[word] for word in words], bool)
+    return words.map(ANSWERS).to_numpy(bool)
 
 
-def _validate_difficulties(paths: pa.ChunkedArray, difficulty: pa.ChunkedArray, path: str) -> None:
-    expected = f"{TEST_LIST} must give the difficulty of each photo ({', '.join(DIFFICULTIES)})"
-    if difficulty.null_count:
-        raise UserError(f"{expected}. Received: {path}, with {difficulty.null_count} empty fields. Fix the list.")
-    pairs = list(zip(paths.to_pylist(), difficulty.to_pylist(), strict=True))
-    odd = [(photo, value) for photo, value in pairs if value not in DIFFICULTIES]
-    if odd:
-        raise UserError(
-            f"{expected}. Received: {path}, with {len(odd)} other values, first {odd[0][1]!r} for {odd[0][0]}. Fix the "
-            "list."
-        )
-    first: dict[str, str] = {}
-    twofold = [photo for photo, value in pairs if first.setdefault(photo, value) != value]
-    if twofold:
-        raise UserError(
-            f"{TEST_LIST} must give one difficulty for each photo. Received: {path}, with {len(twofold)} rows that "
-            f"contradict an earlier one, first of {twofold[0]}. Fix the list."
-        )
+def _validate_test_list(path: str, listed: pd.DataFrame, absent: np.ndarray) -> None:
+    """Compare the list with the data and with itself. `absent`: (n,) booleans, which photos are not in the data."""
 
+    def check(wrong: np.ndarray | pd.Series, expected: str, received: str, also: str = "") -> None:
+        if wrong.any():
+            first = listed[wrong].iloc[0]
+            raise UserError(
+                f"{TEST_LIST} must {expected}. Received: {path}, with {wrong.sum()} {received.format(**first)}. Fix "
+                f"the list{also}."
+            )
 
-def _validate_labels(paths: pa.ChunkedArray, stated: pa.ChunkedArray, labels: pa.ChunkedArray, path: str) -> None:
-    differ = pc.fill_null(pc.not_equal(stated, labels), False)
-    count = pc.sum(differ).as_py()
-    if count:
-        photo, listed, label = (column.filter(differ)[0] for column in (paths, stated, labels))
-        raise UserError(
-            f"The labels in {TEST_LIST} must be those of the data. Received: {path}, with {count} photos under another "
-            f"label, first {photo}: {listed} in the list, {label} in the data. Fix the list, check data.labels, or "
-            "leave the column label out."
+    difficulty = listed["difficulty"]
+    check(
+        absent,
+        "name photos as the data's column image_path does",
+        f"of {len(listed)} photos that are not in the data, first {{image_path}}",
+    )
+    check(
+        ~difficulty.isin(DIFFICULTIES),
+        f"give the difficulty of each photo ({', '.join(DIFFICULTIES)})",
+        "other values, first {difficulty!r} for {image_path}",
+    )
+    check(
+        difficulty != difficulty.groupby(listed["image_path"]).transform("first"),
+        "give one difficulty for each photo",
+        "rows that contradict an earlier one, first of {image_path}",
+    )
+    if "label" in listed:
+        check(
+            listed["label"].notna() & (listed["label"] != listed["in_data"]),
+            "give photos the labels that they have in the data",
+            "photos under another label, first {image_path}: {label} in the list, {in_data} in the data",
+            ", check data.labels, or leave the column label out",
         )

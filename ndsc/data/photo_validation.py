@@ -7,6 +7,7 @@ hashed in every run, as the hash is its identity everywhere.
 import logging
 import threading
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -152,18 +153,14 @@ class _Results:
 
 def _fill(queue: Queue, validator: _Validator, results: _Results, advance: Callable[[int], None]) -> None:
     """Fill the queue's quotas in turn from its front."""
+    roles = deque(role for quota in queue.quotas for role in [quota.role] * quota.wanted)
     validated = _validated(queue, validator)
-    for quota in queue.quotas:
-        count = 0
-        while count < quota.wanted:
-            position, result = next(validated, (None, None))
-            if position is None or result is None:
-                return
-            if result.reason:
-                results.reject(position, quota.role, result)
-                continue
-            results.accepted.append((position, quota.role, result))
-            count += 1
+    while roles and (found := next(validated, None)):
+        position, result = found
+        if result.reason:
+            results.reject(position, roles[0], result)
+        else:
+            results.accepted.append((position, roles.popleft(), result))
             advance(1)
 
 

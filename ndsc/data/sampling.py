@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
-from ndsc.data.photo_lists import Excluded, find_excluded, find_test_list
+from ndsc.data.photo_lists import Excluded, find_excluded, find_test_list, join_first
 from ndsc.data.splitting import choose_groups, keyed_hash
 from ndsc.data.user_tables import blank_to_null, require_columns
 from ndsc.errors import UserError
@@ -86,7 +86,7 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
 
 
 def _validate_excluded_test(rows: pa.Table, listed: dict[int, str], mask: np.ndarray) -> None:
-    """Check that no test photo is excluded: a test without its hard photos flatters."""
+    """Check that no test photo is excluded: a test without its hard photos is too easy."""
     both = [at for at in listed if mask[at]]
     if both:
         raise UserError(
@@ -101,20 +101,15 @@ def _in_random_order(catalogue: Catalogue, free: np.ndarray, seed: int) -> Itera
     labels = pd.Categorical(_values(catalogue.rows, "label"), categories=list(catalogue.classes)).codes
     order = np.lexsort((_random_rank(_values(catalogue.rows, "image_path"), seed), labels))
     order = order[free[order]]
-    bounds = np.searchsorted(labels[order], np.arange(len(catalogue.classes) + 1))
-    for number, label in enumerate(catalogue.classes):
-        yield label, order[bounds[number] : bounds[number + 1]]
+    bounds = np.searchsorted(labels[order], np.arange(1, len(catalogue.classes)))
+    return zip(catalogue.classes, np.split(order, bounds), strict=True)
 
 
 def _random_rank(paths: np.ndarray, seed: int) -> np.ndarray:
     """A keyed hash of each path; listings that repeat a path differ by the number of repetitions before them."""
-    hashed = keyed_hash(paths, seed)
-    order = np.argsort(hashed, kind="stable")
-    new = np.diff(hashed[order], prepend=~hashed[order[:1]]) != 0
-    first = np.maximum.accumulate(np.where(new, np.arange(len(order)), 0))
-    repeats = np.empty(len(order), np.uint64)
-    repeats[order] = np.arange(len(order)) - first
-    return hashed + repeats * np.uint64(0x9E3779B97F4A7C15)
+    hashed = pd.Series(keyed_hash(paths, seed))
+    repeats = hashed.groupby(hashed, sort=False).cumcount().to_numpy(np.uint64)
+    return hashed.to_numpy() + repeats * np.uint64(0x9E3779B97F4A7C15)
 
 
 def _values(rows: pa.Table, name: str) -> np.ndarray:
@@ -135,7 +130,7 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
         return np.where(validation, "validation", "train").astype(object)
     found = set(pc.unique(stated).to_pylist())
     if not {"train", "validation"} <= found <= {*SIDES, None}:
-        shown = ", ".join(sorted("nothing" if value is None else value for value in found)[:8])
+        shown = join_first(sorted("nothing" if value is None else value for value in found))
         raise UserError(
             f"The column {split.by!r} decides the split, so its values must be train, validation, test or nothing, "
             f"and the first two must occur. Received: {shown}. Fix the column, or name another: split.by=<column>."
@@ -188,6 +183,6 @@ def _validate_without_training(classes: tuple[str, ...], queues: list[Queue]) ->
     if len(classes) < 2 or without:
         raise UserError(
             "At least two classes, and listings to train on in each, are needed. "
-            f"Received: {len(classes)} classes, and nothing to train on in {', '.join(without[:8]) or 'none'}"
-            f"{', …' if len(without) > 8 else ''}. Check data.labels, sampling and split."
+            f"Received: {len(classes)} classes, and nothing to train on in {join_first(without) or 'none'}. Check "
+            "data.labels, sampling and split."
         )

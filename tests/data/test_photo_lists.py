@@ -57,7 +57,7 @@ def test_photos_that_are_not_in_the_data_are_counted_and_a_file_without_any_othe
 
 
 def test_values_other_than_yes_and_no_are_refused_with_their_line(written):
-    with pytest.raises(UserError, match=r"must say yes or no. Received: .*'perhaps' in line 3"):
+    with pytest.raises(UserError, match=r"must contain yes or no. Received: .*'perhaps' in line 3"):
         find_excluded(catalogue_of(LISTINGS).rows, written("cat/3.jpg,yes,", "cat/4.jpg,perhaps,"))
 
 

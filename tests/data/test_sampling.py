@@ -304,7 +304,7 @@ def test_listed_paths_that_look_like_numbers_are_text(write_list):
 
 
 def test_a_listed_photo_that_does_not_exist_is_refused(write_list):
-    with pytest.raises(UserError, match=r"2 photos 1 are not in the data, for instance nowhere/1\.jpg"):
+    with pytest.raises(UserError, match=r"1 of 2 photos that are not in the data, first nowhere/1\.jpg"):
         draw(
             catalogue_of(listings()),
             sampling(list=write_list([("nowhere/1.jpg", "easy"), ("beauty/0.jpg", "easy")])),
@@ -318,7 +318,7 @@ def test_a_list_without_its_columns_or_difficulties_or_file_is_refused(tmp_path:
     (tmp_path / "columns.csv").write_text("path,label\nbeauty/0.jpg,beauty\n")
     for path, complaint in (
         (str(tmp_path / "columns.csv"), "image_path, difficulty"),
-        (write_list([("beauty/0.jpg", None)]), "1 empty fields"),
+        (write_list([("beauty/0.jpg", None)]), "1 other values, first '' for beauty/0.jpg"),
         (str(tmp_path / "nowhere.csv"), "does not exist"),
     ):
         with pytest.raises(UserError, match=f"sampling.test.list.*{complaint}"):
