@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from ndsc.caching.digests import content_hash
 from ndsc.caching.tables import load_or_make
 from ndsc.config.schema import DataConfig, SamplingConfig, SplitConfig
-from ndsc.data.sources import SAMPLE, Source, find_source, render_if_sample
+from ndsc.data.ndsc_source import NdscSource
+from ndsc.data.sources import SAMPLE, find_source, render_if_sample
 from ndsc.data.user_tables import (
     UserTable,
     exclusion_table,
@@ -63,10 +64,9 @@ def load_catalogue(data: DataConfig, cache_root: Path) -> Catalogue:
         rows, facts = _complete(*source.read(), metadata)
         return rows, {"facts": facts, "classes": sorted(pc.unique(rows.column("label")).to_pylist())}
 
-    # From the cache, NDSC's 666,615 listings are there in a tenth of a second. The photos of other sources are files,
-    # each of which may change.
-    path = _cache_path(source, data.labels, metadata, cache_root) if source.in_archives else None
-    rows, described = make() if path is None else load_or_make(path, make)
+    # From the cache, NDSC's 666,615 listings are there in a tenth of a second.
+    in_archives = isinstance(source, NdscSource)
+    rows, described = load_or_make(_cache_path(source, metadata, cache_root), make) if in_archives else make()
     catalogue = Catalogue(rows, described["facts"], tuple(described["classes"]))
     log.info("%s", _summary(catalogue))
     return catalogue
@@ -84,7 +84,7 @@ def check_data(data: DataConfig, sampling: SamplingConfig, split: SplitConfig, c
         source = find_source(data, cache_root)
         given = source.columns_beside(names)
         names += given.values()
-        if source.in_archives and not _cache_path(source, data.labels, metadata, cache_root).exists():
+        if isinstance(source, NdscSource) and not _cache_path(source, metadata, cache_root).exists():
             source.check_archives()
     if metadata is not None:
         joined = metadata.columns_beside(names)
@@ -128,10 +128,10 @@ def _metadata(data: DataConfig) -> UserTable | None:
     return table
 
 
-def _cache_path(source: Source, labels: str, metadata: UserTable | None, cache_root: Path) -> Path:
+def _cache_path(source: NdscSource, metadata: UserTable | None, cache_root: Path) -> Path:
     """Return the path of the joined table in the cache: its name changes with every file that it depends on."""
     files = [*source.files(), *([] if metadata is None else [metadata.path])]
-    key = json.dumps([RULES, labels, *((str(path), location_signature(path)) for path in files)])
+    key = json.dumps([RULES, source.labels, *((str(path), location_signature(path)) for path in files)])
     return cache_root / "catalogues" / f"{content_hash(key)}.arrow"
 
 

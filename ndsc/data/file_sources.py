@@ -24,7 +24,6 @@ class FolderSource:
     """Photos in a folder for each class (see `ndsc.data.sources.Source`)."""
 
     root: Path
-    in_archives = False
 
     def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
         """Check the class folders; they bring no further columns.
@@ -35,9 +34,6 @@ class FolderSource:
         del taken
         self.classes()
         return {}
-
-    def check_archives(self) -> None:
-        """There are none."""
 
     def files(self) -> list[Path]:
         """No files beside the photos."""
@@ -105,7 +101,6 @@ class TableSource:
     path: Path
     image_column: str
     label_column: str
-    in_archives = False
 
     @property
     def table(self) -> UserTable:
@@ -116,9 +111,6 @@ class TableSource:
     def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
         """See `UserTable.columns_beside`."""
         return self.table.columns_beside(taken)
-
-    def check_archives(self) -> None:
-        """There are none."""
 
     def files(self) -> list[Path]:
         """Return the table itself."""

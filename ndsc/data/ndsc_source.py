@@ -15,7 +15,6 @@ from ndsc.data.user_tables import UserTable, last_position, repair_paths
 from ndsc.errors import UserError
 from ndsc.storage.archive import SUFFIXES, Archive, is_archive, open_archive
 from ndsc.storage.locations import Location, local_copy
-from ndsc.storage.tar_scan import MEMBERS
 
 LISTINGS = "train.csv"
 CATEGORIES = "categories.json"
@@ -29,7 +28,6 @@ class NdscSource:
     root: Location
     labels: str
     cache_root: Path
-    in_archives = True
 
     @property
     def listings(self) -> UserTable:
@@ -47,13 +45,14 @@ class NdscSource:
         """See `UserTable.columns_beside`."""
         return self.listings.columns_beside(taken)
 
-    def check_archives(self) -> None:
-        """Check that all archives named by train.csv exist, without indexing them.
+    def check_archives(self) -> list[Location]:
+        """Check that all archives named by train.csv exist, without indexing them, and return their locations.
 
         Raises:
             UserError: one is missing.
         """
-        self._archives(self._folders(self.listings.read().column("image_path")))
+        folders = self._folders(self.listings.read().column("image_path"))
+        return [self._archive_of(folder) for folder in folders.dictionary.to_pylist()]
 
     def files(self) -> list[Location]:
         """Return all files that the listings can depend on, sorted.
@@ -68,8 +67,7 @@ class NdscSource:
             )
         # A web server cannot list a folder: its files are found by name.
         tables = [self.root / name for name in (LISTINGS, CATEGORIES)]
-        archives = self._archives(self._folders(self.listings.read().column("image_path")))
-        found = [*(table for table in tables if table.is_file()), *archives.values()]
+        found = [*(table for table in tables if table.is_file()), *self.check_archives()]
         return sorted(found, key=lambda path: path.name)
 
     def read(self) -> tuple[pa.Table, dict[str, int]]:
@@ -89,22 +87,22 @@ class NdscSource:
         # The unrepaired paths are 30 MB that nothing reads any more.
         del listed
         folders = self._folders(paths)
-        archives = self._archives(folders)
-        photos, truncated = _find_photos(paths, folders, archives, self.cache_root)
-        domains = pa.array([folder.removesuffix("_image") for folder in archives])
+        names = folders.dictionary.to_pylist()
+        archives = [self._archive_of(folder) for folder in names]
+        offset, size, truncated = _find_photos(paths, folders, archives, self.cache_root)
+        domains = pa.array([folder.removesuffix("_image") for folder in names])
         rows = pa.table(
             {
                 "image_path": paths,
                 "label": category if self.labels == "category" else domains.take(folders.indices),
                 "category": category,
-                "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives.values()]),
-                "offset": photos.column("offset"),
-                "size": photos.column("size"),
+                "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives]),
+                "offset": offset,
+                "size": size,
             }
         )
         facts = {
             "repaired_paths": repaired,
-            "absent": photos.column("offset").null_count,
             "unnamed_categories": unnamed,
             "truncated_archives": truncated,
         }
@@ -133,10 +131,6 @@ class NdscSource:
             )
         return first.dictionary_encode()
 
-    def _archives(self, folders: pa.DictionaryArray) -> dict[str, Location]:
-        """Return the archive of each folder, in the order of the dictionary."""
-        return {folder: self._archive_of(folder) for folder in folders.dictionary.to_pylist()}
-
     def _archive_of(self, folder: str) -> Location:
         candidates = [self.root / f"{folder}{suffix}" for suffix in SUFFIXES]
         for path in candidates:
@@ -150,23 +144,22 @@ class NdscSource:
 
 
 def _find_photos(
-    paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: dict[str, Location], cache_root: Path
-) -> tuple[pa.Table, int]:
+    paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: list[Location], cache_root: Path
+) -> tuple[pa.Array, pa.Array, int]:
     """Return offset and size of each photo in its archive, null where it is absent, and how many archives are
     truncated."""
-    members, truncated, total = [MEMBERS.empty_table().select(["offset", "size"])], 0, 0
-    positions = np.full(len(paths), ABSENT)
-    for number, path in enumerate(archives.values()):
+    located, truncated = np.full((2, len(paths)), ABSENT), 0
+    for number, path in enumerate(archives):
         # Arrow would keep the memory that it has freed, a third of the peak.
         pa.default_memory_pool().release_unused()
         mine = folders.indices.to_numpy() == number
         with open_archive(path, cache_root) as archive:
-            found = _positions_in(archive, paths.filter(pa.array(mine))).fill_null(ABSENT).to_numpy()
-            positions[mine] = np.where(found == ABSENT, ABSENT, found + total)
-            members.append(archive.members.select(["offset", "size"]))
-            total += archive.members.num_rows
+            positions = _positions_in(archive, paths.filter(pa.array(mine)))
+            for row, name in enumerate(("offset", "size")):
+                located[row, mine] = archive.members.column(name).take(positions).fill_null(ABSENT).to_numpy()
             truncated += archive.truncated
-    return pa.concat_tables(members).take(pa.array(positions, mask=positions == ABSENT)), truncated
+    offset, size = (pa.array(values, mask=values == ABSENT) for values in located)
+    return offset, size, truncated
 
 
 def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:

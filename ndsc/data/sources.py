@@ -1,62 +1,23 @@
 """The sources that `data.source` names. Only this module knows the sample's renderer."""
 
 import os
-from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
-
-import pyarrow as pa
 
 from ndsc.config.schema import DataConfig
 from ndsc.data.file_sources import FolderSource, TableSource
 from ndsc.data.ndsc_source import NdscSource
 from ndsc.sample import render_sample
 from ndsc.sample.sample import RENDERER_VERSION
-from ndsc.storage.locations import Location, location_of
+from ndsc.storage.locations import location_of
 
 SAMPLE = "sample"
 SAMPLE_VERSION = f"rendered by version {RENDERER_VERSION}"
 
 
-class Source(Protocol):
-    """Listings with labels, and where the bytes of their photos are."""
-
-    in_archives: bool
-    """Whether the photos are in archives, so that `files` covers their bytes."""
-
-    def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
-        """Return the names that the further columns of the data get beside those taken, by their own names. Reads
-        headers only.
-
-        Raises:
-            UserError: a file, a folder or a column is missing.
-        """
-        ...
-
-    def check_archives(self) -> None:
-        """Check that all archives exist, without indexing them.
-
-        Raises:
-            UserError: one is missing.
-        """
-        ...
-
-    def files(self) -> Sequence[Location]:
-        """Return the tables and archives that the listings depend on.
-
-        Raises:
-            UserError: the folder or its table is missing.
-        """
-        ...
-
-    def read(self) -> tuple[pa.Table, dict[str, int]]:
-        """Return all listings with the columns of Catalogue and the further ones, and counts worth reporting.
-
-        Raises:
-            UserError: a file, a folder or a column is missing or wrong.
-        """
-        ...
+# Each has `columns_beside`, `files` and `read`. The photos of an NdscSource are in archives, so that its `files` cover
+# their bytes; those of the others are plain files, each of which may change.
+Source = NdscSource | FolderSource | TableSource
 
 
 def find_source(data: DataConfig, cache_root: Path) -> Source:

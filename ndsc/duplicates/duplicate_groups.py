@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.cluster.hierarchy import DisjointSet
 
 from ndsc.storage.photo_reader import PhotoReader
 
@@ -117,20 +118,10 @@ def join_pairs(photos: int, pairs: np.ndarray, strength: np.ndarray) -> tuple[np
         (photos,) int64: each photo's group, named by its first photo; and (m,) booleans: which pairs are in two groups
         because their join was refused.
     """
-    group = list(range(photos))
-    size = [1] * photos
+    sets = DisjointSet(range(photos))
     for one, other in pairs[np.argsort(-strength, kind="stable")].tolist():
-        first, second = sorted((_root(group, one), _root(group, other)))
-        if first != second and size[first] + size[second] <= MOST_IN_GROUP:
-            group[second] = first
-            size[first] += size[second]
-    groups = np.array([_root(group, photo) for photo in range(photos)], np.int64)
+        if sets.subset_size(one) + sets.subset_size(other) <= MOST_IN_GROUP:
+            sets.merge(one, other)
+    first: dict[int, int] = {}
+    groups = np.array([first.setdefault(sets[photo], photo) for photo in range(photos)], np.int64)
     return groups, groups[pairs[:, 0]] != groups[pairs[:, 1]]
-
-
-def _root(group: list[int], photo: int) -> int:
-    """The first photo of a photo's group; the path to it is shortened for later calls."""
-    while group[photo] != photo:
-        group[photo] = group[group[photo]]
-        photo = group[photo]
-    return photo

@@ -15,6 +15,8 @@ from ndsc.duplicates.verification import FIELDS, Match
 SIGNATURE_RULES = f"{image_signatures.VERSIONS} {DECODER} signatures-{image_signatures.RULES}"
 MATCH_RULES = f"{SIGNATURE_RULES} matches-{verification.RULES}"
 CONTENT_BYTES = 16
+# The arrays of an ImageSignature, in its order.
+DTYPES = {"points": np.float32, "descriptors": np.uint8, "small": np.uint8}
 
 
 class SignatureCache:
@@ -33,9 +35,7 @@ class SignatureCache:
         columns = {
             KEY: key_column(_keys(contents)),
             "hash": pa.array([one.hash for one in found], pa.uint64()),
-            "points": pa.array([one.points.tobytes() for one in found], pa.binary()),
-            "descriptors": pa.array([one.descriptors.tobytes() for one in found], pa.binary()),
-            "small": pa.array([one.small.tobytes() for one in found], pa.binary()),
+            **{name: pa.array([getattr(one, name).tobytes() for one in found], pa.binary()) for name in DTYPES},
             "width": pa.array([one.small.shape[1] for one in found], pa.int64()),
         }
         self._tables.add(pa.table(columns), f"The signatures of {len(contents)} photos")
@@ -52,9 +52,8 @@ class MatchCache:
         table, positions = self._tables.find(_pair_keys(contents, pairs))
         found = np.full((len(pairs), len(FIELDS)), np.nan)
         known = positions >= 0
-        for column, name in enumerate(FIELDS):
-            if known.any():
-                found[known, column] = table.column(name).to_numpy()[positions[known]]
+        if known.any():
+            found[known] = table.select(FIELDS).take(positions[known]).to_pandas()
         return found
 
     def add(self, contents: Sequence[str], pairs: np.ndarray, matches: Sequence[Match]) -> None:
@@ -76,13 +75,7 @@ def _pair_keys(contents: Sequence[str], pairs: np.ndarray) -> np.ndarray:
 
 def _signature(table: pa.Table, position: int) -> ImageSignature:
     points, descriptors, small = (
-        np.frombuffer(table.column(name)[position].as_buffer(), dtype)
-        for name, dtype in (("points", np.float32), ("descriptors", np.uint8), ("small", np.uint8))
+        np.frombuffer(table.column(name)[position].as_buffer(), dtype) for name, dtype in DTYPES.items()
     )
-    width = table.column("width")[position].as_py()
-    return ImageSignature(
-        table.column("hash")[position].as_py(),
-        points.reshape(-1, 2),
-        descriptors.reshape(-1, 32),
-        small.reshape(-1, width),
-    )
+    number, width = (table.column(name)[position].as_py() for name in ("hash", "width"))
+    return ImageSignature(number, points.reshape(-1, 2), descriptors.reshape(-1, 32), small.reshape(-1, width))

@@ -1,10 +1,11 @@
 """Search for near duplicates: pairs of photos that show the very same picture, by signatures, candidates and
 verification."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import astuple
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -72,13 +73,15 @@ def _signatures(
         return found
 
     def compute(archive: str, offset: float, size: float) -> ImageSignature:
-        return compute_signature(read_pixels_uint8(reader.read(archive, int(offset), int(size))))
+        signature = compute_signature(read_pixels_uint8(reader.read(archive, int(offset), int(size))))
+        advance(1)
+        return signature
 
     with progress("local features", total=len(missing)) as advance:
         for start in range(0, len(missing), PHOTOS_AT_ONCE):
             positions = missing[start : start + PHOTOS_AT_ONCE]
             rows = photos.iloc[positions]
-            computed = _counted(pool.map(compute, rows["archive"], rows["offset"], rows["size"]), advance)
+            computed = list(pool.map(compute, rows["archive"], rows["offset"], rows["size"]))
             for position, signature in zip(positions, computed, strict=True):
                 found[position] = signature
             cache.add(rows["content"].tolist(), computed)
@@ -100,25 +103,15 @@ def _matches(
 
     def compare(task: np.ndarray) -> list[Match]:
         match = Matcher()
-        return [match(signatures[one], signatures[other]) for one, other in task.tolist()]
+        matched = [match(signatures[one], signatures[other]) for one, other in task.tolist()]
+        advance(len(matched))
+        return matched
 
     with progress("comparing", total=len(missing), unit="pairs") as advance:
         for start in range(0, len(missing), PAIRS_AT_ONCE):
             rows = missing[start : start + PAIRS_AT_ONCE]
             tasks = np.split(pairs[rows], range(PAIRS_A_TASK, len(rows), PAIRS_A_TASK))
-            compared: list[Match] = []
-            for of_task in pool.map(compare, tasks):
-                compared += of_task
-                advance(len(of_task))
+            compared = list(chain.from_iterable(pool.map(compare, tasks)))
             matches[rows] = [astuple(match) for match in compared]
             cache.add(contents, pairs[rows], compared)
     return matches
-
-
-def _counted(results: Iterator, advance: Callable[[int], None]) -> list:
-    """Return all results, counting each as it arrives."""
-    arrived = []
-    for result in results:
-        arrived.append(result)
-        advance(1)
-    return arrived

@@ -3,7 +3,8 @@
 import os
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from ndsc.caching.digests import file_digest
 from ndsc.model.engines import BATCH, Engine, build_engine, choose_engine
 from ndsc.model.freeze_line import Cut
 from ndsc.model.photo_classifier import PhotoClassifier
-from ndsc.process import usable_cores
+from ndsc.process import map_ahead, usable_cores
 from ndsc.storage.archive import ShortRead
 from ndsc.storage.image_header import MAX_BYTES, Unusable
 from ndsc.storage.photo_reader import PhotoReader
@@ -39,19 +40,23 @@ def classify_photos(
         photos: rows with path, archive, offset, size and reason (see `ndsc.data.prediction_files`).
         engine: see `classifier_engine`.
     """
-    waiting: deque[tuple[list[str], list[str]]] = deque()
+    waiting: deque[list[str]] = deque()
 
     def batches() -> Iterator[np.ndarray]:
-        for paths, outcomes in _prepared(photos, reader, classifier):
+        for outcomes in _prepared(photos, reader, classifier):
             batch = np.zeros((BATCH, classifier.size, classifier.size, 3), np.float32)
             for at, outcome in enumerate(outcomes):
                 if not isinstance(outcome, str):
                     batch[at] = outcome
-            waiting.append((paths, [outcome if isinstance(outcome, str) else "" for outcome in outcomes]))
+            waiting.append([outcome if isinstance(outcome, str) else "" for outcome in outcomes])
             yield batch
 
+    start = 0
     for probabilities in engine.run(batches()):
-        yield _rows(*waiting.popleft(), probabilities, classifier.classes)
+        reasons = waiting.popleft()
+        paths = photos.column("path").slice(start, len(reasons)).combine_chunks()
+        yield _rows(paths, reasons, probabilities, classifier.classes)
+        start += len(reasons)
 
 
 def classifier_engine(classifier: PhotoClassifier, path: Path, precision: str, cache_root: Path) -> Engine:
@@ -65,10 +70,8 @@ def classifier_engine(classifier: PhotoClassifier, path: Path, precision: str, c
     return build_engine(body, file_digest(path), choose_engine("auto", precision), cache_root)
 
 
-def _prepared(
-    photos: pa.Table, reader: PhotoReader, classifier: PhotoClassifier
-) -> Iterator[tuple[list[str], list[np.ndarray | str]]]:
-    """Yield the paths of up to BATCH photos, and for each its prepared pixels or the reason why there are none."""
+def _prepared(photos: pa.Table, reader: PhotoReader, classifier: PhotoClassifier) -> Iterator[list[np.ndarray | str]]:
+    """Yield, for up to BATCH photos at a time, the prepared pixels of each or the reason why there are none."""
 
     def prepare(row: dict[str, Any]) -> np.ndarray | str:
         if row["size"] is None:
@@ -81,24 +84,16 @@ def _prepared(
         except (ShortRead, Unusable) as error:
             return str(error)
 
-    ahead: deque[tuple[list[str], list[Future]]] = deque()
+    rows = (row for part in photos.to_batches(max_chunksize=BATCH) for row in part.to_pylist())
     with ThreadPoolExecutor(min(usable_cores(), MOST_THREADS)) as threads:
-        for start in range(0, photos.num_rows, BATCH):
-            rows = photos.slice(start, BATCH).to_pylist()
-            ahead.append(([row["path"] for row in rows], [threads.submit(prepare, row) for row in rows]))
-            if len(ahead) > BATCHES_AHEAD:
-                yield _outcomes(*ahead.popleft())
-        while ahead:
-            yield _outcomes(*ahead.popleft())
+        outcomes = map_ahead(threads, prepare, rows, BATCHES_AHEAD * BATCH)
+        while batch := list(islice(outcomes, BATCH)):
+            yield batch
 
 
-def _outcomes(paths: list[str], futures: list[Future]) -> tuple[list[str], list[np.ndarray | str]]:
-    return paths, [future.result() for future in futures]
-
-
-def _rows(paths: list[str], reasons: list[str], probabilities: np.ndarray, classes: tuple[str, ...]) -> pa.RecordBatch:
+def _rows(paths: pa.Array, reasons: list[str], probabilities: np.ndarray, classes: tuple[str, ...]) -> pa.RecordBatch:
     probabilities = probabilities[: len(paths)]
     unreadable = np.array([bool(reason) for reason in reasons])
     labels = np.array(classes, dtype=object)[probabilities.argmax(axis=1)]
     known = [pa.array(labels, pa.string(), mask=unreadable), *(pa.array(p, mask=unreadable) for p in probabilities.T)]
-    return pa.record_batch([pa.array(paths), *known, pa.array(reasons)], schema=result_schema(classes))
+    return pa.record_batch([paths, *known, pa.array(reasons)], schema=result_schema(classes))
