@@ -6,22 +6,20 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import pyarrow as pa
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import check_values, choice
 from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
+from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
 from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
+from ndsc.storage.photo_reader import PhotoReader
 from ndsc.terminal import progress
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from ndsc.data.prediction_files import ResultsFile
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +44,6 @@ def main(config: PredictConfig) -> None:
     Raises:
         UserError: something that only the user can fix.
     """
-    from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
-    from ndsc.storage.photo_reader import PhotoReader
-
     check(config)
     output, cache = Path(config.output).expanduser(), Path(config.cache.root)
     images = [str(image) for image in (config.images if isinstance(config.images, list) else [config.images])]
@@ -105,11 +100,11 @@ def _classifier_file(config: PredictConfig, cache: Path) -> Path:
     return path
 
 
-def _write(rows: "Iterator[pa.RecordBatch]", total: int, file: "ResultsFile") -> tuple[int, float]:
+def _write(rows: Iterator[pa.RecordBatch], total: int, file: ResultsFile) -> tuple[int, float]:
     """Write all rows as they arrive; return the number of unreadable photos, and the seconds it took."""
     unreadable, started = 0, time.perf_counter()
     with progress("classifying", total=total) as advance, warnings.catch_warnings():
-        # Pillow warns of odd metadata that does not matter here.
+        # Pillow warns about metadata that does not matter here.
         warnings.simplefilter("ignore")
         for batch in rows:
             file.write(batch)

@@ -104,19 +104,14 @@ def check_data(data: DataConfig, sampling: SamplingConfig, split: SplitConfig, c
 def _validate_split_column(by: str, given: dict[str, str]) -> None:
     """Check that `by` is not a column of the catalogue's own. `given` are the data's columns, by their own names, and
     their names in the catalogue."""
-    if by not in COLUMNS:
-        return
-    renamed = given.get(by)
-    if renamed is not None:
+    received = f"split.by must name a column of the data. Received: split.by={by}, which"
+    if by in COLUMNS and by in given:
         raise UserError(
-            f"split.by must name a column of the data. Received: split.by={by}, which the catalogue uses itself; the "
-            f"data's own column of this name is called {renamed} here. Set split.by={renamed}, or rename the column."
+            f"{received} the catalogue uses itself; the data's own column of this name is called {given[by]} here. Set "
+            f"split.by={given[by]}, or rename the column."
         )
-    if by not in DESCRIBING_COLUMNS:
-        raise UserError(
-            f"split.by must name a column of the data. Received: split.by={by}, which only says where a photo is "
-            "stored. Name another column."
-        )
+    if by in COLUMNS and by not in DESCRIBING_COLUMNS:
+        raise UserError(f"{received} only says where a photo is stored. Name another column.")
 
 
 def _metadata(data: DataConfig) -> UserTable | None:

@@ -4,10 +4,11 @@ import logging
 import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ndsc.data.user_tables import UserTable, blank_to_null
 from ndsc.errors import UserError
@@ -15,8 +16,6 @@ from ndsc.storage.photo_files import files_below, is_photo, is_utf8
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
-
-ABSENT = -1
 
 
 @dataclass(frozen=True)
@@ -74,24 +73,20 @@ class FolderSource:
             UserError: see `classes`.
         """
         start = len(os.path.join(self.root, ""))
-        paths: list[str] = []
-        labels: list[str] = []
-        unnamed, others = [], []
+        photos, unnamed, others = [], [], []
         with progress("listing files") as advance:
-            for name in self.classes():
-                for path in files_below(self.root / name):
-                    advance(1)
-                    if not is_photo(path):
-                        others.append(str(path)[start:])
-                    elif is_utf8(path):
-                        paths.append(str(path))
-                        labels.append(name)
-                    else:
-                        unnamed.append(str(path)[start:])
+            for path in chain.from_iterable(files_below(self.root / name) for name in self.classes()):
+                advance(1)
+                if not is_photo(path):
+                    others.append(str(path)[start:])
+                elif not is_utf8(path):
+                    unnamed.append(str(path)[start:])
+                else:
+                    photos.append(str(path)[start:])
         _warn_skipped("files are skipped because they do not begin like photos", others)
         _warn_skipped("photos are skipped because their names are not UTF-8", unnamed)
-        shown = pa.array([path[start:] for path in paths], pa.string())
-        return _rows(shown, pa.array(labels, pa.string()), pa.nulls(len(paths), pa.string()), paths), {}
+        labels = pa.array([photo.split(os.sep, 1)[0] for photo in photos], pa.string())
+        return _rows(self.root, pa.array(photos, pa.string()), labels, pa.nulls(len(photos), pa.string())), {}
 
 
 @dataclass(frozen=True)
@@ -127,8 +122,8 @@ class TableSource:
         label, category = blank_to_null(table.column(self.label_column)), pa.nulls(table.num_rows, pa.string())
         if "category" in table.column_names:
             category = blank_to_null(table.column("category"))
-        folder = str(self.path.parent)
-        rows = _rows(shown, label, category, [os.path.join(folder, name) for name in shown.to_pylist()])
+        folder = self.path.parent
+        rows = _rows(folder, shown, label, category)
         if rows.column("offset").null_count == rows.num_rows:
             raise UserError(
                 f"The column {self.image_column} of data.table must name photos, absolute or relative to {folder}. "
@@ -147,25 +142,26 @@ def _warn_skipped(reason: str, paths: Sequence[str]) -> None:
         log.warning("%d %s, first %r", len(paths), reason, os.fsencode(paths[0]))
 
 
-def _rows(shown: pa.Array | pa.ChunkedArray, label: pa.Array, category: pa.Array, paths: Sequence[str]) -> pa.Table:
-    """Return the columns of the catalogue for photos in plain files."""
+def _rows(folder: Path, shown: pa.Array | pa.ChunkedArray, label: pa.Array, category: pa.Array) -> pa.Table:
+    """Return the columns of the catalogue for photos in plain files, whose shown paths begin in `folder`."""
+    paths = [os.path.abspath(os.path.join(folder, name)) for name in shown.to_pylist()]
     with progress("finding files", total=len(paths)) as advance:
-        sizes = np.array([_size(path, advance) for path in paths], np.int64)
+        sizes = pa.array((_size(path, advance) for path in paths), pa.int64())
     return pa.table(
         {
             "image_path": shown,
             "label": label,
             "category": category,
-            "archive": pa.array(map(os.path.abspath, paths), pa.string()).dictionary_encode(),
-            "offset": pa.array(np.zeros(len(paths), np.int64), mask=sizes == ABSENT),
-            "size": pa.array(sizes, mask=sizes == ABSENT),
+            "archive": pa.array(paths, pa.string()).dictionary_encode(),
+            "offset": pc.multiply(sizes, 0),
+            "size": sizes,
         }
     )
 
 
-def _size(path: str, advance: Callable[[int], None]) -> int:
+def _size(path: str, advance: Callable[[int], None]) -> int | None:
     advance(1)
     try:
-        return os.path.getsize(path) if os.path.isfile(path) else ABSENT
+        return os.path.getsize(path) if os.path.isfile(path) else None
     except OSError:  # removed meanwhile
-        return ABSENT
+        return None

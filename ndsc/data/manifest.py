@@ -17,7 +17,6 @@ from ndsc.seeds import derive
 
 # These columns decide the numbers of a run; paths and offsets do not.
 IDENTITY = ["content", "label", "split", "difficulty"]
-ADVICE = "Give these classes photos of their own, fix the labels, or remove the classes from the data."
 
 
 @dataclass(frozen=True)
@@ -90,20 +89,22 @@ def build_manifest(
     _set_duplicates_aside(photos, side, aside)
     _split_at_random(photos, side, aside == "", split.validation, derive(seed, "split"))
     left_out = photos.assign(reason=aside)[aside != ""]
-    validate_classes(photos["label"], photos.loc[aside == "", "label"], left_out, ADVICE)
+    advice = "Give these classes photos of their own, fix the labels, or remove the classes from the data."
+    validate_classes(photos["label"], photos.loc[aside == "", "label"], left_out, advice)
     warn_missing_test_photos(left_out[left_out["role"] == "test"])
     rows = photos.assign(split=side, difficulty=difficulty)[aside == ""].drop(columns=["role", "reason"])
     manifest = _manifest(rows.sort_values(["content", "image_path"], kind="stable"))
-    copies = int((photos["group"].value_counts() > 1).sum())
+    duplicate_groups = int((photos["group"].value_counts() > 1).sum())
     blind = _blind_sides(photos, vectors, split, test, seed)
+    leaks_prevented = int((blind[blind != ""].groupby(photos["group"]).nunique() > 1).sum())
     set_aside = left_out[["image_path", "label", "reason"]].reset_index(drop=True)
-    return ManifestResult(manifest, set_aside, copies, _divided(photos["group"], blind))
+    return ManifestResult(manifest, set_aside, duplicate_groups, leaks_prevented)
 
 
 def _blind_sides(
     photos: pd.DataFrame, vectors: np.ndarray, split: SplitConfig, test: TestConfig, seed: int
 ) -> pd.Series:
-    """The sides that the photos would be on without a search for duplicates."""
+    """The sides that the photos would be on without a search for duplicates; empty for photos on none."""
     alone = photos.assign(group=photos.index.astype(str) + "/" + photos["content"])
     chosen = _choose_test(alone.assign(content=alone["group"]), vectors, test.per_class)
     side = _sides(alone["role"], _stated_or(alone, chosen), split.kind)
@@ -114,11 +115,6 @@ def _blind_sides(
 def _stated_or(photos: pd.DataFrame, chosen: pd.Series) -> pd.Series:
     """The difficulty of a test photo in the data, or the one by which it was chosen."""
     return photos["difficulty"].astype(object).where(photos["difficulty"].notna(), chosen)
-
-
-def _divided(groups: pd.Series, side: pd.Series) -> int:
-    """The number of groups with photos on several sides; photos on none do not count."""
-    return int((side[side != ""].groupby(groups).nunique() > 1).sum())
 
 
 def _choose_test(photos: pd.DataFrame, vectors: np.ndarray, per_class: int) -> pd.Series:

@@ -103,7 +103,7 @@ class _Validator:
     def __call__(self, positions: Sequence[int]) -> list[ValidationResult]:
         locations = self._locations.take(pa.array(positions, pa.int64()))
         with warnings.catch_warnings():
-            # Pillow warns of odd metadata that does not matter here; set once for all threads, as filters are global.
+            # Pillow warns about metadata that does not matter here; set once for all threads, as filters are global.
             warnings.simplefilter("ignore")
             return list(self._threads.map(self._validate, *(column.to_pylist() for column in locations.columns)))
 

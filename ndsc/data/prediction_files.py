@@ -39,13 +39,13 @@ def check_images(images: Sequence[str]) -> None:
     """Check that all paths exist.
 
     Raises:
-        UserError: there are no paths, or one is missing.
+        UserError: one is missing.
     """
     missing = [image for image in images if not Path(image).expanduser().exists()]
-    if missing or not images:
+    if missing:
         raise UserError(
             "images= must name photos, folders or archives (.tar, .tar.gz, .tgz) that exist: one, or several as "
-            f"'images=[one.jpg,folder]'. Received: {', '.join(missing) or 'none'}. Fix the paths."
+            f"'images=[one.jpg,folder]'. Received: {', '.join(missing)}. Fix the paths."
         )
 
 

@@ -60,9 +60,9 @@ class UserTable:
         Raises:
             UserError: see `check`; or a value cannot be read.
         """
+        self.check()
         text = (*self.required, *self.optional, *self.text)
         with self._readable():
-            require_columns(self._column_names(), self.required, self.setting)
             table = pyarrow.parquet.read_table(self.path) if self._is_parquet else _read_csv(self.path, text)
         # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
         pa.default_memory_pool().release_unused()

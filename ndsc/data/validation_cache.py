@@ -46,12 +46,15 @@ class ValidationCache:
 
     def validate(self, content: str, data: bytes) -> ValidationResult:
         """Return the cached result for these bytes, or validate them now. Safe to call from several threads."""
-        known = self._known.get(content)
-        if known is None:
-            known = _validate(content, data)
-            self._known[content] = known
-            self._new.append(known)
-        return known
+        result = self._known.get(content)
+        if result is None:
+            try:
+                result = ValidationResult(content, "", **asdict(validate_photo(data)))
+            except Unusable as unusable:
+                result = ValidationResult(content, str(unusable))
+            self._known[content] = result
+            self._new.append(result)
+        return result
 
     def save(self) -> None:
         """Add the new results to the cache. If it cannot be written, a warning is logged: the run does not need it."""
@@ -63,10 +66,3 @@ class ValidationCache:
 def result_table(results: list[ValidationResult]) -> pa.Table:
     """Return one row for each result, with the columns of SCHEMA."""
     return pa.table({name: list(map(attrgetter(name), results)) for name in SCHEMA.names}, schema=SCHEMA)
-
-
-def _validate(content: str, data: bytes) -> ValidationResult:
-    try:
-        return ValidationResult(content, "", **asdict(validate_photo(data)))
-    except Unusable as unusable:
-        return ValidationResult(content, str(unusable))
