@@ -44,7 +44,7 @@ def compare(words: Sequence[str], output: Path | None) -> None:
     Raises:
         UserError: the store cannot be read, has nothing with one of these names, or no run that can be compared.
     """
-    # MLflow, pandas and Matplotlib take seconds to import: --help does without.
+    # MLflow, pandas and Matplotlib take seconds to import, and --help does not need them.
     from omegaconf import OmegaConf
 
     from ndsc.comparison.report import report_comparison

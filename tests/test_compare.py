@@ -1,4 +1,4 @@
-"""`python -m ndsc.compare` on a real store, with runs that were logged as training logs them, but not trained."""
+"""`python -m ndsc.compare` on a real store. Its runs were logged like those of a training, but not trained."""
 
 import math
 import os
@@ -24,7 +24,7 @@ PHOTOS = 60
 
 @dataclass(frozen=True)
 class Store:
-    """A local store and the ids of what is in its experiment `study`."""
+    """A local store, and the ids of the runs in its experiment `study`."""
 
     root: Path
     sweep: str
@@ -35,7 +35,7 @@ class Store:
 
 
 def validated(wrong: int, seed: int) -> Predictions:
-    """Predictions that are wrong about the first photos of this seed's split."""
+    """Return predictions that are wrong for the first photos of this seed's split."""
     contents = [f"{seed:02d}{number:030x}" for number in range(PHOTOS)]
     labels = np.arange(PHOTOS) % 3
     probabilities = np.eye(3)[(labels + (np.arange(PHOTOS) < wrong)) % 3] * 0.7 + 0.1
@@ -48,7 +48,7 @@ def validated(wrong: int, seed: int) -> Predictions:
 def log(
     tracking: TrackingConfig, parent: str | None, augmentation: str, seed: int, wrong: int, **metrics: float
 ) -> str:
-    """One run as `ndsc.run_reporter` records it: params, predictions, tags, and metrics at its end."""
+    """Record a run like `ndsc.run_reporter`: params, predictions, tags and metrics. Return its id."""
     tags = {
         "command": f"python -m ndsc.train data=ndsc data.root=/mine augmentation={augmentation} seed={seed}",
         "data.root": "/mine",
@@ -72,7 +72,7 @@ def log(
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
-    """Two configurations of two seeds below a sweep; beside them a run that failed, one of NaN, one of a third kind."""
+    """Return a store with a sweep (two configurations, two seeds each), a failed run, a run with NaN and one more."""
     root = tmp_path_factory.mktemp("compared") / "mlruns"
     tracking = TrackingConfig(
         kind="local", experiment="study", root=str(root), model="head", figures=False, system_metrics_interval=0.2

@@ -1,4 +1,4 @@
-"""Runs that version 0.1 stored, used by the commands of this version."""
+"""The commands of this version, used with runs that version 0.1 stored."""
 
 import re
 import subprocess
@@ -26,13 +26,13 @@ def run_command(command: str, *arguments: str) -> str:
     return done.stderr
 
 
-def test_recorded_paths_name_no_machine(stored: StoredRuns):
+def test_the_fixture_contains_no_paths_of_a_machine(stored: StoredRuns):
     text = (stored.folder / "mlruns" / "mlflow.sql").read_text(encoding="utf-8")
     paths = set(re.findall(r"'(/[a-z]+/[a-z]+)", text.replace(str(stored.folder), "/data/ndsc")))
     assert paths <= {"/data/ndsc", "/data/checkout"}
 
 
-def test_runs_have_the_names_of_this_version(stored: StoredRuns):
+def test_stored_runs_have_the_names_of_this_version(stored: StoredRuns):
     history = History(stored.tracking)
     first, second = (history.run(run_id) for run_id in stored.children)
     assert (first.params["backbone.float32_until"], second.params["backbone.float32_until"]) == (
@@ -45,7 +45,7 @@ def test_runs_have_the_names_of_this_version(stored: StoredRuns):
     assert "data.extra" not in first.tags["command"]
 
 
-def test_runs_have_all_settings_as_params(stored: StoredRuns):
+def test_stored_runs_have_all_settings_as_params(stored: StoredRuns):
     runs = {run.id: run.params for run in History(stored.tracking).find(["mugs"])}
     single = runs[stored.single]
     assert single["training.finetune.freeze"] == "before:conv_pw_13"
@@ -56,7 +56,7 @@ def test_runs_have_all_settings_as_params(stored: StoredRuns):
     assert "callbacks.checkpoint.filepath" not in single
 
 
-def test_runs_are_compared(stored: StoredRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_stored_runs_are_compared(stored: StoredRuns, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert compare([stored.sweep, f"tracking.root={stored.tracking.root}", "--output", str(tmp_path)]) == 0
     table = pd.read_csv(tmp_path / "comparison.csv")
     assert sorted(table["backbone.float32_until"]) == ["before:conv_pw_1", "none"]
@@ -64,7 +64,7 @@ def test_runs_are_compared(stored: StoredRuns, tmp_path: Path, capsys: pytest.Ca
     assert "float32_until" in capsys.readouterr().out
 
 
-def test_a_run_is_reproduced(stored: StoredRuns, tmp_path: Path):
+def test_a_stored_run_is_reproduced(stored: StoredRuns, tmp_path: Path):
     arguments = [f"run={stored.single}", f"data.root={stored.photos}", *stored.locations("new")]
     command = [sys.executable, "-m", "ndsc.reproduce", *arguments, f"hydra.run.dir={tmp_path / 'hydra'}"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -81,7 +81,7 @@ def test_a_run_is_reproduced(stored: StoredRuns, tmp_path: Path):
     assert "best/val_ece" in table
 
 
-def test_a_run_labels_photos(stored: StoredRuns, tmp_path: Path):
+def test_a_stored_run_classifies_photos(stored: StoredRuns, tmp_path: Path):
     output = tmp_path / "predictions.csv"
     arguments = (f"images={stored.photos}", f"output={output}", f"hydra.run.dir={tmp_path}")
     run_command("predict", f"run={stored.single}", *arguments, *stored.locations())
@@ -90,11 +90,11 @@ def test_a_run_labels_photos(stored: StoredRuns, tmp_path: Path):
     assert table["label"].isin(["mug", "plate"]).all()
 
 
-def test_a_run_gives_the_weights_of_a_new_one(stored: StoredRuns, tmp_path: Path):
+def test_a_new_run_uses_the_weights_of_a_stored_run(stored: StoredRuns, tmp_path: Path):
     build = [one for one in TINY if not one.startswith(("backbone.weights", "+backbone.build.alpha"))]
     settings = (*build, "+backbone.build.alpha=0.1", f"backbone.weights=runs:/{stored.single}", "training.epochs=1")
     data = ("data=folder", f"data.root={stored.photos}", "sampling.test.per_class=0", "sampling.test.pool=0")
     quick = ("backbone.engine=tensorflow", "augmentation=none", "tracking.figures=false", "tracking.model=none")
-    said = run_command("train", *settings, *data, *quick, *stored.locations(), f"hydra.run.dir={tmp_path}")
-    (run_id,) = re.findall(r"MLflow run ([0-9a-f]{32})", said)
+    log = run_command("train", *settings, *data, *quick, *stored.locations(), f"hydra.run.dir={tmp_path}")
+    (run_id,) = re.findall(r"MLflow run ([0-9a-f]{32})", log)
     assert stored.single in History(stored.tracking).run(run_id).tags["weights"]

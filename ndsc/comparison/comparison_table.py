@@ -48,8 +48,7 @@ class Configuration:
         return SeedStatistics(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else None)
 
     def label(self, keys: Sequence[str]) -> str:
-        """Return these params as a short text (`split=column learning_rate=0.001`), without null if anything else is
-        left."""
+        """Return these params as a short text (`split=column learning_rate=0.001`), without null if others are left."""
         last = [key.split(".")[-1] for key in keys]
         names = {key: name if last.count(name) == 1 else key for key, name in zip(keys, last, strict=True)}
         found = {names[key]: self.params[key] for key in keys if key in self.params}

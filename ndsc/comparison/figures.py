@@ -17,7 +17,7 @@ from ndsc.evaluation.figures.style import BLUE, FAINT, INK, MUTED, counted, new_
 # More rows would not be readable.
 MAX_ROWS = 40
 MAX_LABEL = 70  # letters
-# Rows between a mean and its first and last run, so that it does not cover them, nor equal runs each other.
+# Distance in rows from a mean to its first and last run, so that neither the mean nor equal runs cover a run.
 RUN_OFFSETS = (0.2, 0.38)
 # Perceptually uniform and readable with every kind of colour blindness; its palest part would vanish on white.
 COLOURS = colormaps["viridis_r"]

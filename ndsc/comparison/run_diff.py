@@ -57,7 +57,7 @@ class Row:
 
     @property
     def differs(self) -> bool:
-        """Whether the two are known to differ."""
+        """True if both are recorded and differ."""
         return self.old != self.new and UNKNOWN not in (self.old, self.new)
 
     def __str__(self) -> str:

@@ -1,7 +1,7 @@
 """Runs in MLflow. No other room imports it.
 
 MLflow reads its settings from the environment, some of them when it is imported. They are set here, before any module
-of this room imports it. What the user has set stays.
+of this room imports it. Values that the user has set are not changed.
 """
 
 import os

@@ -33,7 +33,7 @@ def rename_metrics(metrics: Mapping[str, float]) -> dict[str, float]:
 
 
 def rename_tags(tags: Mapping[str, str]) -> dict[str, str]:
-    """Return the tags with the values of this version; the command can be run by this version."""
+    """Return the tags with the values of this version, which can run the command."""
     translate = {"weights": lambda origin: RENAMED_WEIGHTS.get(origin, origin), "command": rename_overrides}
     return {name: translate[name](value) if name in translate else value for name, value in tags.items()}
 
@@ -64,10 +64,10 @@ def complete_params(params: Mapping[str, str], config: DictConfig) -> dict[str, 
 
 
 def add_defaults(params: Mapping[str, str], keys: set[str]) -> dict[str, str]:
-    """Return the params, with the defaults of settings that came after the version that stored the run.
+    """Return the params, with the defaults of settings that later versions added.
 
     Args:
-        keys: the params of the runs that it is compared with.
+        keys: the params of all runs that are compared.
     """
     missing = {key for key in keys - params.keys() if not key.startswith(OPEN_DICTIONARIES)}
     if not missing or needs_completion(params):

@@ -1,6 +1,6 @@
 """The NVIDIA GPUs that this process may use, and their utilisation.
 
-The selection is ours because MLflow, measured, shows every GPU of a shared machine.
+MLflow would show every GPU of a shared machine, also those of other users.
 """
 
 import itertools

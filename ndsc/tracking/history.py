@@ -1,4 +1,4 @@
-"""Stored runs, found by the names that people know them by."""
+"""Stored runs, found by the name of an experiment, or by the id of a run or of a sweep."""
 
 import csv
 import io
@@ -67,8 +67,8 @@ class History:
         """Return the runs of these names, each once.
 
         The name of an experiment gives all its runs, the id of a run that run, and the id of a sweep's own run (tag
-        `ndsc.kind=sweep`) the runs below it and those that it reused. The params of a run are all its settings, also
-        where it logged only some of them.
+        `ndsc.kind=sweep`) the runs below it and those that it reused. The params of a run are all its settings, even if
+        it logged only some of them.
 
         Raises:
             UserError: the store does not answer, or has nothing of one of these names.
@@ -119,7 +119,7 @@ class History:
 
     @contextmanager
     def file(self, run_id: str, path: str) -> Iterator[Path | None]:
-        """Give an artifact, a file or a folder, within the block; None if the run has none of this path."""
+        """Yield the local path of an artifact, a file or a folder; None if the run has none of this path."""
         folder = str(PurePosixPath(path).parent)
         if path not in [entry.path for entry in self.client.list_artifacts(run_id, folder)]:
             yield None
@@ -179,9 +179,9 @@ class SweepRuns(History):
         Raises:
             UserError: the store cannot be opened.
         """
-        with open_store(tracking) as store:
-            end_stale_runs(store.client, store.experiment_id)
-            yield cls(tracking, store.experiment_id)
+        with open_store(tracking) as experiment_id:
+            end_stale_runs(experiment_id)
+            yield cls(tracking, experiment_id)
 
     def finished(self, keys: Iterable[str]) -> dict[str, RecordedRun]:
         """Return, by run key, the newest FINISHED run that is no sweep's own.
@@ -200,7 +200,7 @@ class SweepRuns(History):
         return next(iter(self._search(self._experiment_id, f"tags.`{SWEEP}` = '{sweep_key}'")), None)
 
     def close(self, run_id: str, tags: Mapping[str, str], metrics: Mapping[str, float], status: str) -> None:
-        """End a sweep's own run, which no process records into any more."""
+        """End a sweep's own run, which no process records any more."""
         for key, value in tags.items():
             self.client.set_tag(run_id, key, value)
         for key, value in metrics.items():

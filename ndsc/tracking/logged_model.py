@@ -1,7 +1,7 @@
 """The trained model as an artifact: logged from code, with a signature, ready to be served; and its quantized network.
 
-A quantized network has 25 MB, and the runs of a sweep use the same one. It is therefore logged once for each digest and
-experiment: the tag `quantized_network.<freeze line>` of each run names the run that has the files, and their digest.
+A quantized network takes 25 MB, and the runs of a sweep use the same one. It is therefore logged once for each digest
+and experiment: the tag `quantized_network.<freeze line>` of a run names the run that has the files, and their digest.
 """
 
 import importlib.metadata
@@ -87,9 +87,9 @@ def _send_model(files: Path, classes: Sequence[str], package: Path) -> None:
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", *NOT_SERVED))
     probabilities = [ColSpec(DataType.double, f"p_{name}") for name in classes]
     with warnings.catch_warnings():
-        # An example would be a photo of the data, which may not be ours to show; the signature is given instead.
+        # An example would be a photo of the data, which may not be public; the signature is given instead.
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        # MLflow's own, of its own code, when `mlflow.pyfunc` is imported.
+        # MLflow raises this warning about its own code when `mlflow.pyfunc` is imported.
         warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
         mlflow.pyfunc.log_model(
             name="model",
@@ -100,7 +100,7 @@ def _send_model(files: Path, classes: Sequence[str], package: Path) -> None:
                 inputs=Schema([ColSpec(DataType.binary, "image")]),
                 outputs=Schema([ColSpec(DataType.string, "label"), *probabilities]),
             ),
-            # Given, since MLflow would otherwise load the model in another process to find out.
+            # Otherwise MLflow would load the model in another process to find its requirements.
             pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED],
         )
 

@@ -1,4 +1,4 @@
-"""The configuration of a stored run for doing the run again, as this version of the package reads it."""
+"""The configuration of a stored run, as this version of the package reads it to do the run again."""
 
 import json
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from ndsc.tracking.history import History
 
 @dataclass(frozen=True)
 class RerunConfig:
-    """A run to be done again; `added` are the settings that it did not have yet, with the values they get."""
+    """A run to be done again. `added`: settings that a later version added, with their defaults."""
 
     invocation: HydraJob
     added: Mapping[str, object]
@@ -36,7 +36,7 @@ def read_rerun_config(history: History, run_id: str, locations: Mapping[str, obj
     Hydra must be initialized.
 
     Args:
-        locations: settings that say where files lie and runs are recorded now.
+        locations: the current settings of paths and of the store.
         folder: Hydra's, for the files that callbacks write.
 
     Raises:
@@ -61,9 +61,9 @@ def read_rerun_config(history: History, run_id: str, locations: Mapping[str, obj
 
 
 def on_schema(recorded: DictConfig, defaults: DictConfig) -> tuple[DictConfig, dict[str, object]]:
-    """Return a recorded configuration on this version's schema, and the settings that it did not have yet.
+    """Return a recorded configuration on this version's schema, and the settings that later versions added.
 
-    Settings that the run had stay as they were. Nothing is added to dictionaries of library objects.
+    Recorded settings are not changed. Nothing is added to dictionaries of library objects.
 
     Args:
         defaults: `conf/train.yaml`, composed.
@@ -93,6 +93,6 @@ def replace_callbacks(config: DictConfig, recorded_folder: str | None, folder: s
     """
     config.callbacks.pop("pruning", None)
     if recorded_folder is not None:
-        # As JSON, since the folder may stand at any depth.
+        # As JSON, since the folder can be at any depth.
         text = json.dumps(OmegaConf.to_container(config.callbacks))
         config.callbacks = json.loads(text.replace(json.dumps(recorded_folder)[1:-1], json.dumps(folder)[1:-1]))

@@ -1,7 +1,7 @@
-"""The life of a run: it starts before the work, and whatever ends the work ends it too.
+"""The start and the end of a run.
 
-The next start on the same host ends runs whose process no longer exists (kill -9, a power cut): MLflow leaves them
-RUNNING for ever.
+A run starts before the work, and ends with it, also after an exception or a signal. If its process was killed (kill -9,
+a power cut), MLflow leaves it RUNNING for ever; the next start on the same host marks it KILLED.
 """
 
 import logging
@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned
 from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
-from ndsc.tracking.store import Store, local_root, open_store
+from ndsc.tracking.store import local_root, open_store
 from ndsc.tracking.system_metrics import SystemMetricsMonitor
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
@@ -42,7 +42,7 @@ def start_run(
     a callback logs to it. Afterwards MLflow is as it was before.
 
     Args:
-        tracking: `run_name` comes before `name`. `parent_run_id` is the run of the sweep that this one belongs to, and
+        tracking: `run_name` overrides `name`. `parent_run_id` is the run of the sweep that this one belongs to, and
             `resume_run_id` an existing run that continues.
 
     Raises:
@@ -52,11 +52,11 @@ def start_run(
         with reraise_signals():
             yield UntrackedRun()
         return
-    with sigterm_raises(), open_store(tracking) as store, ExitStack() as ending:
-        end_stale_runs(store.client, store.experiment_id)
+    with sigterm_raises(), open_store(tracking) as experiment_id, ExitStack() as ending:
+        end_stale_runs(experiment_id)
         # A signal between the creation of the run and the next lines would leave it RUNNING.
         with defer_signals():
-            run = _create_run(store, tracking, tracking.run_name or name, tags)
+            run = _create_run(experiment_id, tracking, tracking.run_name or name, tags)
             monitor = SystemMetricsMonitor(tracking.system_metrics_interval, run.log_points)
             ending.push(lambda _kind, error, _trace: _close_run(run, monitor, error, end_status))
         monitor.start()
@@ -64,10 +64,10 @@ def start_run(
             yield run
 
 
-def _create_run(store: Store, tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Run:
+def _create_run(experiment_id: str, tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Run:
     active = mlflow.start_run(
         run_id=tracking.resume_run_id,
-        experiment_id=store.experiment_id,
+        experiment_id=experiment_id,
         run_name=None if tracking.resume_run_id else name,
         # A sweep's own run may be active in this process.
         nested=True,
@@ -75,8 +75,8 @@ def _create_run(store: Store, tracking: TrackingConfig, name: str, tags: Mapping
         tags={**tags, **process_tags()},
         log_system_metrics=False,  # ours replaces them, see system_metrics.py
     )
-    logger.info("MLflow run %s in %s", active.info.run_id, store.uri)
-    return Run(active.info.run_id, store.client, local_root(tracking))
+    logger.info("MLflow run %s in %s", active.info.run_id, mlflow.get_tracking_uri())
+    return Run(active.info.run_id, MlflowClient(), local_root(tracking))
 
 
 def _close_run(run: Run, monitor: SystemMetricsMonitor, error: BaseException | None, end_status: str) -> None:
@@ -101,13 +101,14 @@ def process_tags() -> dict[str, str]:
 
 
 def host() -> str:
-    """Return the name of this machine; in a container also its process namespace, which has numbers of its own."""
-    numbers = Path("/proc/self/ns/pid")
-    return f"{platform.node()} {os.readlink(numbers)}" if numbers.is_symlink() else platform.node()
+    """Return the name of this machine; in a container also its namespace of process ids."""
+    namespace = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {os.readlink(namespace)}" if namespace.is_symlink() else platform.node()
 
 
-def end_stale_runs(client: MlflowClient, experiment_id: str) -> None:
-    """Mark those RUNNING runs of an experiment KILLED whose process on this host no longer exists."""
+def end_stale_runs(experiment_id: str) -> None:
+    """Mark RUNNING runs of an experiment of the open store KILLED if their process on this host no longer exists."""
+    client = MlflowClient()
     query = f"attributes.status = 'RUNNING' AND tags.`{HOST}` = '{host()}'"
     for run in client.search_runs([experiment_id], query):
         if not _alive(run.data.tags):

@@ -59,7 +59,7 @@ def _exception(number: int) -> BaseException:
 
 @contextmanager
 def defer_signals() -> Iterator[None]:
-    """Keep Ctrl-C and SIGTERM waiting until the block has ended, then deliver them.
+    """Delay Ctrl-C and SIGTERM until the block has ended.
 
     People press Ctrl-C twice, and schedulers repeat SIGTERM. Without this, the second one would interrupt the closing
     of the run, and the run would stay RUNNING. If the block raises, its exception replaces the signals.

@@ -5,7 +5,6 @@ import os
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -24,7 +23,7 @@ from ndsc.process import environment
 DATABASE = "mlflow.db"
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
 ARTIFACTS = "artifacts"
-# Without it, MLflow's page guesses the kind of an experiment. The browser remembers on which side it opens (`make ui`).
+# Without this tag, MLflow's page guesses the kind of an experiment.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
@@ -88,18 +87,9 @@ def sqlite_uri(database: Path) -> str:
     return f"sqlite:///{database}"
 
 
-@dataclass(frozen=True)
-class Store:
-    """An open tracking store: MLflow's address of it, and the experiment that takes the runs."""
-
-    uri: str
-    experiment_id: str
-    client: MlflowClient
-
-
 @contextmanager
-def open_store(tracking: TrackingConfig) -> Iterator[Store]:
-    """Create what is missing and make the store MLflow's current one; at the end the former one is current again.
+def open_store(tracking: TrackingConfig) -> Iterator[str]:
+    """Create what is missing, and make the store MLflow's current one within the block. Yields the experiment's id.
 
     Raises:
         UserError: the folder cannot be written, the server does not answer, or the experiment was deleted.
@@ -107,19 +97,17 @@ def open_store(tracking: TrackingConfig) -> Iterator[Store]:
     uri = store_uri(tracking)
     create_store(tracking)
     with _current_store(uri):
-        client = MlflowClient(uri)
-        store = Store(uri, _experiment_id(client, uri, tracking), client)
+        experiment_id = _experiment_id(MlflowClient(uri), uri, tracking)
         # Four retries take about half a minute, long enough for a restart of the server. MLflow's own four minutes
         # would delay a training that does not need the server. After a longer outage the run continues without it.
         with environment(_without_user_settings({RETRIES: "4"})):
-            yield store
+            yield experiment_id
 
 
 def create_store(tracking: TrackingConfig) -> None:
     """Create the folder, its `.gitignore` and the database of a local store where they are missing.
 
-    Several processes may call it at the same time. A launcher of many jobs calls it once, so that no job has to wait.
-    Does nothing for a server.
+    Several processes may call it at the same time. Does nothing for a server.
 
     Raises:
         UserError: the folder cannot be written.
@@ -141,7 +129,7 @@ def create_store(tracking: TrackingConfig) -> None:
 
 
 def create_folder(root: Path) -> None:
-    """Create the folder of a store and copy the ignore rules into it. Rules that are already there stay as they are."""
+    """Create the folder of a store and copy the ignore rules into it. Existing rules are not overwritten."""
     root.mkdir(parents=True, exist_ok=True)
     rules = root / ".gitignore"
     if not rules.exists():
@@ -151,9 +139,9 @@ def create_folder(root: Path) -> None:
 
 @contextmanager
 def impatient(override: bool = False) -> Iterator[None]:
-    """Repeat a failed request once, and wait ten seconds for an answer: for the first request, and for the last.
+    """Repeat a failed request once, and wait ten seconds for an answer. For the first and the last request of a run.
 
-    What the user has set stays, unless `override` is true.
+    Settings of the user are not changed, unless `override` is true.
     """
     values = {RETRIES: "1", TIMEOUT: "10"}
     with environment(values if override else _without_user_settings(values)):

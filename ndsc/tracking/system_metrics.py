@@ -1,7 +1,7 @@
 """System metrics of a run: curves of the machine's utilisation, and a mean and a peak at the end.
 
-They are ours because MLflow's monitor, measured, logs its first values after a whole interval and its last ones never,
-asks for the run's status every time, and shows every GPU of the host.
+MLflow's own monitor is not used: it logs its first values after a whole interval and its last ones never, requests the
+status of the run each time, and shows every GPU of the host.
 """
 
 import logging

@@ -1,7 +1,7 @@
-"""One run as the steps of an experiment see it: they log, and never ask where it goes.
+"""One run as the steps of an experiment see it: they log, and need not know where it is stored.
 
-MLflow has no offline mode, so the folder for what a store did not take is our own: measured, a server that dies costs
-one time-out and not the run. `<root>/unsent/<run id>/` holds `params.jsonl`, `metrics.jsonl`, `tags.jsonl` and
+MLflow has no offline mode. Here, a server that stops costs one time-out and not the run: the rest is written to a
+folder. `<root>/unsent/<run id>/` holds `params.jsonl`, `metrics.jsonl`, `tags.jsonl` and
 `datasets.jsonl`, one JSON object a line in the order in which they were logged, and below `artifacts/` the files at
 their artifact paths.
 """
@@ -35,7 +35,7 @@ LONGEST_PARAM = 6000
 # MLflow's column is 36 characters wide.
 DIGEST_LENGTH = 32
 
-# No dead server raises these; our own code does.
+# Errors in this code, which a server that does not answer never raises.
 MISTAKES = (TypeError, AttributeError, NameError, LookupError, ImportError)
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Run:
 
     A store that fails (server gone, disk full, database locked) must cost no training. The first failure is logged in
     one warning that names the folder. After it nothing more is sent, so that a dead server costs its time-out once
-    and the folder holds everything from that point on. What MLflow refuses as invalid is a mistake, and is raised. If
+    and the folder holds everything from that point on. Values that MLflow rejects as invalid raise its exception. If
     the folder cannot be written either, the OSError is raised.
 
     Safe to use from several threads.
@@ -65,7 +65,7 @@ class Run:
         self._lock = threading.RLock()
 
     def log_params(self, params: Mapping[str, object]) -> None:
-        """Log settings, keyed and written as one would type them on the command line.
+        """Log settings, with keys and values as on the command line.
 
         A value of more than 6,000 characters, which MLflow would cut, is stored as the artifact `params/<key>.txt`, and
         the param says so. A param cannot be changed: logging another value raises MLflow's exception.
@@ -188,8 +188,8 @@ class Run:
     def end(self, status: str) -> None:
         """Set the end status: FINISHED, FAILED or KILLED.
 
-        A store that failed before is asked once more, because it may be available again. If so, the run ends with the
-        same status as otherwise, and the tag `ndsc.unsent` names the folder with the rest of it.
+        A store that failed before gets one more request, because it may be available again. If it is, the run ends
+        there with this status, and the tag `ndsc.unsent` names the folder with the rest of the run.
         """
         failed_before = self.offline_folder is not None
         self.attempt(

@@ -1,4 +1,4 @@
-"""Recorded runs for tests, made up in plain values."""
+"""Recorded runs for tests, from plain values."""
 
 import itertools
 
@@ -17,7 +17,7 @@ def recorded(
     tags: dict[str, str] | None = None,
     **params: str,
 ) -> RecordedRun:
-    """A run that started after all earlier ones; underscores in names of params stand for dots."""
+    """Return a run that started after all earlier ones; underscores in names of params become dots."""
     number = next(_numbers)
     seed = params.get("seed", "0")
     return RecordedRun(

@@ -38,7 +38,7 @@ def test_varying_and_fixed_params_are_separated():
     assert comparison.fixed == {"backbone": "xception"}
 
 
-def test_a_param_that_follows_from_the_choice_of_its_group_is_not_shown():
+def test_a_param_that_the_choice_of_its_group_determines_is_not_varying():
     linear, mlp = recorded(head="linear", head_units="null"), recorded(head="mlp", head_units="64")
     assert compare_runs([linear, mlp]).varying == ("head",)
     assert compare_runs([linear, mlp, recorded(head="mlp", head_units="32")]).varying == ("head", "head.units")
@@ -75,14 +75,14 @@ def test_a_finished_run_without_accuracy_is_excluded():
     assert compare_runs([foreign]).excluded == {"without best/val_accuracy": (foreign,)}
 
 
-def test_of_a_seed_that_was_run_twice_the_newest_run_counts():
+def test_only_the_newest_run_of_a_seed_is_compared():
     older, newer, other = recorded(0.8, seed="0"), recorded(0.9, seed="0"), recorded(0.9, seed="1")
     comparison = compare_runs([other, newer, older])
     assert [run.id for run in comparison.configurations[0].runs] == [newer.id, other.id]
     assert comparison.excluded == {"repeated later with the same seed and photos": (older,)}
 
 
-def test_a_run_is_preferred_to_its_repetitions():
+def test_repetitions_of_a_compared_run_are_excluded():
     first = recorded(0.8)
     again, later = (recorded(value, tags={"ndsc.reproduces": first.id}) for value in (0.9, 0.7))
     comparison = compare_runs([first, again, later])
@@ -99,7 +99,7 @@ def test_one_seed_on_different_photos_is_a_warning():
     assert warning.startswith("Row 1 mixes data: its seed 0 was run on different photos (manifests one, two)")
 
 
-def test_a_sweeps_own_run_is_skipped():
+def test_the_own_run_of_a_sweep_is_skipped():
     comparison = compare_runs([recorded(tags={"ndsc.kind": "sweep"}), recorded(tags={"ndsc.kind": "child"})])
     assert len(comparison.configurations) == 1
     assert comparison.excluded == {}

@@ -20,7 +20,7 @@ COMPARISON = compare_runs([PLAIN, *STRONG, *KILLED])
 
 
 def cells(text: str, row: int) -> list[str]:
-    """The cells of the nth line of the first table in a text."""
+    """Return the cells of one line of the first table in a text."""
     lines = [line for line in text.splitlines() if line.startswith("|")]
     return [cell.strip() for cell in lines[row].strip("|").split("|")]
 
@@ -40,7 +40,7 @@ def test_the_table_shows_what_differs_the_accuracies_and_the_costs():
     assert "The same in all rows: `head=linear`" in text
 
 
-def test_of_many_shared_params_the_main_ones_are_shown_and_the_others_are_in_the_csv():
+def test_the_main_shared_params_are_shown_and_the_others_are_in_the_csv():
     settings = {"augmentation_views": "4", "cache_dtype": "float16", "split_seed": "null"}
     comparison = compare_runs([recorded(head=head, backbone="xception", **settings) for head in ("linear", "mlp")])
     text = " ".join(summary("ndsc", comparison, None).split())
@@ -83,7 +83,7 @@ def test_the_appendix_lists_every_run_and_the_command_of_every_row():
     assert "Row 2:\n\n    python -m ndsc.train seed=0\n" in text
 
 
-def test_code_outside_a_checkout_has_no_commit():
+def test_the_commit_of_a_run_outside_a_checkout_is_a_dash():
     comparison = compare_runs([recorded(tags={"git.commit": "git is not installed"})])
     assert cells(summary("ndsc", comparison, None), 2)[-1] == "–"
 
@@ -108,7 +108,7 @@ def repeated(overrides: str, *seeds: str, root: str = "/data/photos", weights: s
     return command_to_repeat(Configuration({}, tuple(recorded(seed=seed, tags=tags) for seed in seeds or ("0",))))
 
 
-def test_seeds_are_joined_into_a_sweep():
+def test_several_seeds_become_a_sweep():
     assert repeated("+experiment=baseline seed=3", "3", "7") == "python -m ndsc.train -m +experiment=baseline seed=3,7"
     assert repeated("+experiment=baseline") == "python -m ndsc.train +experiment=baseline seed=0"
 
@@ -124,7 +124,7 @@ def test_no_path_of_the_machine_is_shown():
 
 
 @pytest.mark.parametrize("root", [".", "photos"])
-def test_a_relative_folder_is_replaced_and_words_that_are_no_paths_stay(root: str):
+def test_a_relative_folder_is_replaced_and_other_words_are_not(root: str):
     overrides = f"data.root={root} sampling.test.list={root}/test.csv backbone=xception"
     expected = "data.root=$NDSC_ROOT sampling.test.list=$NDSC_ROOT/test.csv backbone=xception"
     assert repeated(overrides, root=root) == f"python -m ndsc.train {expected} seed=0"

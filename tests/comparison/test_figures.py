@@ -56,7 +56,7 @@ def test_each_run_of_a_sweep_is_a_line_and_the_best_is_thick(figure_text):
     assert drawn == {(0, 1, 0.4): 1.2, (0, 0, 0): 1.2, (1, 1, 1): 3, (1, 0, 0.8): 1.2}
 
 
-def test_many_numbers_of_a_setting_are_on_a_logarithmic_scale_with_both_ends_named(figure_text):
+def test_many_values_of_a_setting_are_on_a_logarithmic_scale_with_both_ends_labelled(figure_text):
     rates = np.geomspace(1e-4, 1e-1, 13)
     runs = pd.DataFrame({"rate": rates.astype(str), VALIDATION: np.linspace(0.5, 0.6, 13)})
     figure = parallel_coordinates(runs, ["rate"], VALIDATION)

@@ -71,7 +71,7 @@ def test_the_first_difference_is_the_possible_cause_of_the_others(facts: dict, e
     assert difference.startswith(expected)
 
 
-def test_facts_that_an_older_run_did_not_record_are_no_difference():
+def test_a_fact_that_an_older_run_did_not_record_is_not_a_difference():
     older = replace(RUN, facts={kind: facts for kind, facts in RUN.facts.items() if kind != "source"})
     rows = diff_runs(older, replace(RUN, metrics=WORSE))
     assert Row("source", "source", UNKNOWN, "abc") in rows

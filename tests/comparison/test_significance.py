@@ -35,17 +35,17 @@ def right(**photos: int) -> pd.Series:
     return pd.Series(photos, dtype=float)
 
 
-def test_over_pairs_a_photo_goes_to_the_side_that_is_right_more_often():
+def test_a_photo_counts_for_the_side_that_is_right_in_more_pairs():
     pairs = [
         (right(a=1, b=1, c=0), right(a=0, b=0, c=1)),
         (right(a=1, b=0, c=0), right(a=0, b=1, c=1)),
         (right(a=0, d=1), right(a=1, d=0)),
     ]
-    # a: two against one; b: a draw; c: two against none for the second; d: one against none.
+    # a: two to one; b: a tie; c: two to none for the second; d: one to none.
     assert mcnemar_by_photo(pairs)[:2] == (2, 1)
 
 
-def test_of_one_pair_it_is_mcnemars_test():
+def test_for_one_pair_the_test_by_photo_is_mcnemars_test():
     random = np.random.default_rng(0)
     names = [str(number) for number in range(200)]
     first, second = (pd.Series(random.random(200) < share, index=names).astype(float) for share in (0.9, 0.8))
@@ -56,7 +56,7 @@ def test_the_false_positive_rate_is_at_most_the_level():
     random = np.random.default_rng(0)
     by_photo, added_up = [], []
     for _ in range(100):
-        # Two configurations that know 80 of 100 photos, not the same ones, and know them with every seed.
+        # Two configurations, each right about 80 % of the photos, and about the same ones with every seed.
         first, second = (pd.Series(random.random(100) < 0.8).astype(float) for _ in range(2))
         by_photo.append(mcnemar_by_photo([(first, second)] * 3).p_value < 0.05)
         added_up.append(mcnemar(pd.concat([first] * 3), pd.concat([second] * 3)).p_value < 0.05)
@@ -69,12 +69,12 @@ def configuration(*seeds: str) -> Configuration:
 
 
 def predictions(correct: str, photos: str | None = None, label: str = "beauty") -> pd.DataFrame:
-    """A row a letter: 1 is right, 0 wrong; photos are named a, b, c, …, or as said."""
+    """Return one row per letter: 1 is right, 0 is wrong. Photos are named a, b, c, … by default."""
     names = list(photos or "abcdefghijklmnopqrstuvwxyz"[: len(correct)])
     return pd.DataFrame({"content": names, "true": label, "correct": [letter == "1" for letter in correct]})
 
 
-def test_one_pair_of_runs_is_mcnemars_test_in_any_order_of_rows():
+def test_for_one_pair_of_runs_the_order_of_rows_does_not_matter():
     first, second = configuration("0"), configuration("0")
     logged = {first.runs[0].id: predictions("111110"), second.runs[0].id: predictions("100000", "fedcba")}
     found = compare_top_two(first, second, lambda run: logged[run.id])
@@ -83,7 +83,7 @@ def test_one_pair_of_runs_is_mcnemars_test_in_any_order_of_rows():
     assert found.pairs == ((first.runs[0], second.runs[0]),)
 
 
-def test_over_several_seeds_a_photo_counts_once():
+def test_a_photo_counts_once_over_several_seeds():
     first, second = configuration("0", "1", "2"), configuration("0", "1", "2")
     logged = {run.id: predictions("1111") for run in first.runs} | {run.id: predictions("0111") for run in second.runs}
     found = compare_top_two(first, second, lambda run: logged[run.id])

@@ -8,7 +8,7 @@ from ndsc.tracking.store import create_store
 
 @pytest.fixture
 def settings():
-    """Makes tracking settings: a local store below `root`, readings five times a second."""
+    """Return a function that makes tracking settings: a local store in `root`, five readings a second."""
     return make_settings
 
 
@@ -27,7 +27,7 @@ def make_settings(root, **changes):
 
 @pytest.fixture(scope="session")
 def store_root(tmp_path_factory):
-    """The folder of one local store for all tests, since a fresh database takes two seconds."""
+    """Return the folder of a local store that all tests share, since a new database takes two seconds."""
     root = tmp_path_factory.mktemp("store") / "mlruns"
     create_store(make_settings(root))
     return root
@@ -35,13 +35,13 @@ def store_root(tmp_path_factory):
 
 @pytest.fixture
 def tracking(store_root, request):
-    """Settings that record into the shared store, in an experiment of the test's own."""
+    """Return settings for the shared store, with one experiment per test."""
     return make_settings(store_root, experiment=request.node.name)
 
 
 @pytest.fixture
 def client(store_root):
-    """MLflow's client of the shared store."""
+    """Return MLflow's client of the shared store."""
     from mlflow import MlflowClient
 
     return MlflowClient(f"sqlite:///{store_root}/mlflow.db")
@@ -51,7 +51,7 @@ SLICE = "MIG-slice"
 
 
 class FakeNvml:
-    """Stands in for NVML, which answers only where NVIDIA's driver is: the one mock of these tests.
+    """A fake of NVML, which works only with NVIDIA's driver. It is the only mock of these tests.
 
     A machine with three GPUs and one slice of a fourth; handles are their UUIDs. The third GPU reports no power.
     """

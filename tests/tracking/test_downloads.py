@@ -68,7 +68,7 @@ def test_a_run_is_found_by_its_id(trained_run: TrainedRun):
 
 
 def write_network(folder: Path, content: str) -> str:
-    """Write a network as the cache holds it; gives its digest."""
+    """Write a network in the format of the cache; return its digest."""
     folder.mkdir()
     digest = hashlib.blake2b(digest_size=16)
     for name in ("network.xml", "network.bin"):
@@ -84,7 +84,7 @@ def network(tmp_path: Path) -> tuple[Path, str]:
     return tmp_path / "network", write_network(tmp_path / "network", "small")
 
 
-def test_a_quantized_network_is_logged_once_for_an_experiment(tracking, client, network, tmp_path: Path):
+def test_two_runs_of_an_experiment_share_the_files_of_a_network(tracking, client, network, tmp_path: Path):
     folder, digest = network
     runs = []
     for name in ("first", "second"):
@@ -104,7 +104,7 @@ def test_a_quantized_network_is_logged_once_for_an_experiment(tracking, client, 
         }
 
 
-def test_other_networks_and_other_experiments_have_their_own_files(tracking, client, network, tmp_path: Path):
+def test_each_network_is_logged_once_in_each_experiment(tracking, client, network, tmp_path: Path):
     folder, digest = network
     other = write_network(tmp_path / "other", "other")
     with start_run(tracking, "first", {}) as run:
@@ -129,14 +129,16 @@ def test_a_network_whose_owner_was_deleted_is_logged_again(tracking, client, net
     assert len(client.list_artifacts(third.id, f"quantized_networks/{digest}")) == 3
 
 
-def test_a_run_without_a_quantized_network_has_none(tracking, tmp_path: Path):
+def test_of_a_run_without_a_quantized_network_nothing_is_fetched(tracking, tmp_path: Path):
     with start_run(tracking, "float", {}) as run:
         pass
     assert fetch_quantized_network(History(tracking), str(run.id), "all", tmp_path) is None
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_network_is_not_used(tracking, client, network, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_damaged_network_is_fetched_again(
+    tracking, client, network, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
     folder, digest = network
     with start_run(tracking, "run", {}) as run:
         log_quantized_network(run, folder, digest, "all")

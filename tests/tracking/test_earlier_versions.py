@@ -31,7 +31,7 @@ def test_only_whole_keys_of_overrides_are_renamed():
         assert rename_overrides(old) == new
 
 
-def test_a_configuration_gets_its_new_keys_and_keeps_the_values():
+def test_a_configuration_gets_its_new_keys_with_the_same_values():
     config = OmegaConf.create(
         {"backbone": {"float32": "none", "name": "a"}, "rerun": False, "tracking": {"into": None}}
     )

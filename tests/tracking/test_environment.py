@@ -28,7 +28,7 @@ def checkout(tmp_path):
     return folder
 
 
-def test_a_clean_checkout_is_its_commit(checkout):
+def test_of_a_clean_checkout_only_the_commit_is_recorded(checkout):
     state = git_state(checkout)
     assert (state.commit, state.dirty, state.diff, state.untracked) == (
         git(checkout, "rev-parse", "HEAD"),
@@ -54,13 +54,13 @@ def test_a_changed_checkout_gives_a_diff_that_restores_it_and_names_untracked_fi
     assert (checkout / "train.py").read_text() == "epochs = 15\n"
 
 
-def test_a_staged_change_is_a_change(checkout):
+def test_a_staged_change_is_in_the_diff(checkout):
     (checkout / "train.py").write_text("epochs = 15\n")
     git(checkout, "add", "train.py")
     assert "+epochs = 15" in git_state(checkout).diff
 
 
-def test_bytes_that_are_no_text_do_not_stop_a_run(checkout):
+def test_a_diff_with_bytes_that_are_no_text_can_be_read(checkout):
     (checkout / "train.py").write_bytes(b"epochs = \xff\n")
     assert "\N{REPLACEMENT CHARACTER}" in git_state(checkout).diff
 
@@ -77,7 +77,7 @@ def test_without_a_checkout_a_commit_or_git_the_state_says_so(checkout, tmp_path
     assert (state.commit, state.dirty, state.reason) == (None, False, "git is not installed")
 
 
-def test_the_machine_is_described_without_the_environments_secrets(monkeypatch):
+def test_the_description_of_the_machine_contains_no_secrets_of_the_environment(monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "hunter2")
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
     report = environment_report()
@@ -91,7 +91,7 @@ def test_the_machine_is_described_without_the_environments_secrets(monkeypatch):
     assert "hunter2" not in json.dumps(report)
 
 
-def test_the_package_list_is_sorted_and_has_one_line_a_package():
+def test_the_package_list_is_sorted_and_has_one_line_per_package():
     lines = package_list().splitlines()
     assert lines == sorted(set(lines), key=str.lower)
     assert f"pytest=={pytest.__version__}" in lines

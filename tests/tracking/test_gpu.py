@@ -20,7 +20,7 @@ from ndsc.tracking.gpu import GpuReader, gpu_names, visible_gpus
         ("MIG-nowhere", []),
     ],
 )
-def test_only_the_gpus_that_cuda_shows_this_process_are_read(monkeypatch, nvml, visible, expected):
+def test_only_the_gpus_in_cuda_visible_devices_are_read(monkeypatch, nvml, visible, expected):
     if visible is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     else:
@@ -42,7 +42,7 @@ def test_the_counters_of_a_gpu_have_mlflows_names(monkeypatch, nvml):
     }
 
 
-def test_a_counter_that_a_gpu_does_not_have_is_left_out_and_the_others_stay(monkeypatch, nvml):
+def test_a_counter_that_a_gpu_does_not_have_is_left_out(monkeypatch, nvml):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-slice,2")
     reader = GpuReader(nvml)
     for _ in range(2):
@@ -55,7 +55,7 @@ def test_a_counter_that_a_gpu_does_not_have_is_left_out_and_the_others_stay(monk
         }
 
 
-def test_on_this_machine_there_are_gpus_or_a_reason_for_none():
+def test_this_machine_has_gpus_or_a_reason_for_none():
     found = visible_gpus()
     assert bool(found.handles) != bool(found.reason)
     assert bool(GpuReader().read()) == bool(found.handles)

@@ -62,12 +62,12 @@ def test_a_runs_id_gives_that_run_and_a_sweeps_id_the_runs_below_it(tracking):
         pass
     history = History(tracking)
     assert {run.id for run in history.find([str(sweep.id)])} == set(children)
-    # What is named twice counts once.
+    # A run that is named twice is returned once.
     assert {run.id for run in history.find([str(alone.id), str(sweep.id), str(children[0])])} == {*children, alone.id}
     assert len(history.find([str(children[0]), str(sweep.id)])) == 2
 
 
-def test_runs_that_a_sweep_reused_belong_to_it(tracking):
+def test_a_sweeps_id_also_gives_the_runs_that_it_reused(tracking):
     with start_run(tracking, "earlier", {}) as earlier:
         pass
     with start_run(tracking, "sweep", {"ndsc.kind": "sweep"}) as sweep:
@@ -94,7 +94,7 @@ def test_a_run_that_logged_some_settings_gets_the_others_from_its_configuration(
     assert params[str(foreign.id)] == {"rate": "0.1"}
 
 
-def test_an_edited_file_of_conf_is_a_difference_between_runs(tracking):
+def test_runs_with_different_configuration_files_have_different_params(tracking):
     edited = CONFIG.replace("0.2", "0.3")
     ids = []
     for config in (CONFIG, edited):
@@ -106,7 +106,7 @@ def test_an_edited_file_of_conf_is_a_difference_between_runs(tracking):
     assert [params[run_id] for run_id in ids] == ["0.2", "0.3"]
 
 
-def test_a_setting_that_came_later_has_its_default(tracking):
+def test_a_setting_that_a_later_version_added_has_its_default(tracking):
     with start_run(tracking, "older", {}) as older:
         older.log_params({"cache.dtype": "float16"})
     with start_run(tracking, "newer", {}) as newer:
@@ -119,12 +119,12 @@ def test_a_setting_that_came_later_has_its_default(tracking):
             }
         )
     params = {run.id: run.params for run in History(tracking).find([tracking.experiment])}
-    # Of a library object, and of a section that the default leaves out, nothing is added.
+    # Nothing is added to a library object, or to a section that is null by default.
     assert params[str(older.id)] == {"cache.dtype": "float16", "training.label_smoothing": "0.0"}
     assert params[str(newer.id)]["training.label_smoothing"] == "0.1"
 
 
-def test_settings_of_all_runs_are_params_so_that_no_configuration_is_read(tracking, monkeypatch: pytest.MonkeyPatch):
+def test_the_configuration_of_a_run_that_logged_all_settings_is_not_read(tracking, monkeypatch: pytest.MonkeyPatch):
     with start_run(tracking, "run", {}) as run:
         run.log_params({"cache.dtype": "float16", "seed": 0})
     history = History(tracking)
@@ -152,7 +152,7 @@ def test_failed_and_deleted_runs_have_their_status(tracking, client: MlflowClien
     assert [run.id for run in history.find([tracking.experiment])] == [failed.id]
 
 
-def test_the_error_for_an_unknown_experiment_names_those_there_are(tracking):
+def test_the_error_for_an_unknown_experiment_names_the_existing_ones(tracking):
     with start_run(tracking, "run", {}):
         pass
     with pytest.raises(UserError, match=rf"Received: nonsense\. The experiments there are: .*{tracking.experiment}"):
@@ -195,7 +195,7 @@ def test_the_store_is_not_changed(tracking, store_root):
 def test_a_run_that_ended_without_its_metrics_is_not_finished_for_a_sweep(tracking):
     with start_run(tracking, "whole", {"ndsc.key": "a"}) as whole:
         whole.log_metrics({"best/val_accuracy": 0.9})
-    # As a run whose store failed halfway, and was available again at its end.
+    # Like a run whose store failed halfway and was available again at its end.
     for key in ("a", "b"):
         with start_run(tracking, "without", {"ndsc.key": key, "ndsc.unsent": "mlruns/unsent/1"}):
             pass

@@ -17,7 +17,7 @@ def stored(config: DictConfig) -> DictConfig:
     return loaded
 
 
-def test_a_recorded_configuration_comes_back_as_it_was(composed: Compose):
+def test_a_recorded_configuration_is_read_without_changes(composed: Compose):
     config = composed("training=finetune", "~augmentation.layers.flip", "callbacks=none", "optimizer=sgd", "head=mlp")
     again, added = on_schema(stored(config), composed())
     assert typed(again) == typed(config)
@@ -25,7 +25,7 @@ def test_a_recorded_configuration_comes_back_as_it_was(composed: Compose):
     assert "flip" not in again.augmentation.layers
 
 
-def test_settings_that_came_later_get_their_defaults_and_are_named(composed: Compose):
+def test_settings_that_a_later_version_added_get_their_defaults_and_are_listed(composed: Compose):
     config = composed("augmentation=none", "seed=7")
     older = OmegaConf.to_container(config, resolve=True)
     assert isinstance(older, dict)
@@ -51,7 +51,7 @@ def test_settings_that_this_version_cannot_read_are_rejected_by_name(
         on_schema(recorded, composed())
 
 
-def test_callbacks_write_into_the_current_folder_and_prune_nothing(composed: Compose):
+def test_callbacks_write_into_the_current_folder_and_pruning_is_removed(composed: Compose):
     pruning = "{_target_:ndsc.training.callbacks.PruneTrial,storage:a,study:b,trial:1}"
     recorded = stored(composed("callbacks=checkpoint", f"+callbacks.pruning={pruning}"))
     config, added = on_schema(recorded, composed())

@@ -51,7 +51,7 @@ def test_a_run_is_running_within_the_block_and_finished_after_it(tracking, clien
     assert run.offline_folder is None
 
 
-def test_the_name_in_the_settings_comes_first(tracking, client):
+def test_the_name_in_the_settings_overrides_the_default_name(tracking, client):
     tracking.run_name = "mine"
     with start_run(tracking, "computed", {}) as run:
         pass
@@ -77,7 +77,7 @@ def test_ctrl_c_and_sigterm_end_the_run_killed_without_a_traceback(tracking, cli
     assert client.list_artifacts(run.id) == []
 
 
-def test_processes_stopped_from_outside_leave_no_run_running(client, store_root):
+def test_processes_that_receive_a_signal_leave_no_run_running(client, store_root):
     workers = {
         number: subprocess.Popen(
             [sys.executable, "-c", WORKER, str(store_root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -93,7 +93,7 @@ def test_processes_stopped_from_outside_leave_no_run_running(client, store_root)
         ends[number] = (worker.returncode, client.get_run(run_id).info.status)
         assert telemetry_disabled == "true"
         assert "INFO" not in errors
-    # A process that dies of Ctrl-C as Python intends reports the signal itself.
+    # After Ctrl-C, a Python process ends with the signal itself.
     assert ends == {signal.SIGINT: (-signal.SIGINT, "KILLED"), signal.SIGTERM: (143, "KILLED")}
 
 
@@ -126,7 +126,7 @@ def test_a_second_ctrl_c_waits_until_the_run_is_closed(tracking, client, monkeyp
     assert status_of(client, run) == "KILLED"
 
 
-def test_a_run_leaves_the_process_as_it_found_it(tracking, monkeypatch):
+def test_a_run_restores_the_environment_and_the_signal_handlers(tracking, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://somewhere.example")
     before = dict(os.environ), signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)
     for _ in range(2):
@@ -142,7 +142,7 @@ def test_a_run_leaves_the_process_as_it_found_it(tracking, monkeypatch):
     assert not [thread for thread in threading.enumerate() if thread.name == "hardware"]
 
 
-def test_what_a_callback_logs_through_mlflow_itself_lands_in_the_run(tracking, client):
+def test_values_that_a_callback_logs_through_mlflow_are_in_the_run(tracking, client):
     with start_run(tracking, "callback", {}) as run:
         mlflow.log_metric("from_callback", 7)
     assert client.get_run(run.id).data.metrics["from_callback"] == 7
@@ -169,7 +169,7 @@ def test_jobs_of_a_sweep_are_children_of_its_run(tracking, client):
     assert client.get_run(child.id).data.tags["mlflow.parentRunId"] == parent.id
 
 
-def test_a_short_run_has_curves_of_the_hardware_with_a_mean_and_a_peak(tracking, client):
+def test_a_short_run_has_system_metrics_with_a_mean_and_a_peak(tracking, client):
     with start_run(tracking, "short", {}) as run:
         sum(number * number for number in range(3_000_000))
 
@@ -200,20 +200,20 @@ def statuses(client, tracking) -> list[str]:
     return sorted(run.info.status for run in client.search_runs([experiment.experiment_id]))
 
 
-def test_a_run_that_died_is_killed_at_the_next_start_and_one_that_lives_is_left_alone(tracking, client):
-    with start_worker(tracking) as dying, start_worker(tracking) as living:
+def test_the_next_start_marks_a_run_without_a_process_killed_and_leaves_running_ones(tracking, client):
+    with start_worker(tracking) as killed, start_worker(tracking) as running:
         try:
-            dying.send_signal(signal.SIGKILL)
-            dying.wait()
+            killed.send_signal(signal.SIGKILL)
+            killed.wait()
             assert statuses(client, tracking) == ["RUNNING", "RUNNING"]
             with start_run(tracking, "next", {}):
                 assert statuses(client, tracking) == ["KILLED", "RUNNING", "RUNNING"]
         finally:
-            living.kill()
+            running.kill()
 
 
-def test_runs_of_other_hosts_are_left_alone(tracking, client):
-    tags = process_tags() | {"process.id": str(2**22 + 1)}  # larger than any process number
+def test_runs_of_other_hosts_stay_running(tracking, client):
+    tags = process_tags() | {"process.id": str(2**22 + 1)}  # larger than any process id
     with start_run(tracking, "first", {}) as first:
         client.set_tag(first.id, HOST, "another host")
         client.set_tag(first.id, "process.id", tags["process.id"])
@@ -224,7 +224,7 @@ def test_runs_of_other_hosts_are_left_alone(tracking, client):
             assert statuses(client, tracking) == ["FINISHED", "KILLED", "RUNNING"]
 
 
-def test_a_number_that_was_given_to_a_later_process_is_not_the_process_that_died(tracking, client):
+def test_a_process_that_started_later_with_the_same_id_is_not_the_process_of_the_run(tracking, client):
     with start_run(tracking, "first", {}) as first:
         client.set_tag(first.id, "process.id", "1")
         with start_run(tracking, "second", {}):

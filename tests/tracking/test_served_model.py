@@ -27,7 +27,7 @@ from tests.servers import free_port, serving
 if TYPE_CHECKING:
     from mlflow.pyfunc import PyFuncModel
 
-# MLflow's own, of its own code, when it is imported.
+# MLflow raises this warning about its own code when it is imported.
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
 COLUMNS = ["label", "p_beauty", "p_fashion", "p_mobile"]
@@ -77,7 +77,7 @@ def test_a_table_of_photos_gets_labels_and_probabilities(
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-4)
 
 
-def test_the_signature_is_one_binary_column_and_what_comes_out(loaded: "PyFuncModel"):
+def test_the_signature_has_one_binary_input_column_and_all_output_columns(loaded: "PyFuncModel"):
     assert [(column.name, column.type.name) for column in loaded.metadata.signature.inputs] == [("image", "binary")]
     assert loaded.metadata.signature.outputs.input_names() == COLUMNS
 
@@ -93,7 +93,7 @@ print(json.dumps([ndsc.__file__, label]))
 """
 
 
-def test_a_process_without_the_checkout_loads_the_model_with_its_own_code(
+def test_the_model_is_loaded_with_its_own_code_outside_the_checkout(
     model: Path, photos: list[bytes], expected: pd.DataFrame, tmp_path: Path
 ):
     (tmp_path / "photo.jpg").write_bytes(photos[1])
@@ -106,7 +106,7 @@ def test_a_process_without_the_checkout_loads_the_model_with_its_own_code(
     assert label == expected["label"][1]
 
 
-def test_the_model_carries_no_file_of_the_sample_and_of_other_rooms_that_serving_does_not_need(model: Path):
+def test_the_model_contains_only_the_code_that_serving_needs(model: Path):
     files = [file.relative_to(model).as_posix() for file in model.rglob("*.py")]
     assert "code/ndsc/tracking/served_model.py" in files
     assert not [file for file in files if file.startswith(tuple(f"code/ndsc/{room}/" for room in NOT_SERVED))]
@@ -123,7 +123,7 @@ def test_the_model_carries_no_file_of_the_sample_and_of_other_rooms_that_serving
         ({"image": [3]}, "Received in row 0: int."),
     ],
 )
-def test_anything_else_is_rejected_with_the_reason(
+def test_other_inputs_are_rejected_with_the_reason(
     loaded: "PyFuncModel", photos: list[bytes], table: dict, message: str
 ):
     table = {name: [photos[0] if value == "good" else value for value in values] for name, values in table.items()}
@@ -135,10 +135,10 @@ def test_anything_else_is_rejected_with_the_reason(
 
 @pytest.fixture(scope="module")
 def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`mlflow models serve`, in its own process group; gives its address."""
+    """`mlflow models serve`, in its own process group; yields its address."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
-    # MLflow starts the server as `uvicorn`, which lies beside this Python.
+    # MLflow starts the server as `uvicorn`, which is in the folder of this Python.
     path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     log = tmp_path_factory.mktemp("server") / "server.log"
     with serving([*command, "--host", "127.0.0.1", "--port", str(port)], address, log, path):
@@ -168,7 +168,7 @@ def test_the_server_answers_photos_with_the_labels_that_the_classifier_gives(
     pd.testing.assert_frame_equal(found, expected, check_dtype=False, rtol=1e-4)
 
 
-def test_the_server_rejects_anything_else_with_the_reason(server: str, photos: list[bytes]):
+def test_the_server_rejects_other_inputs_with_the_reason(server: str, photos: list[bytes]):
     no_photo = base64.b64encode(b"no photo").decode()
     answers = {
         "Received in row 0: not an image.": post(server, split("image", no_photo)),

@@ -22,8 +22,8 @@ def server(tmp_path, store_root, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    places = [f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "served")]
-    with serving([*command, "--backend-store-uri", *places], address, tmp_path / "server.log", QUIET) as process:
+    locations = [f"sqlite:///{tmp_path}/mlflow.db", "--artifacts-destination", str(tmp_path / "served")]
+    with serving([*command, "--backend-store-uri", *locations], address, tmp_path / "server.log", QUIET) as process:
         yield process
 
 
@@ -32,7 +32,7 @@ def small_classifier():
 
 
 # One test, because a server takes seconds to start.
-def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings, tmp_path, caplog):
+def test_a_server_stores_whole_runs_and_a_run_continues_if_the_server_is_killed(server, settings, tmp_path, caplog):
     root = tmp_path / "mlruns"
     tracking = settings(root, kind="server", experiment="served")
     client = MlflowClient(os.environ["MLFLOW_TRACKING_URI"])
@@ -53,22 +53,22 @@ def test_a_server_holds_whole_runs_and_a_run_survives_its_death(server, settings
     assert not root.exists()
 
     (tmp_path / "photo.jpg").write_bytes(b"photo")
-    with caplog.at_level(logging.WARNING), start_run(tracking, "orphan", {}) as orphan:
-        orphan.log_params({"seed": 1})
+    with caplog.at_level(logging.WARNING), start_run(tracking, "offline", {}) as offline:
+        offline.log_params({"seed": 1})
         kill(server)
-        orphan.log_history({"val/loss": [0.5, 0.25]})
-        orphan.log_text("buffered", "notes/b.txt")
-        orphan.log_table(pd.DataFrame({"label": ["mobile"]}), "classes.csv")
-        orphan.log_file(tmp_path / "photo.jpg", "photos")
-        orphan.log_file(tmp_path / "server.log", "")
-        orphan.log_dataset(pd.DataFrame({"label": ["mobile"]}), "ndsc", "data", "training")
-        orphan.set_tags({"weights": "random"})
-        orphan.attempt(
+        offline.log_history({"val/loss": [0.5, 0.25]})
+        offline.log_text("buffered", "notes/b.txt")
+        offline.log_table(pd.DataFrame({"label": ["mobile"]}), "classes.csv")
+        offline.log_file(tmp_path / "photo.jpg", "photos")
+        offline.log_file(tmp_path / "server.log", "")
+        offline.log_dataset(pd.DataFrame({"label": ["mobile"]}), "ndsc", "data", "training")
+        offline.set_tags({"weights": "random"})
+        offline.attempt(
             "the model", lambda: pytest.fail("sent"), lambda folder: (folder / "model.keras").write_bytes(b"m")
         )
 
-    folder = root / "unsent" / orphan.id
-    assert orphan.offline_folder == folder
+    folder = root / "unsent" / offline.id
+    assert offline.offline_folder == folder
     points = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     losses = [(point["step"], point["value"]) for point in points if point["key"] == "val/loss"]
     assert losses == [(1, 0.5), (2, 0.25)]

@@ -12,7 +12,7 @@ def test_sigterm_becomes_an_exception_that_ends_the_process_with_143():
     assert raised.value.code == EXIT_CODE == 143
 
 
-def test_the_former_handler_comes_back():
+def test_the_previous_handler_is_restored():
     def mine(_number, _frame):
         pass
 
@@ -43,7 +43,7 @@ def test_without_a_signal_exceptions_are_unchanged():
         raise ValueError("mine")
 
 
-def test_a_signal_that_is_ignored_stays_so():
+def test_an_ignored_signal_stays_ignored():
     original = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with reraise_signals():
@@ -52,7 +52,7 @@ def test_a_signal_that_is_ignored_stays_so():
         signal.signal(signal.SIGINT, original)
 
 
-def test_deferred_signals_arrive_afterwards():
+def test_deferred_signals_are_delivered_after_the_block():
     done = []
 
     def work():
@@ -65,7 +65,7 @@ def test_deferred_signals_arrive_afterwards():
     assert done == ["all of it"]
 
 
-def test_an_exception_comes_before_deferred_signals():
+def test_an_exception_replaces_deferred_signals():
     def work():
         with sigterm_raises(), defer_signals():
             signal.raise_signal(signal.SIGTERM)
@@ -75,7 +75,7 @@ def test_an_exception_comes_before_deferred_signals():
         work()
 
 
-def test_other_threads_leave_the_handlers_alone():
+def test_other_threads_do_not_change_the_handlers():
     seen = []
 
     def look():

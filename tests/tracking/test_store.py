@@ -56,7 +56,7 @@ def test_four_processes_that_start_together_on_a_fresh_store_all_finish(crowded_
     assert all(client.list_artifacts(run.info.run_id)[0].path == "note.txt" for run in runs)
 
 
-def test_git_status_stays_clean_after_runs(crowded_checkout):
+def test_git_status_is_clean_after_runs(crowded_checkout):
     rules = crowded_checkout / "mlruns" / ".gitignore"
     assert rules.read_text() == IGNORE_RULES.read_text()
     status = subprocess.run(["git", "status", "--porcelain"], cwd=crowded_checkout, capture_output=True, check=True)
@@ -80,20 +80,20 @@ def test_a_process_killed_while_it_creates_the_store_leaves_no_broken_store(sett
     assert MlflowClient(store_uri(tracking)).get_run(run.id).info.status == "FINISHED"
 
 
-def test_ignore_rules_that_are_already_there_stay(settings, tmp_path, store_root):
+def test_existing_ignore_rules_are_not_overwritten(settings, tmp_path, store_root):
     (tmp_path / ".gitignore").write_text("# mine\n")
     (tmp_path / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
     create_store(settings(tmp_path))
     assert (tmp_path / ".gitignore").read_text() == "# mine\n"
 
 
-def test_a_folder_that_cannot_be_written_is_explained(settings, tmp_path):
+def test_a_folder_that_cannot_be_written_is_an_error(settings, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(UserError, match=r"tracking.root expects a folder.*Received: .*/file/mlruns.*tracking=off"):
         create_store(settings(tmp_path / "file" / "mlruns"))
 
 
-def test_a_deleted_experiment_is_explained(tracking, client):
+def test_a_deleted_experiment_is_an_error_that_says_how_to_restore_it(tracking, client):
     with start_run(tracking, "first", {}):
         pass
     client.delete_experiment(client.get_experiment_by_name(tracking.experiment).experiment_id)
@@ -101,7 +101,7 @@ def test_a_deleted_experiment_is_explained(tracking, client):
         pytest.fail("the run started")
 
 
-def test_a_warning_says_where_the_files_of_a_moved_store_go(settings, tmp_path, store_root, tracking, caplog):
+def test_a_moved_store_is_a_warning_with_the_path_where_files_go(settings, tmp_path, store_root, tracking, caplog):
     with start_run(tracking, "first", {}):
         pass
     assert "was the store moved" not in caplog.text
@@ -118,8 +118,8 @@ def test_a_server_needs_an_address(settings, tmp_path, monkeypatch):
         store_uri(settings(tmp_path, kind="server"))
 
 
-def test_a_server_that_does_not_answer_is_explained_before_any_work(settings, tmp_path, monkeypatch):
-    # Port 9 takes no connections; nothing has to be waited for.
+def test_a_server_that_does_not_answer_is_an_error_before_any_work(settings, tmp_path, monkeypatch):
+    # Port 9 refuses connections at once.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     expected = r"expects an MLflow store that answers. Received from http://127.0.0.1:9"
     with pytest.raises(UserError, match=expected), start_run(settings(tmp_path, kind="server"), "nowhere", {}):

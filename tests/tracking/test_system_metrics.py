@@ -10,14 +10,14 @@ from ndsc.tracking.gpu import GpuReader
 from ndsc.tracking.system_metrics import SystemMetricsMonitor, anonymous_memory
 
 
-def test_memory_counts_what_was_allocated():
+def test_memory_counts_allocated_memory():
     before = anonymous_memory()
     block = np.ones(25_000_000)
     assert 190e6 < anonymous_memory() - before < 230e6
     del block
 
 
-def test_the_summary_holds_the_peak_of_memory_that_was_given_back():
+def test_the_summary_has_the_peak_of_memory_that_was_freed():
     points = []
     monitor = SystemMetricsMonitor(0.1, points.extend)
     before = anonymous_memory() / 1e6
@@ -36,7 +36,7 @@ def test_the_summary_holds_the_peak_of_memory_that_was_given_back():
     assert all(earlier.timestamp < later.timestamp for earlier, later in itertools.pairwise(curve))
 
 
-def test_a_run_too_short_for_an_interval_has_readings():
+def test_a_run_shorter_than_an_interval_has_readings():
     points = []
     monitor = SystemMetricsMonitor(60, points.extend)
     monitor.start()
@@ -45,7 +45,7 @@ def test_a_run_too_short_for_an_interval_has_readings():
     assert {"system/mean_cpu_utilization_percentage", "system/peak_memory_megabytes"} <= summary.keys()
 
 
-def test_long_runs_are_published_while_they_last(monkeypatch):
+def test_readings_of_long_runs_are_published_while_they_run(monkeypatch):
     monkeypatch.setattr(hardware, "SECONDS_BETWEEN_WRITES", 0.2)
     batches = []
     monitor = SystemMetricsMonitor(0.1, batches.append)
@@ -58,8 +58,8 @@ def test_long_runs_are_published_while_they_last(monkeypatch):
     assert steps == sorted(set(steps))
 
 
-def test_gpus_have_the_mean_of_their_utilisation_and_the_fullest_memory(monkeypatch, nvml):
-    # NVML is the fake of conftest.py: this machine need not have a GPU.
+def test_the_summary_of_gpus_has_their_mean_utilisation_and_the_fullest_memory(monkeypatch, nvml):
+    # The NVML of conftest.py is a fake, so the test needs no GPU.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
     monkeypatch.setattr(hardware, "GpuReader", lambda: GpuReader(nvml))
     points = []
@@ -72,14 +72,14 @@ def test_gpus_have_the_mean_of_their_utilisation_and_the_fullest_memory(monkeypa
     assert "system/gpu_1_utilization_percentage" in {point.key for point in points}
 
 
-def test_without_a_gpu_there_are_no_figures_of_one(monkeypatch):
+def test_without_a_gpu_there_are_no_gpu_metrics(monkeypatch):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     monitor = SystemMetricsMonitor(0.1, [].extend)
     monitor.start()
     assert not [name for name in monitor.stop() if name.startswith("gpu/")]
 
 
-def test_counters_that_cannot_be_read_are_a_warning_and_do_not_stop_the_run(caplog):
+def test_an_error_while_reading_is_a_warning_and_does_not_stop_the_run(caplog):
     def publish(_points):
         raise OSError("disk full")
 

@@ -14,7 +14,7 @@ from ndsc.tracking.tracked_run import Run, UntrackedRun, table_digest
 
 @pytest.fixture
 def recorded(tracking, client, tmp_path):
-    """Does something with a run, then gives the run as the store has it and the folder of its artefacts."""
+    """Records a run, and returns it as the store has it, with the folder of its artifacts."""
 
     def record(work):
         with start_run(tracking, "recorded", {}) as run:
@@ -33,20 +33,20 @@ def test_250_params_are_logged_at_once(recorded):
     assert run.data.params == {f"head.{number}.units": str(number) for number in range(250)}
 
 
-def test_params_are_written_as_they_are_typed(recorded):
+def test_params_are_written_as_on_the_command_line(recorded):
     values = {"a": None, "b": True, "c": 0.001, "d": [1, 2], "e": "all", "f": 32}
     run, _ = recorded(lambda run: run.log_params(values))
     assert run.data.params == {"a": "null", "b": "true", "c": "0.001", "d": "[1, 2]", "e": "all", "f": "32"}
 
 
-def test_a_param_too_long_for_mlflow_is_stored_whole(recorded):
+def test_a_param_too_long_for_mlflow_is_stored_as_an_artifact(recorded):
     run, folder = recorded(lambda run: run.log_params({"fits": "x" * 6000, "long": "y" * 6001}))
     assert run.data.params["fits"] == "x" * 6000
     assert run.data.params["long"] == "6001 characters, see the artifact params/long.txt"
     assert (folder / "params" / "long.txt").read_text() == "y" * 6001
 
 
-def test_a_param_that_changes_or_has_brackets_is_a_mistake_and_fails_the_run(tracking):
+def test_a_param_that_changes_or_has_brackets_raises_an_exception(tracking):
     with start_run(tracking, "mistakes", {}) as run:
         run.log_params({"seed": 0})
         with pytest.raises(mlflow.MlflowException, match="seed"):
@@ -67,7 +67,7 @@ def test_metrics_have_a_step_and_may_be_undefined(recorded):
     assert run.data.metrics["test/accuracy"] == 0.5
 
 
-def test_a_history_is_one_request_with_one_step_an_epoch(tracking, client, monkeypatch):
+def test_a_history_is_one_request_with_one_step_per_epoch(tracking, client, monkeypatch):
     first, second = [0.5, 0.4, 0.3], [0.25, 0.2]
     with start_run(tracking, "history", {}) as run:
         requests = []
@@ -82,13 +82,13 @@ def test_a_history_is_one_request_with_one_step_an_epoch(tracking, client, monke
     assert len(client.get_metric_history(run.id, "val/loss")) == 3
 
 
-def test_a_history_may_be_longer_than_mlflow_takes_at_once(recorded, client):
+def test_a_history_can_be_longer_than_a_request_of_mlflow(recorded, client):
     run, _ = recorded(lambda run: run.log_history({"train/loss": [1 / (step + 1) for step in range(2500)]}))
     history = client.get_metric_history(run.info.run_id, "train/loss")
     assert sorted(point.step for point in history) == list(range(1, 2501))
 
 
-def test_texts_tables_plain_data_files_and_folders_are_artifacts(recorded, tmp_path):
+def test_texts_tables_plain_data_files_and_folders_are_stored_as_artifacts(recorded, tmp_path):
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "inner.txt").write_text("inner")
 
@@ -140,7 +140,7 @@ def test_each_split_is_a_dataset_with_a_context(recorded):
     assert mlflow.data.get_source(inputs[0].dataset).uri == "data/photos"
 
 
-def test_a_store_that_is_available_again_gets_the_end_status_and_the_offline_folder(tracking, client, caplog):
+def test_a_store_that_is_available_again_gets_the_end_status_and_the_offline_path(tracking, client, caplog):
     def fail():
         raise ConnectionError("gone for a moment")
 
@@ -198,7 +198,7 @@ def test_a_dataset_has_columns_rows_and_a_source(recorded):
 @pytest.mark.parametrize(
     "source", ["rendered sample", "s3://bucket/photos", "https://host.example/photos", "/a /b.csv"]
 )
-def test_a_dataset_may_come_from_anywhere(recorded, source: str):
+def test_a_dataset_can_have_any_source(recorded, source: str):
     frame = pd.DataFrame({"path": ["a"], "size": pd.array([None], dtype="Int64"), "by": [None]})
     run, _ = recorded(lambda run: run.log_dataset(frame, "ndsc", source, "training"))
     (dataset,) = (each.dataset for each in run.inputs.dataset_inputs)
@@ -216,7 +216,7 @@ def test_the_digest_of_a_dataset_covers_every_row_and_cell():
 
 # Warning filters belong to the process: threads of one process undo each other's.
 @pytest.mark.filterwarnings("ignore:.*(multiple ways|integer column):UserWarning")
-def test_runs_that_log_one_dataset_at_the_same_moment_all_have_it(tracking, client):
+def test_runs_that_log_the_same_dataset_at_the_same_moment_all_have_it(tracking, client):
     with start_run(tracking, "creates the experiment", {}) as run:
         root = run._root
     experiment = client.get_experiment_by_name(tracking.experiment).experiment_id
