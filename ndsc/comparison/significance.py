@@ -1,5 +1,6 @@
 """McNemar's test: do the best two configurations differ by more than chance on the same validation photos?"""
 
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -46,16 +47,24 @@ def compare_top_two(
         predictions: returns the table that a run logged as `predictions/validation.csv`, or None.
     """
     correct = {run.id: _correct(predictions(run)) for run in (*first.runs, *second.runs)}
-    for number, one in enumerate((first, second), 1):
-        if all(correct[run.id] is None for run in one.runs):
+    correct = {run_id: right for run_id, right in correct.items() if right is not None}
+    sides = [[run for run in one.runs if run.id in correct] for one in (first, second)]
+    for number, side in enumerate(sides, 1):
+        if not side:
             missing = f"the runs of row {number} logged no predictions with content hashes (predictions/validation.csv)"
             return TopTwoTest((), 0, None, missing)
-    pairs = tuple(_pairs(first.runs, second.runs, correct))
+    photos = {run_id: frozenset(right.index) for run_id, right in correct.items()}
+    pairs = tuple(_pairs(*sides, photos))
     if not pairs:
-        return TopTwoTest((), 0, None, _different_photos(first.runs, second.runs, correct))
+        sets = [[photos[run.id] for run in side] for side in sides]
+        shared, size = max((len(one & other), len(one)) for one, other in itertools.product(*sets))
+        different = (
+            "no run of row 1 was validated on the same photos, with the same labels, as a run of row 2 (they share at "
+            f"most {shared:,} of {size:,})"
+        )
+        return TopTwoTest((), 0, None, different)
     tested = [(correct[one.id], correct[other.id]) for one, other in pairs]
-    photos = set().union(*(side.index for side, _ in tested))
-    return TopTwoTest(pairs, len(photos), mcnemar_by_photo(tested))
+    return TopTwoTest(pairs, len(frozenset().union(*(photos[one.id] for one, _ in pairs))), mcnemar_by_photo(tested))
 
 
 def mcnemar(first_correct: ArrayLike, second_correct: ArrayLike) -> McNemar:
@@ -105,27 +114,13 @@ def _correct(predictions: pd.DataFrame | None) -> pd.Series | None:
 
 
 def _pairs(
-    first: Sequence[RecordedRun], second: Sequence[RecordedRun], correct: Mapping[str, pd.Series | None]
+    first: Sequence[RecordedRun], second: Sequence[RecordedRun], photos: Mapping[str, frozenset]
 ) -> Iterator[tuple[RecordedRun, RecordedRun]]:
-    photos = {run_id: frozenset(side.index) for run_id, side in correct.items() if side is not None}
-    free = [run for run in second if run.id in photos]
-    waiting = [run for run in first if run.id in photos]
+    """Yield pairs of runs with the same photos, first those with equal seeds; each run belongs to one pair at most."""
+    paired: set[str] = set()
     for equal_seeds in (True, False):
-        for run in list(waiting):
-            for other in free:
-                if photos[run.id] == photos[other.id] and (run.seed == other.seed or not equal_seeds):
-                    yield run, other
-                    free.remove(other)
-                    waiting.remove(run)
-                    break
-
-
-def _different_photos(
-    first: Sequence[RecordedRun], second: Sequence[RecordedRun], correct: Mapping[str, pd.Series | None]
-) -> str:
-    known = [[set(side.index) for run in runs if (side := correct[run.id]) is not None] for runs in (first, second)]
-    shared, photos = max((len(one & other), len(one)) for one in known[0] for other in known[1])
-    return (
-        f"no run of row 1 was validated on the same photos, with the same labels, as a run of row 2 (they share at "
-        f"most {shared:,} of {photos:,})"
-    )
+        for one, other in itertools.product(first, second):
+            free = paired.isdisjoint((one.id, other.id))
+            if free and photos[one.id] == photos[other.id] and (one.seed == other.seed or not equal_seeds):
+                paired |= {one.id, other.id}
+                yield one, other
