@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from ndsc.tracking.history import RecordedRun
@@ -67,8 +67,8 @@ class ComparisonTable:
     configurations: tuple[Configuration, ...]
     varying: tuple[str, ...]
     fixed: Mapping[str, str]
-    excluded: Mapping[str, tuple[RecordedRun, ...]] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    excluded: Mapping[str, tuple[RecordedRun, ...]]
+    warnings: tuple[str, ...]
 
 
 def compare_runs(runs: Iterable[RecordedRun]) -> ComparisonTable:
