@@ -4,7 +4,7 @@ import importlib.util
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
@@ -20,7 +20,7 @@ def usable_cores() -> int:
 
 def map_ahead(
     threads: ThreadPoolExecutor, function: Callable[[Item], Result], items: Iterable[Item], ahead: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """Yield the results in the order of the items, like `threads.map`, but start at most `ahead` calls ahead of need.
 
     When the iterator is closed, the calls that have not begun are cancelled.

@@ -41,18 +41,18 @@ def photos(trained_run: TrainedRun, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def places(trained_run: TrainedRun) -> tuple[str, ...]:
+def locations(trained_run: TrainedRun) -> tuple[str, ...]:
     return f"tracking.root={trained_run.tracking_root}", f"cache.root={trained_run.cache}"
 
 
 @pytest.fixture
-def predict(places: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.DataFrame]:
+def predict(locations: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.DataFrame]:
     """Labels in this process what the overrides say; gives the table that was written."""
 
     def with_overrides(*overrides: str, output: str = "predictions.csv") -> pd.DataFrame:
         register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            composed = compose("predict", overrides=[*places, f"output={tmp_path / output}", *overrides])
+            composed = compose("predict", overrides=[*locations, f"output={tmp_path / output}", *overrides])
         main(as_schema(composed, PredictConfig))
         return pd.read_parquet(tmp_path / output) if output.endswith(".parquet") else pd.read_csv(tmp_path / output)
 
@@ -60,11 +60,11 @@ def predict(places: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.DataFra
 
 
 def test_the_command_classifies_files_folders_and_archives_and_logs_a_summary(
-    trained_run: TrainedRun, photos: Path, places: tuple[str, ...], tmp_path: Path
+    trained_run: TrainedRun, photos: Path, locations: tuple[str, ...], tmp_path: Path
 ):
     images = f"images=[{photos / 'broken.jpg'},{photos / 'beauty'},{photos / 'beauty.tar'}]"
     output = (f"output={tmp_path / 'predictions.csv'}", f"hydra.run.dir={tmp_path}")
-    done = run_command("-m", "ndsc.predict", f"run={trained_run.id}", images, *places, *output)
+    done = run_command("-m", "ndsc.predict", f"run={trained_run.id}", images, *locations, *output)
     assert done.returncode == 0, done.stderr
     found = pd.read_csv(tmp_path / "predictions.csv")
     names = sorted(path.name for path in (photos / "beauty").iterdir())
@@ -81,7 +81,9 @@ def test_the_command_classifies_files_folders_and_archives_and_logs_a_summary(
     assert "41/41" in done.stderr
 
 
-def test_parquet_and_csv_hold_the_same(predict: Callable[..., pd.DataFrame], trained_run: TrainedRun, photos: Path):
+def test_parquet_and_csv_have_the_same_content(
+    predict: Callable[..., pd.DataFrame], trained_run: TrainedRun, photos: Path
+):
     written = predict(f"run={trained_run.id}", f"images={photos}")
     typed = predict(f"run={trained_run.id}", f"images={photos}", output="predictions.parquet")
     assert typed.columns.tolist() == COLUMNS
@@ -102,13 +104,13 @@ def test_a_classifier_file_is_enough_and_the_fastest_precision_gives_the_same_la
     assert by_file["label"].tolist() == by_run["label"].tolist()
 
 
-def test_an_existing_output_stays(
+def test_an_existing_output_is_not_overwritten(
     predict: Callable[..., pd.DataFrame], trained_run: TrainedRun, photos: Path, tmp_path: Path
 ):
-    (tmp_path / "predictions.csv").write_text("kept")
+    (tmp_path / "predictions.csv").write_text("original")
     with pytest.raises(UserError, match="overwrite=true"):
         predict(f"run={trained_run.id}", f"images={photos}")
-    assert (tmp_path / "predictions.csv").read_text() == "kept"
+    assert (tmp_path / "predictions.csv").read_text() == "original"
 
 
 BAD = {
@@ -124,16 +126,16 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_a_mistake_is_an_error_with_expected_and_received(
-    predict: Callable[..., pd.DataFrame], overrides: list[str], told: str
+@pytest.mark.parametrize(("overrides", "expected"), BAD.values(), ids=BAD.keys())
+def test_a_wrong_setting_is_an_error_with_expected_and_received(
+    predict: Callable[..., pd.DataFrame], overrides: list[str], expected: str
 ):
     with pytest.raises(UserError) as refused:
         predict(*overrides)
-    assert told in str(refused.value)
+    assert expected in str(refused.value)
 
 
-def test_at_the_terminal_a_mistake_is_one_paragraph_before_anything_heavy_is_imported(tmp_path: Path):
+def test_the_terminal_shows_a_wrong_setting_in_one_paragraph_without_heavy_imports(tmp_path: Path):
     code, shown = refusal("-m", "ndsc.predict", "run=1", "images=nowhere", f"hydra.run.dir={tmp_path}")
     assert code == 1
     assert shown[0].startswith("ndsc: images= must name photos")
@@ -141,5 +143,5 @@ def test_at_the_terminal_a_mistake_is_one_paragraph_before_anything_heavy_is_imp
 
 def test_help_lists_the_keys_and_examples():
     shown = run_command("-m", "ndsc.predict", "--help").stdout
-    for told in ("run: null", "images: null", "output: predictions.csv", "tracking=local|server", "Examples"):
-        assert told in shown
+    for expected in ("run: null", "images: null", "output: predictions.csv", "tracking=local|server", "Examples"):
+        assert expected in shown

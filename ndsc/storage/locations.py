@@ -1,7 +1,7 @@
 """Locations of files on a disk or on a server, read in the same way."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -85,7 +85,7 @@ def local_copy(location: Location, cache_root: Path) -> Path:
     return copy
 
 
-def read_large_blocks(location: RemotePath) -> Iterator[bytes]:
+def read_large_blocks(location: RemotePath) -> Generator[bytes]:
     """Yield the bytes of a file on a server from front to back. Several large blocks are requested ahead of need.
 
     Raises:

@@ -13,14 +13,14 @@ from ndsc import process
 from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 SCHEMES = ("s3://", "https://", "http://")
 # So many photos are requested at once: with answers in 50 ms, 600 a second instead of 20.
 CONCURRENT_READS = 32
 ATTEMPTS = 4
 FIRST_PAUSE = 0.5  # seconds before the second attempt; doubled before each further one
-ANSWER_SECONDS = 30.0
+RESPONSE_SECONDS = 30.0
 
 
 class NotThere(UserError):
@@ -78,7 +78,7 @@ class RemotePath:
                 f"Data at {self} needs {' and '.join(absent)}. Received: not installed here. "
                 f"Install with: {process.install_command('remote')}"
             )
-        info = ask(self, lambda files: files.info(self.address))
+        info = with_retries(self, lambda files: files.info(self.address))
         if info.get("type") != "file":
             raise NotThere(f"A file was expected. Received: {self}, which is a folder. Fix the address.")
         if info.get("size") is None:
@@ -112,7 +112,7 @@ class RemoteFile:
         """
         self._path = path
         self.end = path.status().size
-        if self.end > 1 and not ask(path, self._sends_ranges):
+        if self.end > 1 and not with_retries(path, self._sends_ranges):
             raise UserError(
                 "A server that sends parts of files (HTTP range requests) was expected, as photos are read one by one "
                 f"from an archive of gigabytes. Received: {path}, of which the server sends all or nothing. Move the "
@@ -128,7 +128,7 @@ class RemoteFile:
         stop = min(offset + size, self.end)
         if offset >= stop:
             return b""
-        return ask(self._path, lambda files: files.cat_file(self._path.address, start=offset, end=stop))
+        return with_retries(self._path, lambda files: files.cat_file(self._path.address, start=offset, end=stop))
 
     def close(self) -> None:
         """See ByteSource. Connections belong to fsspec, and other files use them too."""
@@ -145,9 +145,9 @@ class RemoteFile:
             return False
 
 
-def ask(path: RemotePath, question: Callable[[Any], Answer]) -> Answer:
-    """Return the server's answer to a call of fsspec's file system. If there is none, ask again after a pause: the file
-    system for HTTP does not retry.
+def with_retries(path: RemotePath, request: Callable[[Any], Response]) -> Response:
+    """Send a request through fsspec's file system, and repeat it after a pause if the error is temporary. Fsspec itself
+    does not repeat requests over HTTP.
 
     Raises:
         NotThere: there is no such file.
@@ -155,7 +155,7 @@ def ask(path: RemotePath, question: Callable[[Any], Answer]) -> Answer:
     """
     for attempt in range(ATTEMPTS):
         try:
-            return question(_filesystem(path.address))
+            return request(_filesystem(path.address))
         except Exception as error:  # of fsspec, aiohttp and botocore, which share no ancestor
             # HTTPFileSystem.info raises FileNotFoundError whatever the reason.
             reason = error.__cause__ or error if isinstance(error, FileNotFoundError) else error
@@ -179,7 +179,7 @@ def _filesystem(address: str) -> Any:
         return fsspec.filesystem("s3", use_listings_cache=False, config_kwargs=pool)
     import aiohttp
 
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_SECONDS, sock_read=ANSWER_SECONDS)
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=RESPONSE_SECONDS, sock_read=RESPONSE_SECONDS)
     # Compression by the server would shift every offset.
     return fsspec.filesystem(
         "http", client_kwargs={"trust_env": True, "timeout": timeout}, headers={"Accept-Encoding": "identity"}
@@ -195,7 +195,7 @@ def _status_code(error: BaseException) -> int | None:
 
 
 def _is_temporary(error: BaseException) -> bool:
-    """Whether asking again may help."""
+    """Whether it may help to repeat the request."""
     import aiohttp
 
     code = _status_code(error)

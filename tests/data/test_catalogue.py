@@ -1,4 +1,4 @@
-"""The catalogue of every source, kept between runs, and photos read by what it says."""
+"""The catalogue of every source, cached between runs, and photos read by their location in it."""
 
 import json
 import logging
@@ -50,12 +50,12 @@ def settings(source: str = "ndsc", root: Path | None = None, **others: str) -> D
 
 
 def read_all(catalogue: Catalogue, cache: Path) -> dict[str, bytes]:
-    places = catalogue.rows.select(["image_path", "archive", "offset", "size"]).to_pylist()
+    locations = catalogue.rows.select(["image_path", "archive", "offset", "size"]).to_pylist()
     with PhotoReader(cache) as reader:
         return {
-            place["image_path"]: reader.read(place["archive"], place["offset"], place["size"])
-            for place in places
-            if place["offset"] is not None
+            location["image_path"]: reader.read(location["archive"], location["offset"], location["size"])
+            for location in locations
+            if location["offset"] is not None
         }
 
 
@@ -66,7 +66,7 @@ def test_every_listed_photo_is_read(root: Path, cache: Path):
     }
 
 
-def test_facts_and_classes_are_logged_in_one_line(root: Path, cache: Path, caplog: pytest.LogCaptureFixture):
+def test_counts_and_classes_are_logged_in_one_line(root: Path, cache: Path, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO)
     catalogue = load_catalogue(settings(root=root), cache)
     assert catalogue.classes == ("beauty", "fashion", "mobile")
@@ -96,12 +96,12 @@ def test_a_cached_catalogue_is_not_used_for_other_labels_or_changed_data(root: P
 
 def test_a_damaged_cached_catalogue_is_built_again(root: Path, cache: Path):
     first = load_catalogue(settings(root=root), cache)
-    (kept,) = (cache / "catalogues").iterdir()
-    os.truncate(kept, kept.stat().st_size - 1)
+    (cached,) = (cache / "catalogues").iterdir()
+    os.truncate(cached, cached.stat().st_size - 1)
     assert load_catalogue(settings(root=root), cache).rows.equals(first.rows)
 
 
-def test_changed_metadata_is_a_new_cached_catalogue(root: Path, cache: Path, tmp_path: Path):
+def test_changed_metadata_makes_a_new_cached_catalogue(root: Path, cache: Path, tmp_path: Path):
     extra = tmp_path / "extra.csv"
     for source in ("shop", "market"):
         extra.write_text(f"image_path,source\nbeauty_image/a.jpg,{source}\nbeauty_image/c,{source}\nother.jpg,x\n")
@@ -115,7 +115,7 @@ def metadata_of(folder: Path, *lines: str) -> UserTable:
     return UserTable(folder / "metadata.csv", "data.metadata", ("image_path",), prefix="metadata")
 
 
-def test_metadata_is_joined_by_repaired_path_and_never_replaces_our_own_columns(tmp_path: Path):
+def test_metadata_is_joined_by_repaired_path_and_never_replaces_catalogue_columns(tmp_path: Path):
     rows = pa.table({"image_path": ["a.jpg", "b.jpg", "c.jpg"], "label": ["x", "x", "y"]})
     metadata = metadata_of(tmp_path, "image_path,label,source", "c,w1,p", "a.jpg,w2,q", "other.jpg,w3,r", "a.jpg,w4,s")
     joined, facts = join_metadata(rows, metadata)
@@ -127,7 +127,7 @@ def test_metadata_is_joined_by_repaired_path_and_never_replaces_our_own_columns(
     assert facts == {"metadata_unmatched": 1, "listings_without_metadata": 1}
 
 
-def test_metadata_of_which_no_row_matches_is_an_error(tmp_path: Path):
+def test_metadata_without_a_matching_row_is_an_error(tmp_path: Path):
     rows = pa.table({"image_path": ["a.jpg"]})
     with pytest.raises(UserError, match=r"for instance a\.jpg\. Received: b\.jpg, and no row that matches"):
         join_metadata(rows, metadata_of(tmp_path, "image_path,source", "b,p"))
@@ -151,14 +151,14 @@ def test_listings_without_a_label_are_left_out_and_counted(root: Path, cache: Pa
 
 
 def test_the_sample_is_read_like_ndsc_data(root: Path, cache: Path, monkeypatch: pytest.MonkeyPatch):
-    asked = []
+    rendered = []
     (root / "sources.csv").write_text("image_path,source\nbeauty_image/a.jpg,shop\n")
-    monkeypatch.setattr("ndsc.data.sources.render_sample", lambda folder: asked.append(folder) or root)
+    monkeypatch.setattr("ndsc.data.sources.render_sample", lambda folder: rendered.append(folder) or root)
     assert load_catalogue(settings("sample"), cache).rows.column("source").to_pylist() == ["shop", *[None] * 8]
-    assert asked == [cache / "sample"]
+    assert rendered == [cache / "sample"]
 
 
-def test_a_folder_and_a_table_are_catalogues_too(tmp_path: Path, cache: Path):
+def test_a_folder_and_a_table_can_be_loaded_as_catalogues(tmp_path: Path, cache: Path):
     for name in ("bags/a.png", "shoes/b.jpg"):
         (tmp_path / "root" / name).parent.mkdir(parents=True)
         (tmp_path / "root" / name).write_bytes(name.encode())
@@ -184,13 +184,13 @@ def test_data_without_any_label_is_an_error(tmp_path: Path, cache: Path):
         load_catalogue(settings("table", tmp_path, table="t.csv"), cache)
 
 
-def test_listings_without_a_row_are_an_error(root: Path, cache: Path):
+def test_a_table_without_rows_is_an_error(root: Path, cache: Path):
     (root / "train.csv").write_text("itemid,title,Category,image_path\n")
     with pytest.raises(UserError, match=r"Received: 0 listings"):
         load_catalogue(settings(root=root), cache)
 
 
-def test_a_reader_reports_missing_files_and_refuses_missing_archives(tmp_path: Path, cache: Path):
+def test_a_missing_file_is_a_short_read_and_a_missing_archive_is_an_error(tmp_path: Path, cache: Path):
     (tmp_path / "a.jpg").write_bytes(b"photo")
     with PhotoReader(cache) as reader:
         assert reader.read(str(tmp_path / "a.jpg"), 0, 5) == b"photo"
@@ -224,7 +224,7 @@ def _read_manifest(path: Path, cache: Path) -> list[int]:
         ]
 
 
-def test_a_manifest_alone_serves_a_reader_in_another_process(root: Path, cache: Path, tmp_path: Path):
+def test_a_reader_in_another_process_needs_only_the_manifest(root: Path, cache: Path, tmp_path: Path):
     listed = load_catalogue(settings(root=root), cache).rows.to_pandas()
     listed.to_parquet(tmp_path / "manifest.parquet")
     with get_context("spawn").Pool(1) as pool:
@@ -261,7 +261,7 @@ def test_a_check_finds_missing_files_and_columns_and_indexes_nothing(
     assert sorted(path.name for path in root.iterdir()) == ["fashion_image.tar", "mobile_image.tar", "train.csv"]
 
 
-def test_a_check_knows_folders_tables_and_the_sample(tmp_path: Path, checked: Callable[..., None]):
+def test_a_check_covers_folders_tables_and_the_sample(tmp_path: Path, checked: Callable[..., None]):
     checked("data=sample")
     with pytest.raises(UserError, match="without folders"):
         checked("data=folder", f"data.root={tmp_path}")
@@ -280,7 +280,7 @@ def test_a_split_by_a_column_that_locates_photos_is_an_error(root: Path, checked
             checked(*data, "split=group", f"split.by={column}")
 
 
-def test_a_renamed_column_is_not_confused_with_the_catalogue_s_own(
+def test_a_renamed_column_is_not_confused_with_a_catalogue_column(
     root: Path, tmp_path: Path, checked: Callable[..., None]
 ):
     (tmp_path / "t.csv").write_text("photo,kind,size,label,category\na.jpg,x,S,y,z\n")

@@ -48,7 +48,9 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["train.csv", "categories.json", "extra.csv", "test.csv", "exclude.csv"])
-def test_one_letter_of_any_table_of_listings_counts(configured: Callable[..., Config], root: Path, name: str):
+def test_one_changed_letter_in_any_table_of_listings_changes_the_digest(
+    configured: Callable[..., Config], root: Path, name: str
+):
     tables = (f"data.metadata={root}/extra.csv", f"sampling.test.list={root}/test.csv")
     config = configured("data=ndsc", f"data.root={root}", *tables, f"sampling.exclude={root}/exclude.csv")
     before = data_digest(config)
@@ -56,7 +58,7 @@ def test_one_letter_of_any_table_of_listings_counts(configured: Callable[..., Co
     assert data_digest(config) != before
 
 
-def test_one_letter_of_a_further_column_of_a_photo_table_counts(
+def test_one_changed_letter_in_a_further_column_changes_the_digest(
     configured: Callable[..., Config], root: Path, tmp_path: Path
 ):
     table = root / "photos.csv"
@@ -68,12 +70,14 @@ def test_one_letter_of_a_further_column_of_a_photo_table_counts(
     assert data_digest(config) != before
 
 
-def test_one_letter_of_a_table_on_a_server_counts(configured: Callable[..., Config], root: Path, tmp_path: Path):
+def test_one_changed_letter_in_a_table_on_a_server_changes_the_digest(
+    configured: Callable[..., Config], root: Path, tmp_path: Path
+):
     (root / "categories.json").unlink()
     with web_server(root) as server:
         config = configured("data=ndsc", f"data.root={server.address}", f"cache.root={tmp_path / 'cache'}")
         before = data_digest(config)
         assert before == data_digest(configured("data=ndsc", f"data.root={root}"))
         change_a_letter_between_samples(root / "train.csv")
-        os.utime(root / "train.csv", (1, 1))  # its server tells versions apart by their time
+        os.utime(root / "train.csv", (1, 1))  # its server distinguishes versions by their time
         assert data_digest(config) != before

@@ -36,12 +36,12 @@ def test_a_jpeg_has_the_same_pixels_as_in_pillow():
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_photos_are_turned_upright(format: str, orientation: int):
+def test_photos_are_rotated_upright(format: str, orientation: int):
     data = encoded(picture(), format, exif=with_orientation(orientation))
     np.testing.assert_allclose(read_pixels(data), by_pillow(data), atol=1)
 
 
-def test_transparency_is_over_white():
+def test_transparent_photos_are_drawn_over_white():
     clear = encoded(Image.new("RGBA", (8, 8), (200, 0, 0, 0)), "PNG")
     half = encoded(Image.new("RGBA", (8, 8), (200, 0, 0, 128)), "WEBP", lossless=True, exact=True)
     assert read_pixels(clear).min() == 255
@@ -63,7 +63,7 @@ def test_a_parallel_pipeline_and_single_reading_give_the_same_pixels():
 
 @pytest.mark.parametrize("data", CUT.values(), ids=CUT)
 @pytest.mark.parametrize("part", [0.5, 0.9])
-def test_a_cut_photo_is_refused_with_the_reason(data: bytes, part: float):
+def test_a_truncated_photo_is_rejected_with_the_reason(data: bytes, part: float):
     cut = data[: int(len(data) * part)]
     for read in (validate_photo, read_pixels):
         with pytest.raises(Unusable) as refused:
@@ -71,13 +71,13 @@ def test_a_cut_photo_is_refused_with_the_reason(data: bytes, part: float):
         assert str(refused.value) in ("cut off or damaged", "damaged header")
 
 
-def test_a_photo_that_can_be_used_is_validated_to_its_header():
+def test_validating_a_photo_returns_its_header():
     data = encoded(picture(), "JPEG", exif=with_orientation(6))
     assert validate_photo(data) == read_image_header(data)
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow's, of odd metadata
-def test_a_thousand_random_mutations_are_read_or_refused_and_nothing_else():
+@pytest.mark.filterwarnings("ignore")  # Pillow's, about unusual metadata
+def test_a_thousand_random_mutations_are_either_read_or_rejected():
     chance = random.Random(0)
     photos = [data for data, _ in GOOD.values()]
     outcomes = [_read(_mutated(photos, chance)) for _ in range(1000)]
@@ -112,7 +112,7 @@ def _read(data: bytes) -> str:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is for POSIX systems")
-def test_of_a_gif_with_a_thousand_frames_only_the_first_needs_memory():
+def test_only_the_first_frame_of_a_gif_needs_memory():
     data = many_frames(1000, 1000)
     unit = 1 if sys.platform == "darwin" else 1024
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
@@ -135,7 +135,7 @@ def photo() -> np.ndarray:
     return np.random.default_rng(0).uniform(0, 255, (60, 100, 3)).astype(np.float32)
 
 
-def test_stretch_is_the_plain_bilinear_resize_of_tensorflow_unrounded(photo: np.ndarray):
+def test_stretch_equals_the_bilinear_resize_of_tensorflow_without_rounding(photo: np.ndarray):
     stretched = resized(photo, 32, "stretch")
     np.testing.assert_allclose(stretched, bilinear(photo, 32), rtol=1e-6)
     assert np.abs(stretched - np.round(stretched)).max() > 0.4

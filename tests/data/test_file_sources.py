@@ -55,7 +55,7 @@ def test_files_that_begin_like_photos_are_photos_whatever_their_names_and_the_re
     assert line == "5 files are skipped because they do not begin like photos, first b'bags/f.xml'"
 
 
-def test_links_to_folders_are_followed_but_never_in_circles(tmp_path: Path):
+def test_links_to_folders_are_followed_without_loops(tmp_path: Path):
     for name in ("mine/a.jpg", "mine/deep/b.jpg", "other/c.jpg"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
@@ -79,7 +79,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path):
         closed.chmod(0o700)
 
 
-def test_a_class_whose_photos_have_no_endings_is_one(root: Path):
+def test_photos_without_extensions_form_a_class(root: Path):
     (root / "scarves").mkdir()
     (root / "scarves" / "photo").write_bytes(jpeg())
     assert FolderSource(root).classes() == ["bags", "scarves", "shoes"]
@@ -93,7 +93,7 @@ def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
         FolderSource(root).read()[0]
 
 
-def test_a_root_without_folders_or_no_root_at_all_is_an_error(tmp_path: Path):
+def test_a_root_without_folders_or_a_missing_root_is_an_error(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(UserError, match="without folders"):
         FolderSource(tmp_path).classes()
@@ -101,7 +101,7 @@ def test_a_root_without_folders_or_no_root_at_all_is_an_error(tmp_path: Path):
         FolderSource(tmp_path / "missing").classes()
 
 
-def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
+def test_a_table_can_name_photos_by_relative_or_absolute_path(root: Path):
     table = root / "table.csv"
     table.write_text(
         f"file,kind,category,size\nshoes/b.JPG,1,Boots,L\n{root / 'bags/c.png'},2,,M\ngone.jpg,2,Totes,S\n,,,S\n"
@@ -115,14 +115,14 @@ def test_a_table_names_photos_beside_it_or_anywhere(root: Path):
     assert rows.column("archive").to_pylist()[:2] == [str(root / "shoes/b.JPG"), str(root / "bags/c.png")]
 
 
-def test_a_table_none_of_whose_photos_exists_is_an_error(root: Path):
+def test_a_table_without_any_existing_photo_is_an_error(root: Path):
     table = root / "table.csv"
     table.write_text("image_path,label\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"relative to .*root\. Received: x\.jpg, and none"):
         TableSource(table, "image_path", "label").read()[0]
 
 
-def test_a_table_without_the_columns_is_an_error_that_names_those_present(root: Path):
+def test_a_table_without_the_columns_is_an_error_that_lists_its_columns(root: Path):
     table = root / "table.csv"
     table.write_text("photo,class\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):

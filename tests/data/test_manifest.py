@@ -61,13 +61,13 @@ def finished(
     rows: list[tuple[str, str, str]], test=TEST, seed: int = 0, groups=None, **settings: str
 ) -> ManifestResult:
     photos = photos_of(rows)
-    asked = split(**settings)
-    groups = copies(photos, asked.duplicates) if groups is None else pd.Series(groups)
-    return build_manifest(photos, random_vectors(photos), groups, asked, test, seed)
+    chosen = split(**settings)
+    groups = copies(photos, chosen.duplicates) if groups is None else pd.Series(groups)
+    return build_manifest(photos, random_vectors(photos), groups, chosen, test, seed)
 
 
 def shown(manifest: Manifest, side: str) -> set[str]:
-    """What is on the photos of a side, with repetitions told apart by their paths."""
+    """What is on the photos of a side, with repetitions distinguished by their paths."""
     return set(manifest.of(side)["image_path"].str.removesuffix(".jpg"))
 
 
@@ -91,7 +91,7 @@ def test_the_rest_of_the_pool_is_held_out_of_a_random_split():
     assert list(result.set_aside.columns) == ["image_path", "label", "reason"]
 
 
-def test_another_seed_is_another_split_and_the_same_seed_the_same():
+def test_the_split_depends_on_the_seed_alone():
     one, again, other = (finished(many(), seed=seed).manifest for seed in (0, 0, 1))
     assert one.digest() == again.digest() != other.digest()
     pd.testing.assert_frame_equal(one.rows, again.rows)
@@ -126,18 +126,18 @@ def test_three_test_photos_are_at_the_10th_50th_and_90th_percentile_of_distance_
         (30, {"easy": 10, "medium": 10, "hard": 10}),
     ],
 )
-def test_any_number_of_test_photos_is_found_in_a_pool_that_has_as_many(count: int, levels: dict[str, int]):
+def test_any_number_of_test_photos_can_be_chosen_from_a_large_enough_pool(count: int, levels: dict[str, int]):
     manifest = finished(many(pool=30), test=sampling(test=count).test).manifest
     for _, chosen in manifest.of("test").groupby("label"):
         assert Counter(chosen["difficulty"]) == levels
 
 
-def test_a_pool_that_is_too_small_gives_all_it_has():
+def test_a_pool_that_is_too_small_is_used_completely():
     manifest = finished(many(pool=2)).manifest
     assert Counter(manifest.of("test")["difficulty"]) == {"easy": 2, "hard": 2}
 
 
-def test_a_photo_that_is_twice_in_the_pool_is_tested_once():
+def test_a_photo_that_occurs_twice_in_the_pool_is_tested_once():
     rows = many(pool=0) + [("twin", "a", "pool")] * 2 + [("other", "a", "pool")]
     result = finished(rows)
     assert Counter(result.manifest.of("test")["content"]) == {content("twin"): 1, content("other"): 1}
@@ -162,7 +162,7 @@ def test_a_manifest_needs_no_test_photos():
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_copies_are_on_one_side(seed: int):
+def test_duplicates_are_on_one_side(seed: int):
     rows = many(pool=0) + many(pool=0) + [("a0", "a", "sample")] * 5
     result = finished(rows, seed=seed)
     sides = result.manifest.rows.groupby("content")["split"].agg(set)
@@ -172,7 +172,7 @@ def test_copies_are_on_one_side(seed: int):
     assert result.manifest.rows["group"].nunique() == 100
 
 
-def test_copies_of_test_photos_leave_training_and_validation():
+def test_duplicates_of_test_photos_are_removed_from_training_and_validation():
     rows = [("x", "a", "test"), ("x", "a", "sample"), ("x", "a", "sample"), *many(pool=0)]
     for duplicates in ("exact", "off"):
         result = finished(rows, duplicates=duplicates)
@@ -181,7 +181,7 @@ def test_copies_of_test_photos_leave_training_and_validation():
         assert reasons(result) == {"copy of a test photo": 2}
 
 
-def test_copies_of_chosen_test_photos_leave_training_too():
+def test_duplicates_of_chosen_test_photos_are_removed_from_training():
     rows = many(pool=3) + [(f"{label}{number}", label, "sample") for label in "ab" for number in range(3)]
     result = finished(rows)
     assert sizes(result.manifest)["test"] == 6
@@ -189,7 +189,7 @@ def test_copies_of_chosen_test_photos_leave_training_too():
 
 
 @pytest.mark.parametrize("kind", ["column", "group"])
-def test_copies_of_validation_photos_leave_training_where_the_sides_are_fixed(kind: str):
+def test_duplicates_of_validation_photos_are_removed_from_training_if_the_sides_are_fixed(kind: str):
     rows = [
         (f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(["train", "validation"] * 5)
     ]
@@ -200,7 +200,7 @@ def test_copies_of_validation_photos_leave_training_where_the_sides_are_fixed(ki
     assert not set(result.manifest.of("train")["content"]) & set(result.manifest.of("validation")["content"])
 
 
-def test_with_duplicates_off_copies_are_photos_like_others():
+def test_with_duplicates_off_duplicates_are_treated_like_other_photos():
     rows = many(pool=0) + [("a0", "a", "sample")] * 40 + [("a0", "b", "sample")]
     result = finished(rows, duplicates="off")
     assert result.duplicate_groups == 0
@@ -209,7 +209,7 @@ def test_with_duplicates_off_copies_are_photos_like_others():
     assert set(copies["split"]) == {"train", "validation"}
 
 
-def test_a_photo_under_two_labels_is_set_aside_with_all_its_copies():
+def test_a_photo_under_two_labels_is_set_aside_with_all_its_duplicates():
     rows = [*many(pool=0), ("x", "a", "sample"), ("x", "b", "sample"), ("x", "a", "sample")]
     result = finished(rows)
     assert reasons(result) == {"same photo under two labels": 3}
@@ -223,12 +223,12 @@ def test_a_photo_under_two_labels_is_no_test_photo_and_a_warning_names_it(caplog
     result = build_manifest(photos, random_vectors(photos), copies(photos), split(), TEST, 0)
     assert result.manifest.of("test")["content"].tolist() == [content("y")]
     (warning,) = (record.getMessage() for record in caplog.records)
-    lost = photos.loc[photos["role"] == "test", "image_path"].iloc[0]
+    missing = photos.loc[photos["role"] == "test", "image_path"].iloc[0]
     assert warning.startswith("1 of the test photos")
-    assert warning.endswith(f"nothing replaces them: {lost} (same photo under two labels)")
+    assert warning.endswith(f"nothing replaces them: {missing} (same photo under two labels)")
 
 
-def test_copies_of_test_photos_leave_by_their_groups_too():
+def test_near_duplicates_of_test_photos_are_set_aside_by_their_group():
     rows = [("x", "a", "test"), ("x smaller", "a", "sample"), *many(pool=0)]
     result = finished(rows, groups=["x", "x", *map(str, range(len(rows) - 2))])
     assert reasons(result) == {"copy of a test photo": 1}
@@ -242,7 +242,7 @@ def test_one_photo_of_a_group_is_chosen_from_the_pool():
     assert reasons(result) == {"held out to choose test photos from": 1}
 
 
-def test_near_copies_under_two_labels_are_set_aside_and_those_under_one_are_not():
+def test_near_duplicates_are_set_aside_only_if_their_labels_differ():
     rows = [("x", "a", "sample"), ("x smaller", "b", "sample"), ("y", "a", "sample"), ("y red", "a", "sample")]
     rows += many(pool=0)
     result = finished(rows, groups=["x", "x", "y", "y", *map(str, range(len(rows) - 4))])
@@ -250,7 +250,7 @@ def test_near_copies_under_two_labels_are_set_aside_and_those_under_one_are_not(
     assert result.manifest.rows.query("group == 'y'")["split"].nunique() == 1
 
 
-def test_the_leaks_prevented_are_those_of_a_split_unaware_of_duplicates():
+def test_prevented_leaks_are_counted_against_a_split_without_duplicate_search():
     rows = many(pool=0) + many(pool=0)
     result = finished(rows)
     # Of a photo and its copy, each is drawn for validation with a chance of 0.2: 0.32 that they are divided.
@@ -270,7 +270,7 @@ def test_fixed_sides_that_divide_a_group_count_as_a_leak():
 # Fixed sides
 
 
-def test_a_column_s_sides_stay_and_the_rest_of_the_pool_goes_back_to_validation():
+def test_sides_from_a_column_stay_and_the_rest_of_the_pool_returns_to_validation():
     roles = ["train"] * 10 + ["pool"] * 5 + ["validation"] * 4
     rows = [(f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(roles)]
     result = finished(rows, kind="column", by="side")
@@ -280,7 +280,7 @@ def test_a_column_s_sides_stay_and_the_rest_of_the_pool_goes_back_to_validation(
     assert trained == {f"{label}{number}" for label in "ab" for number in range(10)}
 
 
-def test_of_a_group_split_s_pool_the_rest_is_held_out():
+def test_the_rest_of_the_pool_is_held_out_of_a_group_split():
     roles = ["train"] * 10 + ["pool"] * 5 + ["validation"] * 4
     rows = [(f"{label}{number}", label, role) for label in "ab" for number, role in enumerate(roles)]
     result = finished(rows, kind="group", by="shop")
@@ -292,24 +292,26 @@ def test_of_a_group_split_s_pool_the_rest_is_held_out():
 
 
 @pytest.mark.parametrize(
-    ("rows", "told"),
+    ("rows", "expected"),
     [
         (many(labels="a"), "1 classes"),
         ([*many(), ("x", "rare", "test")], "no photos to train on in rare"),
         ([("x", "a", "sample"), ("y", "b", "sample")], "0 photos to validate on"),
     ],
 )
-def test_a_manifest_without_two_classes_to_train_and_validate_on_is_refused(
-    rows: list[tuple[str, str, str]], told: str
+def test_a_manifest_without_two_classes_to_train_and_validate_on_is_an_error(
+    rows: list[tuple[str, str, str]], expected: str
 ):
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=expected):
         finished(rows)
 
 
-def test_a_class_all_of_whose_photos_are_set_aside_is_refused_with_the_reasons():
+def test_a_class_whose_photos_are_all_set_aside_is_an_error_with_the_reasons():
     rows = [*many(), ("a20", "c", "sample"), ("a21", "c", "sample"), ("c0", "c", "pool")]
-    told = r"1 of 3 classes without any \(c: 2 × same photo under two labels, 1 × held out to choose test photos from\)"
-    with pytest.raises(UserError, match=told):
+    expected = (
+        r"1 of 3 classes without any \(c: 2 × same photo under two labels, 1 × held out to choose test photos from\)"
+    )
+    with pytest.raises(UserError, match=expected):
         finished(rows, test=sampling(test=0).test)
 
 
@@ -366,17 +368,17 @@ def test_labels_are_numbers_in_the_order_of_the_classes(manifest: Manifest):
 # All steps
 
 
-def test_no_exact_copy_of_a_test_photo_is_trained_on_or_validated_on(tmp_path: Path):
+def test_no_exact_duplicate_of_a_test_photo_is_used_for_training_or_validation(tmp_path: Path):
     """A leak is planted: most of the photos are listed again under other names."""
     photos = {f"{label}/{number}.jpg": jpeg(number + 100 * (label == "b")) for label in "ab" for number in range(30)}
     photos |= {path.replace(".", "-again."): data for path, data in photos.items() if not path.endswith("0.jpg")}
     catalogue = photo_catalogue(tmp_path, photos, {path: path[0] for path in photos})
-    asked = sampling(per_class=40, test=3, pool=6)
+    settings = sampling(per_class=40, test=3, pool=6)
     for seed in range(3):
-        drawn = draw(catalogue, asked, split(), seed)
+        drawn = draw(catalogue, settings, split(), seed)
         with PhotoReader(tmp_path) as reader:
             usable = validate_photos(catalogue, drawn, reader, tmp_path, 0.0).photos
-        result = build_manifest(usable, random_vectors(usable), copies(usable), split(), asked.test, seed)
+        result = build_manifest(usable, random_vectors(usable), copies(usable), split(), settings.test, seed)
         content_of = {side: set(result.manifest.of(side)["content"]) for side in ("train", "validation", "test")}
         assert len(content_of["test"]) == 6
         assert not content_of["test"] & (content_of["train"] | content_of["validation"])

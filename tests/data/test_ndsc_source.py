@@ -1,4 +1,4 @@
-"""NDSC's layout: listings joined with the places of their photos."""
+"""NDSC's layout: listings joined with the locations of their photos."""
 
 import gzip
 import json
@@ -68,7 +68,7 @@ def test_each_listing_has_the_location_of_its_photo(root: Path):
     assert facts == {"repaired_paths": 1, "unnamed_categories": 0, "truncated_archives": 0}
 
 
-def test_of_members_with_one_name_the_last_is_read(root: Path):
+def test_the_last_of_several_members_with_one_name_is_read(root: Path):
     assert column(root, "offset")[0] == 2 * 2560 + 512
 
 
@@ -78,7 +78,7 @@ def test_an_absent_photo_has_no_offset_and_size(root: Path):
     assert column(root, "archive")[4] == str(root / "mobile_image.tgz")
 
 
-def test_of_a_cut_off_archive_the_rest_is_absent_and_the_cut_is_counted(root: Path):
+def test_photos_behind_the_end_of_a_truncated_archive_are_absent(root: Path):
     os.truncate(root / "beauty_image.tar", 2560 + 100)
     rows, facts = source(root).read()
     assert (rows.column("offset").null_count, facts["truncated_archives"]) == (2, 1)
@@ -95,7 +95,7 @@ def test_without_names_a_category_is_called_by_its_id(root: Path):
     assert column(root, "label", "category") == ["3", "12", "18", "31", "31", "31"]
 
 
-def test_listings_without_categories_serve_for_domains_only(root: Path):
+def test_listings_without_categories_can_only_be_labelled_by_domain(root: Path):
     (root / "train.csv").write_text("image_path,archive\nbeauty_image/a.jpg,mine\n")
     rows, _ = source(root).read()
     assert rows.column("category").to_pylist() == [None]
@@ -130,13 +130,13 @@ def test_an_archive_without_any_of_its_photos_is_an_error(root: Path):
         source(root).read()
 
 
-def test_paths_that_name_no_archive_are_an_error(root: Path):
+def test_paths_without_an_archive_name_are_an_error(root: Path):
     (root / "train.csv").write_text("image_path\na.jpg\nbeauty_image/a.jpg\nb.jpg\n")
     with pytest.raises(UserError, match=r"Received: a\.jpg and 1 more\."):
         source(root).check_archives()
 
 
-def test_the_files_that_the_listings_depend_on_are_listed(root: Path, tmp_path: Path):
+def test_all_files_that_the_listings_depend_on_are_returned(root: Path, tmp_path: Path):
     names = ["beauty_image.tar", "categories.json", "fashion_image.tar.gz", "mobile_image.tgz", "train.csv"]
     (root / "notes.txt").write_text("")
     assert [path.name for path in source(root).files()] == names
@@ -150,7 +150,7 @@ def test_the_further_columns_are_known_from_the_header_alone(root: Path):
     assert columns == {"itemid": "itemid", "title": "train_title"}
 
 
-def test_category_names_that_repeat_get_their_domain(tmp_path: Path):
+def test_repeated_category_names_include_their_domain(tmp_path: Path):
     path = tmp_path / "categories.json"
     path.write_text(json.dumps({"Fashion": {"Others": 17, "Shirt": 20}, "Beauty": {"Others": 16}}))
     assert read_category_names(path) == {"17": "Others (Fashion)", "20": "Shirt", "16": "Others (Beauty)"}
@@ -164,13 +164,13 @@ def test_a_categories_file_of_another_shape_is_an_error(tmp_path: Path, text: st
         read_category_names(path)
 
 
-def test_ids_without_a_name_are_counted_and_missing_ids_have_none():
+def test_ids_without_a_name_are_counted_and_missing_ids_stay_null():
     ids = pa.chunked_array([["3", "99", ""], [None, "99", "3"]])
     named, unnamed = name_categories(ids, {"3": "Powder"})
     assert named.to_pylist() == ["Powder", "99", None, None, "99", "Powder"]
     assert unnamed == 2
 
 
-def test_without_names_an_id_is_its_own_name():
+def test_without_names_the_id_is_the_name():
     named, unnamed = name_categories(pa.array(["3", None]), {})
     assert (named.to_pylist(), unnamed) == (["3", None], 0)

@@ -38,7 +38,7 @@ def test_photos_marked_yes_are_excluded_with_their_issue_and_those_marked_no_are
     assert found.unmatched == 0
 
 
-def test_a_file_of_two_columns_will_do_and_paths_without_jpg_are_repaired(written):
+def test_the_column_issue_is_optional_and_paths_without_jpg_are_repaired(written):
     found = find_excluded(catalogue_of(LISTINGS).rows, written("cat/3,yes", header="image_path,exclude"))
     assert np.flatnonzero(found.mask).tolist() == [3]
 
@@ -48,7 +48,7 @@ def test_every_listing_of_an_excluded_photo_is_excluded(written):
     assert np.flatnonzero(find_excluded(rows, written("cat/3.jpg,yes,")).mask).tolist() == [3, 40]
 
 
-def test_photos_that_are_not_in_the_data_are_counted_and_a_file_without_any_other_is_refused(written):
+def test_unknown_photos_are_counted_and_a_file_with_only_unknown_photos_is_an_error(written):
     rows = catalogue_of(LISTINGS).rows
     assert find_excluded(rows, written("cat/3.jpg,yes,", "bird/1.jpg,yes,", "bird/2.jpg,no,")).unmatched == 1
     with pytest.raises(UserError, match=r"names bird/1.jpg and no photo of this data"):
@@ -56,18 +56,18 @@ def test_photos_that_are_not_in_the_data_are_counted_and_a_file_without_any_othe
     assert not find_excluded(rows, written()).mask.any()
 
 
-def test_values_other_than_yes_and_no_are_refused_with_their_line(written):
+def test_a_value_other_than_yes_and_no_is_an_error_with_its_line(written):
     with pytest.raises(UserError, match=r"must contain yes or no. Received: .*'perhaps' in line 3"):
         find_excluded(catalogue_of(LISTINGS).rows, written("cat/3.jpg,yes,", "cat/4.jpg,perhaps,"))
 
 
-def test_a_file_without_the_column_is_refused(written):
+def test_a_file_without_the_column_exclude_is_an_error(written):
     with pytest.raises(UserError, match=r"sampling.exclude must have the column exclude. Received: image_path, out"):
         find_excluded(catalogue_of(LISTINGS).rows, written("cat/3.jpg,yes", header="image_path,out"))
 
 
 @pytest.mark.parametrize("kind", ["random", "group"])
-def test_excluded_photos_are_in_no_queue_and_the_others_keep_their_order(written, kind: str):
+def test_excluded_photos_are_in_no_queue_and_the_order_of_the_others_is_unchanged(written, kind: str):
     catalogue = catalogue_of(LISTINGS, shop=[f"shop {number % 7}" for number in range(40)])
     sides = split(kind, None if kind == "random" else "shop")
     wanted = sampling(per_class=8, test=1, pool=2)
@@ -83,7 +83,7 @@ def test_excluded_photos_are_in_no_queue_and_the_others_keep_their_order(written
     assert everything.excluded is None
 
 
-def test_a_photo_that_the_test_list_names_may_not_be_excluded(written, tmp_path: Path):
+def test_excluding_a_photo_of_the_test_list_is_an_error(written, tmp_path: Path):
     (tmp_path / "test.csv").write_text("image_path,difficulty\ncat/3.jpg,easy\ndog/3.jpg,hard\n")
     wanted = sampling(list=str(tmp_path / "test.csv"))
     wanted.exclude = written("dog/3.jpg,yes,", "dog/4.jpg,yes,")

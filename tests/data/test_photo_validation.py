@@ -84,7 +84,7 @@ def test_bad_photos_are_listed_with_the_reason_and_replaced_by_the_next(tmp_path
     }
 
 
-def test_a_queue_that_ends_gives_all_it_has(tmp_path: Path):
+def test_a_queue_that_is_too_short_is_used_completely(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), b"<html>", jpeg(1)])
     usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("pool", 1), Quota("sample", 1150)))
     assert usable.photos["role"].tolist() == ["pool", "sample"]
@@ -97,7 +97,7 @@ def test_any_format_is_recognized_by_its_bytes_whatever_its_name(tmp_path: Path)
     assert usable.photos["format"].tolist() == [format for _, format in GOOD.values()]
 
 
-def test_equal_bytes_have_equal_content_and_others_another(tmp_path: Path):
+def test_only_equal_bytes_have_the_same_content_hash(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(0), jpeg(1), jpeg(0)])
     content = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3))).photos["content"]
     assert content[0] == content[2] != content[1]
@@ -118,7 +118,7 @@ def test_the_second_run_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert second.rejected.equals(first.rejected)
 
 
-def test_too_many_bad_photos_stop_the_run_with_the_reasons_counted(tmp_path: Path):
+def test_too_many_bad_photos_are_an_error_that_counts_the_reasons(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(20)] + [b"<html>", b"<html>", b""])
     with pytest.raises(UserError, match=r"At most 10.0% .*3 of the first 23 \(2 × not an image, 1 × empty file\)"):
         validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 23)), max_rejected=0.1)
@@ -132,7 +132,9 @@ def test_as_many_bad_photos_as_allowed_do_not_stop_the_run(tmp_path: Path):
         validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 20)), max_rejected=0.0)
 
 
-def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_stops_as_soon_as_too_many_photos_are_certain_to_be_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     catalogue = data_of(tmp_path, [b"<html>" + bytes([number % 256, number // 256]) for number in range(2000)])
     draw = SamplePlan((queue_of(catalogue, Quota("sample", 1000)),), {})
     with CountingReader(tmp_path) as reader, pytest.raises(UserError):
@@ -143,7 +145,7 @@ def test_a_run_that_must_stop_stops_before_it_has_read_everything(tmp_path: Path
         validate_photos(catalogue, draw, reader, tmp_path, 0.05)
 
 
-def test_a_class_all_of_whose_photos_are_bad_stops_the_run_however_few_they_are(tmp_path: Path):
+def test_a_class_with_only_bad_photos_is_an_error(tmp_path: Path):
     photos = {f"a/{number}.jpg": jpeg(number) for number in range(40)} | {"b/0.jpg": b"<html>", "b/1.jpg": b""}
     catalogue = photo_catalogue(tmp_path, photos, {path: path[0] for path in photos})
     queues = [
@@ -216,7 +218,7 @@ def test_photos_in_plain_files_are_found_like_those_in_archives(tmp_path: Path, 
     assert usable.rejected["image_path"].tolist() == ["a/page.jpg", "b/good.jpg", "b/page.jpg"]
 
 
-def test_a_plain_file_that_is_missing_is_not_looked_for_in_an_archive(tmp_path: Path):
+def test_a_missing_plain_file_is_reported_as_a_missing_file(tmp_path: Path):
     for name, data in (("b/1.jpg", jpeg(1)), ("a/1.jpg", jpeg(2))):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(data)
@@ -227,7 +229,7 @@ def test_a_plain_file_that_is_missing_is_not_looked_for_in_an_archive(tmp_path: 
     assert usable.rejected["reason"].tolist() == ["listed, but the file is not there"]
 
 
-def test_columns_that_would_have_one_name_are_refused_before_anything_is_read(tmp_path: Path):
+def test_two_columns_with_one_name_are_an_error_before_anything_is_read(tmp_path: Path):
     catalogue = data_of(tmp_path, [b"<html>"], width=["x"], data_width=["y"])
     with pytest.raises(UserError, match="Rename one of the columns width and data_width"):
         validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 1)))

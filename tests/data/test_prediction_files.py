@@ -76,21 +76,21 @@ def test_a_file_whose_name_is_not_utf_8_is_found_and_shown_with_replacement_char
     assert Path(os.fsdecode(found["archive"][0].as_py())).read_bytes() == b"photo"
 
 
-def test_paths_that_do_not_exist_are_refused_before_any_archive_is_indexed(tmp_path: Path):
+def test_missing_paths_are_an_error_before_any_archive_is_indexed(tmp_path: Path):
     archive = pack(tmp_path / "new.tar", "1.jpg")
     with pytest.raises(UserError, match=r"Received: .*/nowhere, .*/nothing\.jpg\."):
         find_prediction_inputs([str(archive), f"{tmp_path}/nowhere", f"{tmp_path}/nothing.jpg"], tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
 
 
-def test_folders_without_files_are_refused(tmp_path: Path):
+def test_a_folder_without_files_is_an_error(tmp_path: Path):
     (tmp_path / "new" / "empty").mkdir(parents=True)
     with pytest.raises(UserError, match="at least one file"):
         find_prediction_inputs([str(tmp_path / "new")], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["2.tar", "2.tar.gz"])
-def test_a_damaged_archive_in_a_folder_has_a_row_and_the_rest_goes_on(
+def test_a_damaged_archive_in_a_folder_has_a_row_and_the_other_files_are_read(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
 ):
     folder = write(tmp_path / "new", "1.jpg", "4.jpg")
@@ -119,7 +119,7 @@ def test_csv_is_plain_and_quotes_only_what_needs_it(tmp_path: Path):
     assert text == 'path,p,reason\none.jpg,0.1,\n"a ""b"", c.jpg",,not an image\nthree.jpg,1.0,\n'
 
 
-def test_parquet_keeps_types_and_order_over_many_batches_in_few_groups(tmp_path: Path):
+def test_parquet_has_the_types_and_order_of_many_batches_in_few_row_groups(tmp_path: Path):
     with ResultsFile(tmp_path / "a.parquet", SCHEMA, overwrite=False) as file:
         for number in range(5000):
             file.write(batch((f"{number}.jpg", number / 8, "")))
@@ -138,21 +138,21 @@ def test_a_table_without_rows_still_has_its_columns(tmp_path: Path):
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.parquet"])
-def test_a_failure_leaves_nothing_behind_and_what_was_there_as_it_was(tmp_path: Path, name: str):
-    (tmp_path / name).write_text("kept")
+def test_a_failure_leaves_no_file_behind_and_an_existing_file_unchanged(tmp_path: Path, name: str):
+    (tmp_path / name).write_text("original")
     with pytest.raises(ZeroDivisionError), ResultsFile(tmp_path / name, SCHEMA, overwrite=True) as file:
         file.write(batch(("one.jpg", 1 / 0, "")))
     assert [path.name for path in tmp_path.iterdir()] == [name]
-    assert (tmp_path / name).read_text() == "kept"
+    assert (tmp_path / name).read_text() == "original"
 
 
 def test_an_existing_file_is_replaced_only_with_overwrite(tmp_path: Path):
-    (tmp_path / "a.csv").write_text("kept")
+    (tmp_path / "a.csv").write_text("original")
     with pytest.raises(UserError, match="overwrite=true"):
         ResultsFile(tmp_path / "a.csv", SCHEMA, overwrite=False)
-    assert (tmp_path / "a.csv").read_text() == "kept"
+    assert (tmp_path / "a.csv").read_text() == "original"
     with ResultsFile(tmp_path / "a.csv", SCHEMA, overwrite=True):
-        assert (tmp_path / "a.csv").read_text() == "kept"
+        assert (tmp_path / "a.csv").read_text() == "original"
     assert (tmp_path / "a.csv").read_text() == "path,p,reason\n"
 
 
@@ -166,7 +166,7 @@ def test_a_file_created_meanwhile_stays_and_the_results_are_written_beside_it(tm
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a", "nowhere/a.csv"])
-def test_a_name_of_no_known_kind_or_in_no_folder_is_refused(tmp_path: Path, name: str):
+def test_an_unknown_file_type_or_a_missing_folder_is_an_error(tmp_path: Path, name: str):
     with pytest.raises(UserError, match=r"ends in \.csv or \.parquet, in a folder that exists"):
         ResultsFile(tmp_path / name, SCHEMA, overwrite=False)
 

@@ -20,7 +20,7 @@ def listings(sizes: dict[str, int] = SIZES) -> list[tuple[str, str]]:
 
 
 def drawn(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int = 0) -> SamplePlan:
-    """A draw, after a look whether each listing stands in one queue at most."""
+    """Draw, and check that each listing is in at most one queue."""
     made = draw(catalogue, sampling, split, seed)
     positions = np.concatenate([queue.order for queue in made.queues])
     assert len(set(positions.tolist())) == len(positions)
@@ -50,7 +50,7 @@ def order(catalogue: Catalogue, made: SamplePlan, label: str) -> list[str]:
     return [paths[at] for queue in made.queues if queue.label == label for at in queue.order]
 
 
-def test_a_class_gives_so_many_or_all_it_has():
+def test_a_class_gives_the_wanted_number_or_all_its_listings():
     catalogue = catalogue_of(listings())
     made = drawn(catalogue, sampling(per_class=100), split())
     assert counts(catalogue, made) == {"sample": {"beauty": 100, "fashion": 100, "mobile": 40}}
@@ -69,12 +69,12 @@ def test_a_fraction_is_of_every_class_and_at_least_one():
     assert counts(catalogue, made)["sample"] == {"beauty": 20, "fashion": 12, "mobile": 4, "rare": 1}
 
 
-def test_all_is_all():
+def test_without_limits_all_listings_are_drawn():
     catalogue = catalogue_of(listings())
     assert counts(catalogue, drawn(catalogue, sampling(), split()))["sample"] == SIZES
 
 
-def test_a_fraction_and_a_number_a_class_limit_both():
+def test_a_fraction_and_a_number_for_each_class_can_be_combined():
     catalogue = catalogue_of(listings())
     made = drawn(catalogue, sampling(per_class=15, fraction=0.1), split())
     assert counts(catalogue, made)["sample"] == {"beauty": 15, "fashion": 12, "mobile": 4}
@@ -89,7 +89,7 @@ def test_a_larger_sample_contains_the_smaller_one_in_the_same_order():
     assert set(front(catalogue, small)["sample"]) < set(front(catalogue, large)["sample"])
 
 
-def test_more_listings_do_not_reshuffle_those_there_were():
+def test_new_listings_do_not_change_the_order_of_the_others():
     before, more = listings(), listings({"beauty": 300, "fashion": 120, "other": 50, "mobile": 40})
     old, new = catalogue_of(before), catalogue_of(more[::-1])
     in_old = order(old, drawn(old, sampling(), split()), "beauty")
@@ -97,7 +97,7 @@ def test_more_listings_do_not_reshuffle_those_there_were():
     assert [path for path in in_new if path in set(in_old)] == in_old
 
 
-def test_the_order_is_random_and_the_seed_s():
+def test_the_order_is_random_and_depends_on_the_seed():
     catalogue = catalogue_of(listings())
     first, again, other = (
         order(catalogue, drawn(catalogue, sampling(), split(), seed), "beauty") for seed in (0, 0, 1)
@@ -155,7 +155,7 @@ def test_no_group_is_on_two_sides():
     assert not sides["train"] & sides["validation"]
 
 
-def test_a_group_split_divides_the_number_a_class_by_the_share():
+def test_a_group_split_divides_the_number_for_each_class_by_the_share():
     catalogue = grouped({"beauty": 1000, "fashion": 800}, shops=200)
     taken = counts(catalogue, drawn(catalogue, sampling(per_class=100, test=3), split("group", by="shop")))
     assert taken["train"] == {"beauty": 80, "fashion": 80}
@@ -163,7 +163,7 @@ def test_a_group_split_divides_the_number_a_class_by_the_share():
     assert set(taken["pool"]) == {"beauty", "fashion"}
 
 
-def test_all_of_a_group_split_leaves_nothing_out():
+def test_a_group_split_without_limits_uses_all_listings():
     catalogue = grouped()
     taken = counts(catalogue, drawn(catalogue, sampling(), split("group", by="shop")))
     assert taken["train"] + taken["validation"] == SIZES
@@ -177,14 +177,14 @@ def test_listings_without_a_group_are_groups_of_their_own():
         assert taken["validation"] == {"a": 20, "b": 20}
 
 
-def test_the_groups_sides_do_not_depend_on_how_many_are_drawn():
+def test_the_sides_of_groups_do_not_depend_on_the_number_drawn():
     catalogue = grouped()
     small, large = (drawn(catalogue, sampling(per_class=count), split("group", by="shop")) for count in (10, 80))
     for role in ("train", "validation"):
         assert set(front(catalogue, small)[role]) < set(front(catalogue, large)[role])
 
 
-def test_numbers_serve_as_groups_too():
+def test_groups_can_be_numbers():
     rows = listings({"a": 50, "b": 50})
     catalogue = catalogue_of(rows, shop=[number // 5 for number in range(100)])
     taken = counts(catalogue, drawn(catalogue, sampling(), split("group", by="shop")))
@@ -200,7 +200,7 @@ def stated(**sides: list[str | None]) -> Catalogue:
     return catalogue_of(rows, side=[side for column in sides.values() for side in column])
 
 
-def test_a_column_s_validation_is_used_whole_and_only_training_is_limited():
+def test_with_a_split_column_only_training_is_limited():
     sides = ["train"] * 60 + ["validation"] * 40
     catalogue = stated(a=sides, b=sides)
     taken = counts(catalogue, drawn(catalogue, sampling(per_class=10, test=3), split("column", by="side")))
@@ -212,7 +212,7 @@ def test_a_column_s_validation_is_used_whole_and_only_training_is_limited():
     assert taken == {"train": {"a": 30, "b": 30}, "validation": {"a": 40, "b": 40}}
 
 
-def test_a_column_s_test_photos_are_the_test_and_no_others_are_chosen():
+def test_test_photos_of_a_split_column_are_used_and_no_others_are_chosen():
     catalogue = stated(a=["train"] * 10 + ["validation"] * 5 + ["test"] * 2, b=["train"] * 10 + ["validation"] * 5)
     taken = counts(catalogue, drawn(catalogue, sampling(test=3), split("column", by="side")))
     assert taken["test"] == {"a": 2}
@@ -226,13 +226,13 @@ def test_listings_without_a_value_in_the_column_are_left_out():
 
 
 @pytest.mark.parametrize("sides", [["train", "val"], ["train", "train"], ["Train", "validation"]])
-def test_a_split_column_with_other_values_is_refused(sides: list[str | None]):
+def test_a_split_column_with_other_values_is_an_error(sides: list[str | None]):
     with pytest.raises(UserError, match=r"must be train, validation, test or nothing.*split\.by="):
         draw(stated(a=sides, b=sides), sampling(), split("column", by="side"), 0)
 
 
 @pytest.mark.parametrize("kind", ["group", "column"])
-def test_a_column_that_does_not_exist_is_refused(kind: str):
+def test_a_missing_split_column_is_an_error(kind: str):
     with pytest.raises(UserError, match="shop"):
         draw(catalogue_of(listings()), sampling(), split(kind, by="shop"), 0)
 
@@ -252,7 +252,7 @@ def write_list(tmp_path: Path):
     return write
 
 
-def test_listed_photos_are_the_test_with_their_difficulties_and_are_drawn_for_nothing_else(write_list):
+def test_listed_photos_are_test_photos_with_their_difficulties_and_nothing_else(write_list):
     rows = [*listings(), ("mobile/3.jpg", "mobile")]
     catalogue = catalogue_of(rows)
     path = write_list([("mobile/3.jpg", "hard"), ("beauty/0.jpg", "easy")], label=["mobile", "beauty"])
@@ -280,7 +280,7 @@ def test_listed_photos_are_taken_from_the_sides_of_a_column(write_list):
     }
 
 
-def test_where_a_list_and_a_column_name_test_photos_only_the_list_s_are_tested(write_list):
+def test_a_test_list_takes_precedence_over_the_split_column(write_list):
     sides = ["train"] * 5 + ["validation"] * 3 + ["test"] * 4
     catalogue = stated(a=sides, b=sides)
     path = write_list([("a/0.jpg", "easy"), ("b/9.jpg", "hard")])
@@ -291,7 +291,7 @@ def test_where_a_list_and_a_column_name_test_photos_only_the_list_s_are_tested(w
     assert everywhere == {*range(8), *range(12, 20), 21}
 
 
-def test_listed_paths_without_their_ending_are_repaired(write_list):
+def test_listed_paths_without_an_extension_are_repaired(write_list):
     catalogue = catalogue_of(listings())
     made = drawn(catalogue, sampling(list=write_list([("beauty/0", "easy")])), split())
     assert front(catalogue, made)["test"] == ["beauty/0.jpg"]
@@ -303,7 +303,7 @@ def test_listed_paths_that_look_like_numbers_are_text(write_list):
     assert front(catalogue, made)["test"] == ["007"]
 
 
-def test_a_listed_photo_that_does_not_exist_is_refused(write_list):
+def test_a_listed_photo_that_is_not_in_the_data_is_an_error(write_list):
     with pytest.raises(UserError, match=r"1 of 2 photos that are not in the data, first nowhere/1\.jpg"):
         draw(
             catalogue_of(listings()),
@@ -313,7 +313,7 @@ def test_a_listed_photo_that_does_not_exist_is_refused(write_list):
         )
 
 
-def test_a_list_without_its_columns_or_difficulties_or_file_is_refused(tmp_path: Path, write_list):
+def test_a_list_without_its_columns_difficulties_or_file_is_an_error(tmp_path: Path, write_list):
     catalogue = catalogue_of(listings())
     (tmp_path / "columns.csv").write_text("path,label\nbeauty/0.jpg,beauty\n")
     for path, complaint in (
@@ -337,7 +337,7 @@ def test_a_list_without_its_columns_or_difficulties_or_file_is_refused(tmp_path:
         ),
     ],
 )
-def test_a_list_that_contradicts_the_data_or_itself_is_refused(write_list, rows, labels, complaint: str):
+def test_a_list_that_contradicts_the_data_or_itself_is_an_error(write_list, rows, labels, complaint: str):
     path = write_list(rows, **({} if labels is None else {"label": labels}))
     with pytest.raises(UserError, match=f"sampling.test.list.*{complaint}"):
         draw(catalogue_of(listings()), sampling(list=path), split(), 0)
@@ -352,12 +352,12 @@ def test_a_photo_listed_twice_with_one_difficulty_is_tested_once(write_list):
 # Too little
 
 
-def test_one_class_is_refused():
+def test_a_single_class_is_an_error():
     with pytest.raises(UserError, match="At least two classes"):
         draw(catalogue_of(listings({"a": 5})), sampling(), split(), 0)
 
 
-def test_a_class_with_nothing_to_train_on_is_refused_by_name(write_list):
+def test_a_class_without_training_listings_is_an_error_that_names_it(write_list):
     catalogue = stated(a=["train"] * 5 + ["validation"] * 5, empty=["validation"] * 5)
     with pytest.raises(UserError, match="nothing to train on in empty"):
         draw(catalogue, sampling(), split("column", by="side"), 0)

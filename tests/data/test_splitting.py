@@ -14,7 +14,7 @@ def texts(prefix: str, numbers: np.ndarray) -> np.ndarray:
     return np.array([f"{prefix}{number}" for number in numbers], dtype=object)
 
 
-def test_groups_of_one_are_a_stratified_split_to_the_row():
+def test_groups_of_one_row_give_an_exact_stratified_split():
     labels = np.repeat(np.array(["a", "b", "c"], dtype=object), [1000, 55, 4])
     validation = choose_groups(texts("", np.arange(len(labels))), labels, 0.2, 0)
     assert {label: int(validation[labels == label].sum()) for label in "abc"} == {"a": 200, "b": 11, "c": 1}
@@ -27,7 +27,7 @@ def test_no_group_is_divided():
     assert not set(groups[validation]) & set(groups[~validation])
 
 
-def test_every_class_comes_near_its_share_when_groups_are_uneven_and_mixed():
+def test_every_class_is_close_to_its_share_if_groups_are_uneven_and_mixed():
     chance = np.random.default_rng(0)
     # Sizes as of real sources: most are small, a few hold a fifth of a class.
     sizes = np.concatenate([chance.integers(1, 30, 200), [400, 300, 300]])
@@ -70,7 +70,7 @@ def test_another_seed_chooses_other_groups():
     assert (first != other).any()
 
 
-def test_more_rows_move_few_from_one_side_to_the_other():
+def test_new_rows_move_few_others_to_another_side():
     groups, labels = texts("", np.arange(2000)), np.full(2000, "a", dtype=object)
     some, all_ = choose_groups(groups[:1000], labels[:1000], 0.2, 0), choose_groups(groups, labels, 0.2, 0)
     assert (some != all_[:1000]).sum() < 50
@@ -80,7 +80,7 @@ def test_no_rows_give_no_groups():
     assert choose_groups(np.array([], dtype=object), np.array([], dtype=object), 0.2, 0).tolist() == []
 
 
-def test_a_name_hashes_alike_beside_any_other_names():
+def test_the_hash_of_a_name_does_not_depend_on_other_names():
     names = texts("beauty_image/", np.arange(10))
     np.testing.assert_array_equal(keyed_hash(names, 5)[3:], keyed_hash(names[3:], 5))
     assert not np.isin(keyed_hash(names, 5), keyed_hash(names, 6)).any()

@@ -81,13 +81,13 @@ def test_missing_columns_are_named_beside_those_present():
     require_columns(["photo", "class"], ["class"], "data.table")
 
 
-def test_paths_without_their_extension_get_it_back_and_are_counted():
+def test_paths_without_an_extension_are_repaired_and_counted():
     paths, repaired = repair_paths(chunked("f/a.jpg", "f/b", "f.d/c", "f/d.PNG"))
     assert paths.to_pylist() == ["f/a.jpg", "f/b.jpg", "f.d/c.jpg", "f/d.PNG"]
     assert repaired == 2
 
 
-def test_of_equal_names_the_last_counts():
+def test_the_last_of_equal_names_is_found():
     assert last_position(chunked("b", "z", "a"), chunked("a", "b", "a", "c")).to_pylist() == [1, None, 2]
 
 

@@ -93,7 +93,7 @@ def test_a_flipped_bit_anywhere_is_noticed(tmp_path: Path, decoded: list[bytes])
     assert len(decoded) == len(PHOTOS) + len(range(0, len(data), 97))
 
 
-def test_other_rules_do_not_find_these_results(tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch):
+def test_results_of_other_rules_are_not_found(tmp_path: Path, decoded: list[bytes], monkeypatch: pytest.MonkeyPatch):
     validated(tmp_path, PHOTOS)
     monkeypatch.setattr(module, "DECODER", "another")
     validated(tmp_path, PHOTOS)

@@ -62,6 +62,6 @@ def test_few_photos_are_all_compared(photos: int, pairs: int, block: int):
 
 
 def test_progress_counts_every_photo(block: int):
-    told: list[int] = []
-    candidate_pairs(far_hashes(30), np.eye(30), told.append)
-    assert sum(told) == 30
+    advanced: list[int] = []
+    candidate_pairs(far_hashes(30), np.eye(30), advanced.append)
+    assert sum(advanced) == 30

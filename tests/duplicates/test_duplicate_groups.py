@@ -35,9 +35,9 @@ def usable(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     folder = tmp_path_factory.mktemp("planted")
     photos = planted()
     catalogue = photo_catalogue(folder, photos, {path: path[0] for path in photos})
-    asked = sampling(per_class=1000)
+    settings = sampling(per_class=1000)
     with PhotoReader(folder) as reader:
-        return validate_photos(catalogue, draw(catalogue, asked, split(), 0), reader, folder, 0.0).photos
+        return validate_photos(catalogue, draw(catalogue, settings, split(), 0), reader, folder, 0.0).photos
 
 
 def vectors_of(photos: pd.DataFrame) -> np.ndarray:
@@ -60,7 +60,7 @@ REPOSTED = {frozenset({f"{label}/0.jpg", *(f"{label}/0-{kind}.jpg" for kind in K
 SAME_BYTES = frozenset({"a/1.jpg", "a/1-again.jpg"})
 
 
-def test_near_finds_every_kind_of_repost_and_nothing_else(usable: pd.DataFrame, tmp_path: Path):
+def test_near_finds_reposts_of_every_kind_and_nothing_else(usable: pd.DataFrame, tmp_path: Path):
     found = near(usable, tmp_path)
     assert grouped(usable, found.groups) == {*REPOSTED, SAME_BYTES}
     assert found.pairs["joined"].all()
@@ -117,7 +117,7 @@ def test_pairs_that_the_cap_separates_are_listed(usable: pd.DataFrame, tmp_path:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_no_repost_of_a_test_photo_is_trained_on_or_validated_on(usable: pd.DataFrame, tmp_path: Path, seed: int):
+def test_no_repost_of_a_test_photo_is_used_for_training_or_validation(usable: pd.DataFrame, tmp_path: Path, seed: int):
     """A leak is planted: the test photo and a fifth of the others come back changed."""
     photos = usable.copy()
     tested = photos["image_path"].isin(["a/0.jpg", "b/0-cropped.jpg"])
@@ -144,7 +144,7 @@ def test_without_pairs_every_photo_is_alone():
     assert len(refused) == 0
 
 
-def test_a_chain_does_not_swallow_the_data():
+def test_a_chain_of_pairs_does_not_exceed_the_largest_group():
     chain = np.stack([np.arange(999), np.arange(1, 1000)], axis=1)
     groups, refused = join_pairs(1000, chain, np.full(999, 20.0))
     sizes = np.bincount(groups)
@@ -153,9 +153,9 @@ def test_a_chain_does_not_swallow_the_data():
     assert refused.sum() == len(set(groups.tolist())) - 1
 
 
-def test_the_weakest_pair_is_the_one_that_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_the_weakest_pair_is_not_joined(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(duplicate_groups, "MOST_IN_GROUP", 3)
-    # Two groups of two and three photos, tied to each other by a weak pair that stands first.
+    # Two groups of two and three photos, connected by a weak pair that comes first.
     pairs = np.array([[2, 3], [0, 1], [1, 2], [3, 4]])
     groups, refused = join_pairs(5, pairs, np.array([21, 200, 150, 100]))
     assert groups.tolist() == [0, 0, 0, 3, 3]

@@ -18,7 +18,7 @@ def test_a_photo_has_features_within_its_copy_of_320_pixels():
     assert signature.small.shape == (60, SMALL_SIDE)
 
 
-def test_the_hash_is_the_library_s():
+def test_the_hash_is_that_of_imagehash():
     image = picture(1)
     known = imagehash.phash(image.convert("L"))
     assert (
@@ -50,7 +50,7 @@ def test_threads_find_what_one_thread_finds():
         np.testing.assert_array_equal(one.descriptors, other.descriptors)
 
 
-def test_a_hash_is_of_the_whole_photo():
+def test_the_hash_covers_the_whole_photo():
     left = Image.new("RGB", (200, 100), "white")
     left.paste(picture(3, (100, 100)), (0, 0))
     right = Image.new("RGB", (200, 100), "white")

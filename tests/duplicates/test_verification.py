@@ -52,7 +52,7 @@ def framed(content: Image.Image) -> Image.Image:
     return frame
 
 
-def test_a_shop_s_frame_round_different_things_does_not_join_them():
+def test_different_products_in_one_shop_frame_are_not_joined():
     match = Matcher()
     one, other = signature(framed(picture(1))), signature(framed(picture(2)))
     assert not match(one, other).same_picture
@@ -60,7 +60,7 @@ def test_a_shop_s_frame_round_different_things_does_not_join_them():
     assert same(framed(picture(1)), framed(picture(1)).resize((200, 200)))
 
 
-def test_a_price_tag_on_different_things_does_not_join_them():
+def test_different_products_with_one_price_tag_are_not_joined():
     def tagged(image: Image.Image) -> Image.Image:
         image.paste(picture(98, (110, 110)), (180, 140))
         return image
@@ -68,7 +68,7 @@ def test_a_price_tag_on_different_things_does_not_join_them():
     assert not same(tagged(picture(3)), tagged(picture(4)))
 
 
-def test_plain_grounds_with_the_same_small_logo_are_not_joined():
+def test_plain_backgrounds_with_the_same_small_logo_are_not_joined():
     def with_logo(colour: str, product: int) -> Image.Image:
         image = Image.new("RGB", (300, 300), "white")
         image.paste(picture(97, (60, 40)), (10, 10))

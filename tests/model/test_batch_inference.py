@@ -79,7 +79,7 @@ def test_every_photo_gets_the_probabilities_that_plain_keras_gives_it(
     assert not found["reason"].any()
 
 
-def test_unreadable_files_have_the_reason_and_nothing_else_and_change_nothing_for_their_neighbours(
+def test_unreadable_files_have_only_a_reason_and_do_not_change_other_rows(
     photos: Callable[..., pa.Table], classifier: PhotoClassifier, engine: Engine, tmp_path: Path
 ):
     listed = photos(3, **{"000b.jpg": b"", "001b.txt": b"no photo"})
@@ -121,7 +121,7 @@ class CountingReader(PhotoReader):
 
 
 class LazyEngine:
-    """Takes a batch when it is asked for one, and finds every photo dark."""
+    """Takes one batch at a time, and labels every photo dark."""
 
     def run(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         for _ in batches:
@@ -152,5 +152,5 @@ def test_an_archive_without_photos_gives_a_table_of_reasons(
     assert found["label"].null_count == BATCH + 1
 
 
-def test_columns_of_classes_have_names_of_their_own():
+def test_columns_of_classes_have_distinct_names():
     assert result_schema(("label", "path")).names == ["path", "label", "p_label", "p_path", "reason"]

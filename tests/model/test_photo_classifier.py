@@ -59,7 +59,7 @@ def test_photos_of_all_sizes_and_kinds_share_a_batch_with_the_results_of_the_who
     np.testing.assert_allclose(classifier.probabilities(prepared), expected, atol=1e-6)
 
 
-def test_more_photos_than_a_batch_are_answered_in_order(saved: Callable[[str], Path]):
+def test_more_photos_than_a_batch_are_classified_in_order(saved: Callable[[str], Path]):
     classifier = PhotoClassifier(saved("stretch"))
     prepared = [classifier.prepare(encoded(32, 32, seed=seed)) for seed in range(70)]
     found = classifier.probabilities(prepared)
@@ -85,12 +85,12 @@ def test_a_classifier_has_the_names_of_its_classes_and_its_size(saved: Callable[
 @pytest.mark.parametrize(
     ("data", "reason"), [(b"", "empty file"), (b"no photo", "not an image"), (encoded(99, 99)[:700], "damaged")]
 )
-def test_an_unreadable_photo_is_an_error_with_the_reason(saved: Callable[[str], Path], data: bytes, reason: str):
+def test_an_unreadable_photo_raises_its_reason(saved: Callable[[str], Path], data: bytes, reason: str):
     with pytest.raises(Unusable, match=reason):
         PhotoClassifier(saved("stretch")).prepare(data)
 
 
-def test_a_file_that_is_no_classifier_is_refused(tmp_path: Path):
+def test_a_file_that_is_no_classifier_is_an_error(tmp_path: Path):
     other, broken = tmp_path / "other.keras", tmp_path / "broken.keras"
     keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="only")]).save(other)
     broken.write_bytes(b"not a model")
@@ -100,7 +100,7 @@ def test_a_file_that_is_no_classifier_is_refused(tmp_path: Path):
         PhotoClassifier(broken)
 
 
-def test_names_that_are_missing_or_of_another_number_are_refused(saved: Callable[[str], Path], tmp_path: Path):
+def test_missing_class_names_or_a_wrong_number_of_them_is_an_error(saved: Callable[[str], Path], tmp_path: Path):
     path = Path(shutil.copy(saved("stretch"), tmp_path))
     path.with_name("classes.json").write_text('["one", "two"]')
     with pytest.raises(UserError, match=r"names of 3 classes .* Received: 2\."):

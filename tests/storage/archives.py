@@ -35,7 +35,7 @@ def add(archive: tarfile.TarFile, name: str, data: bytes = b"", **fields: object
 
 
 def with_checksum(header: bytes) -> bytes:
-    """The header with the checksum that its other bytes ask for."""
+    """Return the header with a valid checksum."""
     blanked = header[:148] + b" " * 8 + header[156:]
     return blanked[:148] + b"%06o\0 " % sum(blanked) + blanked[156:]
 

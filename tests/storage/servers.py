@@ -29,8 +29,8 @@ class WebServer:
     at_once: int = 0  # the most answers that were waited for at one time
     address: str = ""
 
-    def asked(self, method: str, name: str) -> list[str]:
-        """The ranges that were asked for of one file."""
+    def ranges_of(self, method: str, name: str) -> list[str]:
+        """Return the ranges that were requested of one file."""
         return [range for how, path, range in self.requests if how == method and path.endswith(name)]
 
 
@@ -86,10 +86,10 @@ def web_server(root: Path) -> Iterator[WebServer]:
                     self.wfile.write(file.read(stop - start))
 
         def _range(self, size: int) -> tuple[int, int]:
-            asked = self.headers.get("Range", "")
-            if not state.ranges or not asked:
+            requested = self.headers.get("Range", "")
+            if not state.ranges or not requested:
                 return 0, size
-            first, _, last = asked.removeprefix("bytes=").partition("-")
+            first, _, last = requested.removeprefix("bytes=").partition("-")
             return int(first), min(int(last) + 1, size)
 
     class Server(ThreadingHTTPServer):

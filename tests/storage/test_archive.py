@@ -1,4 +1,4 @@
-"""Archives: indexed once, read by offset, indexed anew when they or their index have changed."""
+"""Archives: indexed once, read by offset, indexed again when they or their index have changed."""
 
 import gzip
 import logging
@@ -72,7 +72,7 @@ def test_many_threads_read_at_once(path: Path, tmp_path: Path):
     assert read == [content(row["name"]) for row in rows]
 
 
-def test_an_archive_is_indexed_once_and_says_so(
+def test_an_archive_is_indexed_once_and_indexing_is_logged(
     path: Path, tmp_path: Path, indexed: list[Path], caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO)
@@ -102,7 +102,7 @@ def test_a_changed_archive_is_indexed_again(path: Path, tmp_path: Path, indexed:
     assert len(indexed) == 2
 
 
-def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_path: Path, monkeypatch):
+def test_an_archive_that_changes_while_it_is_indexed_is_an_error(path: Path, tmp_path: Path, monkeypatch):
     from ndsc.storage import archive
 
     scan = archive.scan_members
@@ -120,18 +120,18 @@ def test_an_archive_that_changes_while_it_is_indexed_is_refused(path: Path, tmp_
 
 def test_a_damaged_index_is_built_again(path: Path, tmp_path: Path, indexed: list[Path]):
     open_archive(path, tmp_path / "cache").close()
-    kept = sorted((tmp_path / "cache" / "archives").iterdir())
-    harms: list[Callable[[bytes], bytes]] = [
+    cached = sorted((tmp_path / "cache" / "archives").iterdir())
+    damages: list[Callable[[bytes], bytes]] = [
         lambda good: good[: len(good) // 2],
         lambda good: good[:-9] + bytes([good[-9] ^ 1]) + good[-8:],
         lambda _: b"",
     ]
-    for file in kept:
-        for harm in harms:
-            file.write_bytes(harm(file.read_bytes()))
+    for file in cached:
+        for damage in damages:
+            file.write_bytes(damage(file.read_bytes()))
             with open_archive(path, tmp_path / "cache") as archive:
                 assert contents(archive)[NAMES[-1]] == content(NAMES[-1])
-    assert len(indexed) == 1 + len(kept) * len(harms)
+    assert len(indexed) == 1 + len(cached) * len(damages)
 
 
 def test_reading_beyond_the_archive_raises_and_allocates_nothing(path: Path, tmp_path: Path):
@@ -151,7 +151,7 @@ def test_an_archive_that_shrinks_after_it_was_opened_gives_a_reason(tmp_path: Pa
             read_exactly(archive.source, row["offset"], row["size"])
 
 
-def test_of_a_cut_off_archive_the_whole_photos_are_read(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_complete_photos_of_a_truncated_archive_are_read(path: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture):
     os.truncate(path, path.stat().st_size // 2)
     with open_archive(path, tmp_path / "cache") as archive:
         found = contents(archive)
@@ -186,21 +186,21 @@ def test_a_gzip_archive_damaged_after_indexing_gives_a_reason(tmp_path: Path):
 @pytest.mark.parametrize(
     "data", [b"", b"<!DOCTYPE html>", bytes(10240), b"\x1f\x8b", gzip.compress(b"no tar", mtime=0), b"BZh91AY&SY" * 99]
 )
-def test_a_file_that_is_no_tar_is_refused_with_its_first_bytes(tmp_path: Path, data: bytes):
+def test_a_file_that_is_no_tar_is_an_error_with_its_first_bytes(tmp_path: Path, data: bytes):
     path = tmp_path / "beauty_image.tar"
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"tar file.* was expected\. Received: .*beauty_image\.tar, [\d,]+ bytes"):
         open_archive(path, tmp_path / "cache")
 
 
-def test_a_missing_archive_is_refused(tmp_path: Path):
+def test_a_missing_archive_is_an_error(tmp_path: Path):
     with pytest.raises(UserError, match="does not exist"):
         open_archive(tmp_path / "missing.tar", tmp_path / "cache")
     with pytest.raises(UserError, match="No such file"):
         open_source(tmp_path / "missing.tar", tmp_path / "cache")
 
 
-def test_names_tell_archives_from_photos():
+def test_archives_are_recognized_by_their_names():
     assert [is_archive(name) for name in ("a.tar", "a.TAR.GZ", "b.tgz", "a.jpg", "tar", "x.gz")] == [True] * 3 + [
         False
     ] * 3
@@ -218,12 +218,12 @@ def test_processes_that_index_at_once_all_read_correctly(path: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_mutated_archives_are_survived_and_read_as_tarfile_reads_them(tmp_path: Path, seed: int):
+def test_mutated_archives_are_read_as_tarfile_reads_them(tmp_path: Path, seed: int):
     assert survive_mutations(tmp_path, random.Random(seed), rounds=60) > 5
 
 
 @pytest.mark.soak
-def test_minutes_of_mutated_archives_are_survived(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_mutated_archives_are_read_for_minutes_without_a_crash(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     seconds = float(os.environ.get("NDSC_SOAK_SECONDS", "600"))
     caplog.set_level(logging.ERROR)
     dice, stop = random.Random(0), time.monotonic() + seconds
@@ -269,7 +269,7 @@ def read_or_reason(archive: Archive, rows: list[tuple[str, int, int]]) -> None:
             continue
 
 
-def test_nothing_is_written_where_an_archive_s_names_lead(tmp_path: Path):
+def test_names_in_an_archive_cannot_cause_files_to_be_written(tmp_path: Path):
     outside, inside = tmp_path / "outside.jpg", tmp_path / "a" / "b"
     inside.mkdir(parents=True)
     with tarfile.open(inside / "x.tar", "w") as archive:

@@ -52,23 +52,23 @@ def test_a_gzip_stream_reads_forward_and_knows_its_end_after_the_last_byte(packe
         assert source.compressed_position == packed.stat().st_size
 
 
-@pytest.mark.parametrize("harm", ["cut", "garbage after", "checksum"])
-def test_a_broken_stream_gives_the_bytes_before_the_damage(packed: Path, harm: str):
+@pytest.mark.parametrize("damage", ["cut", "garbage after", "checksum"])
+def test_a_broken_stream_gives_the_bytes_before_the_damage(packed: Path, damage: str):
     broken = {
         "cut": lambda b: b[:-500_000],
         "garbage after": lambda b: b + b"x" * 99,
         "checksum": lambda b: b[:-1] + b"x",
     }
-    packed.write_bytes(broken[harm](packed.read_bytes()))
+    packed.write_bytes(broken[damage](packed.read_bytes()))
     with closing(GzipStream(packed)) as source:
         assert source.read_at(1_200_000, 9) == DATA[1_200_000:1_200_009]
         assert source.read_at(1 << 40, 1) == b""
         assert not source.whole
-        assert source.end == len(DATA) if harm != "cut" else 1_200_009 < source.end < len(DATA)
+        assert source.end == len(DATA) if damage != "cut" else 1_200_009 < source.end < len(DATA)
 
 
 def test_an_indexed_gzip_file_is_read_in_any_order_by_many_threads(packed: Path, tmp_path: Path):
-    seek_index = tmp_path / "places"
+    seek_index = tmp_path / "seek_index"
     with closing(SeekableGzip(packed, len(DATA))) as source:
         assert source.extend_seek_index(len(DATA))
         source.save_seek_index(seek_index)

@@ -28,7 +28,7 @@ REASONS = {
 }
 
 
-def test_of_every_kind_of_hostile_file_one_is_named_with_its_reason_and_no_good_photo_is(tmp_path: Path):
+def test_every_kind_of_hostile_file_is_rejected_with_a_reason_and_no_good_photo_is(tmp_path: Path):
     dice = random.Random(0)
     bad = {f"a/{kind}": make(dice) for kind, make in HOSTILE.items()}
     good = {f"a/{kind}": data for kind, (data, _) in GOOD.items()}
@@ -62,8 +62,8 @@ def test_a_file_too_large_for_a_photo_is_not_read(tmp_path: Path):
     assert read == [sizes[0]]
 
 
-@pytest.mark.filterwarnings("ignore")  # Pillow's, of odd metadata
-def test_photos_with_flipped_bits_are_read_or_refused_and_nothing_else():
+@pytest.mark.filterwarnings("ignore")  # Pillow's, about unusual metadata
+def test_photos_with_flipped_bits_are_either_read_or_rejected():
     dice = random.Random(1)
     outcomes = []
     for _ in range(300):

@@ -60,7 +60,7 @@ def test_transparent_and_animated_photos_are_recognized():
 
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED.values(), ids=REFUSED)
-def test_unusable_photos_are_refused_with_the_reason(data: bytes, reason: str):
+def test_unusable_photos_are_rejected_with_the_reason(data: bytes, reason: str):
     with pytest.raises(Unusable) as refused:
         read_image_header(data)
     assert str(refused.value) == reason
@@ -74,7 +74,7 @@ def test_the_limits_themselves_are_allowed():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="resource is for POSIX systems")
-def test_a_bomb_is_refused_before_it_needs_memory():
+def test_a_decompression_bomb_is_rejected_before_it_needs_memory():
     # Whole and valid; decoded it would take 1.2 GB and more.
     bombs = [png_bomb(20_000), png_header(100_000, 100_000), gif_bomb(65_535), bmp_bomb(100_000), jpeg_bomb(65_500)]
     unit = 1 if sys.platform == "darwin" else 1024
@@ -87,14 +87,14 @@ def test_a_bomb_is_refused_before_it_needs_memory():
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "PNG"])
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_turned_photo_is_as_wide_and_high_as_it_is_seen(format: str, orientation: int):
+def test_width_and_height_are_those_after_rotation(format: str, orientation: int):
     header = read_image_header(encoded(picture(), format, exif=with_orientation(orientation)))
     assert header.orientation == orientation
     assert (header.width, header.height) == (SIZE if orientation < 5 else SIZE[::-1])
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 255])
-def test_an_orientation_that_does_not_exist_is_upright(orientation: int):
+def test_an_invalid_orientation_is_upright(orientation: int):
     assert read_image_header(encoded(picture(), "JPEG", exif=with_orientation(orientation))).orientation == 1
 
 
@@ -102,5 +102,5 @@ def test_an_orientation_that_does_not_exist_is_upright(orientation: int):
 @pytest.mark.parametrize(
     "exif", [b"Exif\0\0", b"Exif\0\0nonsense", b"Exif\0\0II*\0\xff\xff\xff\xff", b"Exif\0\0MM\0*\0\0"]
 )
-def test_a_photo_with_damaged_exif_is_upright_and_not_refused(exif: bytes):
+def test_a_photo_with_damaged_exif_is_upright_and_not_rejected(exif: bytes):
     assert read_image_header(encoded(picture(), "JPEG", exif=exif)).orientation == 1

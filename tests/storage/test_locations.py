@@ -15,7 +15,7 @@ from ndsc.data.ndsc_source import NdscSource
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import Queue, Quota, SamplePlan
 from ndsc.errors import UserError
-from ndsc.storage import locations as places
+from ndsc.storage import locations
 from ndsc.storage.archive import open_archive, read_exactly
 from ndsc.storage.locations import (
     local_copy,
@@ -66,7 +66,7 @@ def test_a_location_is_an_address_or_an_absolute_path(monkeypatch: pytest.Monkey
 
 
 def test_large_blocks_have_the_bytes_of_the_file(root: Path, web: WebServer, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(places, "LARGE_BLOCK", 1000)
+    monkeypatch.setattr(locations, "LARGE_BLOCK", 1000)
     data = np.random.default_rng(0).bytes(25_500)
     (root / "x").write_bytes(data)
     blocks = list(read_large_blocks(RemotePath(f"{web.address}/x")))
@@ -75,7 +75,7 @@ def test_large_blocks_have_the_bytes_of_the_file(root: Path, web: WebServer, mon
 
 
 def test_listings_on_a_server_are_those_on_a_disk(root: Path, web: WebServer, tmp_path: Path):
-    here, there = (load_catalogue(data_at(place), tmp_path / "cache") for place in (root, web.address))
+    here, there = (load_catalogue(data_at(location), tmp_path / "cache") for location in (root, web.address))
     assert there.rows.drop_columns("archive").equals(here.rows.drop_columns("archive"))
     assert there.facts == here.facts
     assert there.facts["repaired_paths"] == 41
@@ -87,17 +87,19 @@ def test_listings_on_a_server_are_those_on_a_disk(root: Path, web: WebServer, tm
 def test_an_archive_on_a_server_is_indexed_once_in_large_blocks(
     web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(places, "LARGE_BLOCK", 30_000)
+    monkeypatch.setattr(locations, "LARGE_BLOCK", 30_000)
     archive = location_of(f"{web.address}/beauty_image.tar")
     for _ in range(2):
         with open_archive(archive, tmp_path / "cache") as opened:
             rows = opened.members.to_pylist()
             found = {row["name"]: read_exactly(opened.source, row["offset"], row["size"]) for row in rows}
         assert found == {name: content(name) for name in NAMES}
-    asked = web.asked("GET", "beauty_image.tar")
+    requested = web.ranges_of("GET", "beauty_image.tar")
     size = (web.root / "beauty_image.tar").stat().st_size
-    assert sum(ask.endswith(("9999", f"{size - 1}")) and ask != "bytes=1-1" for ask in asked) == -(-size // 30_000)
-    assert len([ask for ask in asked if ask.startswith("bytes=512-")]) == 2
+    assert sum(span.endswith(("9999", f"{size - 1}")) and span != "bytes=1-1" for span in requested) == -(
+        -size // 30_000
+    )
+    assert len([span for span in requested if span.startswith("bytes=512-")]) == 2
 
 
 def test_changed_files_on_a_server_are_indexed_and_fetched_again(root: Path, web: WebServer, tmp_path: Path):
@@ -109,18 +111,18 @@ def test_changed_files_on_a_server_are_indexed_and_fetched_again(root: Path, web
     assert rows.column("offset")[39].as_py() == 512
     web.requests.clear()
     load_catalogue(data_at(web.address), tmp_path / "cache")
-    assert not web.asked("GET", "")
+    assert not web.ranges_of("GET", "")
 
 
 def test_a_file_without_a_version_is_identified_by_sampled_bytes(root: Path, web: WebServer):
     web.versions = False
-    archive, place = root / "beauty_image.tar", location_of(f"{web.address}/beauty_image.tar")
-    first = location_signature(place)
+    archive, location = root / "beauty_image.tar", location_of(f"{web.address}/beauty_image.tar")
+    first = location_signature(location)
     os.utime(archive, ns=(1, 1))
-    assert location_signature(place) == first
+    assert location_signature(location) == first
     with archive.open("r+b") as file:
         file.write(b"another")
-    assert location_signature(place) != first
+    assert location_signature(location) != first
 
 
 def test_equal_content_has_equal_signatures_on_a_disk_and_on_a_server(root: Path, web: WebServer):
@@ -131,23 +133,23 @@ def test_equal_content_has_equal_signatures_on_a_disk_and_on_a_server(root: Path
 
 
 def test_a_file_is_fetched_whole_or_not_at_all(root: Path, web: WebServer, tmp_path: Path):
-    place = location_of(f"{web.address}/train.csv")
-    copy = local_copy(place, tmp_path / "cache")
+    location = location_of(f"{web.address}/train.csv")
+    copy = local_copy(location, tmp_path / "cache")
     assert copy.read_bytes() == (root / "train.csv").read_bytes()
     assert local_copy(root / "train.csv", tmp_path / "cache") == root / "train.csv"
     copy.write_bytes(b"cut")
-    assert local_copy(place, tmp_path / "cache").read_bytes() == (root / "train.csv").read_bytes()
+    assert local_copy(location, tmp_path / "cache").read_bytes() == (root / "train.csv").read_bytes()
     assert [path.name for path in copy.parent.iterdir()] == [copy.name]
 
 
-def test_a_gzipped_archive_on_a_server_is_refused_in_one_paragraph(root: Path, web: WebServer, tmp_path: Path):
+def test_a_gzipped_archive_on_a_server_is_an_error(root: Path, web: WebServer, tmp_path: Path):
     (root / "beauty_image.tar.gz").write_bytes(gzip.compress((root / "beauty_image.tar").read_bytes()))
     (root / "beauty_image.tar").unlink()
     with pytest.raises(UserError, match=r"must be a plain \.tar.*Received: http.*beauty_image\.tar\.gz.*gunzip"):
         load_catalogue(data_at(web.address), tmp_path / "cache")
 
 
-def test_an_archive_that_a_server_lacks_is_named(root: Path, web: WebServer, tmp_path: Path):
+def test_an_archive_that_is_missing_on_a_server_is_named(root: Path, web: WebServer, tmp_path: Path):
     (root / "beauty_image.tar").unlink()
     with pytest.raises(UserError, match=r"must be beside it\. Received: http"):
         NdscSource(location_of(web.address), "domain", tmp_path / "cache").check_archives()
@@ -168,7 +170,7 @@ def test_photos_on_a_server_are_requested_many_at_once_and_arrive_in_order(root:
         assert list(read_ahead(reader, here)) == [content(name) for name in NAMES]
 
 
-def test_a_server_that_falls_silent_stops_the_run_and_rejects_nothing(
+def test_a_server_that_stops_answering_stops_the_run_and_rejects_no_photo(
     web: WebServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr("ndsc.storage.remote.FIRST_PAUSE", 0.01)
@@ -177,7 +179,7 @@ def test_a_server_that_falls_silent_stops_the_run_and_rejects_nothing(
     rows = catalogue.rows.drop_columns("archive").append_column("archive", [[f"{web.address}/photos.tar"] * 12])
     catalogue = type(catalogue)(rows, {}, ("a",))
     draw = SamplePlan((Queue("a", np.arange(12), (Quota("sample", 12),)),), {})
-    web.delay = 0.05  # or one answer could be there before the next question
+    web.delay = 0.05  # otherwise one response could arrive before the next request
     with PhotoReader(tmp_path) as reader:
         assert len(validate_photos(catalogue, draw, reader, tmp_path, 0.5).photos) == 12
         assert web.at_once > 2
@@ -189,7 +191,7 @@ def test_a_server_that_falls_silent_stops_the_run_and_rejects_nothing(
 def test_a_bucket_is_read_like_a_folder(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     objects = {f"folder/{path.name}": path.read_bytes() for path in root.iterdir()}
     with s3_server(monkeypatch, objects) as bucket:
-        here, there = (load_catalogue(data_at(place), tmp_path / "cache") for place in (root, f"{bucket}/folder"))
+        here, there = (load_catalogue(data_at(location), tmp_path / "cache") for location in (root, f"{bucket}/folder"))
         assert there.rows.drop_columns("archive").equals(here.rows.drop_columns("archive"))
         with PhotoReader(tmp_path / "cache") as reader:
             rows = there.rows.slice(0, 3).to_pylist()

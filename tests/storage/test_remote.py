@@ -30,7 +30,7 @@ def web(tmp_path: Path) -> Iterator[WebServer]:
 
 def test_addresses_are_distinguished_from_paths():
     assert [
-        is_remote(place) for place in ("s3://b/x", "https://h/x", "HTTP://h/x", "/s3/x", Path("https:/h"), "x")
+        is_remote(location) for location in ("s3://b/x", "https://h/x", "HTTP://h/x", "/s3/x", Path("https:/h"), "x")
     ] == [True] * 3 + [False] * 3
 
 
@@ -49,7 +49,7 @@ def test_parts_of_a_file_are_read_and_nothing_beyond_its_end(web: WebServer):
         assert file.read_at(300, 20) == DATA[300:320]
         assert file.read_at(len(DATA) - 5, 100) == DATA[-5:]
         assert file.read_at(len(DATA), 1) == file.read_at(1 << 62, 1) == file.read_at(5, 0) == b""
-    assert web.asked("GET", "x.tar")[1:] == ["bytes=300-319", f"bytes={len(DATA) - 5}-{len(DATA) - 1}"]
+    assert web.ranges_of("GET", "x.tar")[1:] == ["bytes=300-319", f"bytes={len(DATA) - 5}-{len(DATA) - 1}"]
 
 
 def test_a_missing_file_is_distinguished_from_a_server_that_does_not_answer(web: WebServer):
@@ -63,7 +63,7 @@ def test_a_missing_file_is_distinguished_from_a_server_that_does_not_answer(web:
         RemotePath(f"http://127.0.0.1:{port}/x.tar").is_file()
 
 
-def test_a_server_that_fails_for_a_moment_is_asked_again(web: WebServer):
+def test_a_request_is_repeated_after_a_temporary_error(web: WebServer):
     with closing(RemoteFile(RemotePath(f"{web.address}/x.tar"))) as file:
         web.failing = remote.ATTEMPTS - 1
         assert file.read_at(0, 9) == DATA[:9]
@@ -72,7 +72,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(web: WebServer):
             file.read_at(0, 9)
 
 
-def test_a_server_without_ranges_is_refused_before_it_sends_gigabytes(web: WebServer):
+def test_a_server_without_range_requests_is_an_error(web: WebServer):
     web.ranges = False
     with pytest.raises(UserError, match=r"parts of files \(HTTP range requests\)"):
         RemoteFile(RemotePath(f"{web.address}/x.tar"))

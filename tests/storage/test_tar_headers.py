@@ -18,7 +18,7 @@ def test_a_header_gives_name_size_and_kind():
     assert parse_header(header_of("beauty_image/a.jpg", 80_000)) == ("beauty_image/a.jpg", 80_000, b"0")
 
 
-def test_a_posix_prefix_stands_before_the_name():
+def test_a_posix_prefix_is_added_before_the_name():
     name = "/".join(["folder" * 5] * 6) + "/a.jpg"
     assert len(name) > 100
     assert parse_header(header_of(name)).name == name
@@ -46,7 +46,7 @@ def test_a_checksum_of_signed_bytes_as_by_old_writers_is_accepted():
     assert parse_header(old).name == "é" * 9
 
 
-def test_noise_whose_signed_bytes_add_up_to_the_checksum_of_zeros_is_no_header():
+def test_noise_with_the_checksum_of_zeros_is_no_header():
     block = bytearray(512)
     block[303] = block[460] = 128
     with pytest.raises(DamagedHeader):
@@ -94,7 +94,7 @@ def test_a_file_whose_name_ends_in_a_slash_is_a_folder_in_the_oldest_format():
         (b"\x80" + (10**10).to_bytes(11), 10**10),
     ],
 )
-def test_numbers_are_read_in_every_notation(field: bytes, number: int):
+def test_numbers_are_parsed_in_every_notation(field: bytes, number: int):
     assert parse_number(field) == number
 
 

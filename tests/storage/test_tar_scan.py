@@ -1,4 +1,4 @@
-"""The scan finds what `tarfile` finds, in good archives, odd ones and broken ones."""
+"""The scan finds what `tarfile` finds, in good, unusual and damaged archives."""
 
 import io
 import random
@@ -40,7 +40,7 @@ def names(scan: Scan) -> list[str]:
 
 
 @pytest.mark.parametrize("tar_format", ["gnu", "pax"])
-def test_long_absolute_and_repeated_names_are_just_names(scan: Callable[..., Scan], tar_format: str):
+def test_long_absolute_and_repeated_names_are_read_unchanged(scan: Callable[..., Scan], tar_format: str):
     found = scan(tar_bytes(NAMES, FORMATS[tar_format]))
     assert names(found) == list(NAMES)
     assert (found.skipped, found.truncated) == ({}, False)
@@ -116,14 +116,14 @@ def test_a_header_behind_zeros_is_found_though_its_checksum_ends_in_another_byte
 
 
 @pytest.mark.parametrize("cut", [0, 1, 511, 512, 513, 2000, 2559, 2560])
-def test_of_a_cut_off_archive_the_whole_members_are_found(scan: Callable[..., Scan], cut: int):
+def test_complete_members_of_a_truncated_archive_are_found(scan: Callable[..., Scan], cut: int):
     # Two members of 512 + 2048 bytes each, of which 2000 are data.
     found = scan(tar_bytes(["a.jpg", "b.jpg"])[: 2560 + cut], same_as_tarfile=False)
     assert names(found) == (["a.jpg", "b.jpg"] if cut >= 2512 else ["a.jpg"])
     assert found.truncated
 
 
-def test_damage_costs_no_more_than_the_members_it_hit(scan: Callable[..., Scan]):
+def test_only_damaged_members_are_missing(scan: Callable[..., Scan]):
     data = bytearray(tar_bytes(["a.jpg", "b.jpg", "c.jpg"]))
     data[2560:2570] = b"overwritten"[:10]
     found = scan(bytes(data))
@@ -131,7 +131,7 @@ def test_damage_costs_no_more_than_the_members_it_hit(scan: Callable[..., Scan])
     assert (found.skipped, found.truncated) == ({"damaged headers": 1}, False)
 
 
-def test_an_extension_without_its_member_is_a_cut(scan: Callable[..., Scan]):
+def test_an_extension_without_its_member_means_a_truncated_archive(scan: Callable[..., Scan]):
     data = tar_bytes(["a.jpg"])[:2560] + tar_bytes(["n" * 200])[:1024]
     found = scan(data, same_as_tarfile=False)
     assert names(found) == ["a.jpg"]
@@ -147,7 +147,7 @@ def test_an_extension_that_claims_gigabytes_is_damage_and_allocates_nothing(scan
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_mutated_archives_are_read_as_tarfile_reads_them_or_at_least_survived(tmp_path: Path, seed: int):
+def test_mutated_archives_are_scanned_as_tarfile_reads_them(tmp_path: Path, seed: int):
     dice = random.Random(seed)
     # Without PAX: versions of Python differ in what they make of damaged records.
     good = tar_bytes(NAMES, size=700) * 2
