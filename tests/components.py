@@ -22,7 +22,7 @@ LABELS = ("dark", "light")
 
 
 def write_photo(path: Path, number: int) -> None:
-    """A photo that a linear head can tell apart: dark or light, with coarse noise."""
+    """Write a photo that a linear head can classify: dark or light, with coarse noise."""
     random = np.random.default_rng(number)
     grey = 60 if number % 2 == 0 else 190
     coarse = random.uniform(grey - 50, grey + 50, (6, 8, 3)).astype(np.uint8)
@@ -47,7 +47,7 @@ def row(path: Path, number: int) -> dict[str, object]:
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Callable[[int], pd.DataFrame]:
-    """The first so many photos."""
+    """Returns the first `count` photos."""
 
     def make(count: int) -> pd.DataFrame:
         folder = tmp_path / "photos"

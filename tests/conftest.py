@@ -1,4 +1,4 @@
-"""What several test files share: small configurations composed as the command line composes them."""
+"""Shared by several test files: small configurations, composed as on the command line, and runs made once."""
 
 import os
 import re
@@ -20,7 +20,7 @@ from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig, register
 from ndsc.sample import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# Tests press Ctrl-C. A shell that starts them in the background has it ignored, by them and by all that they start.
+# Tests press Ctrl-C. A shell that starts them in the background makes them and their child processes ignore it.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A real network, but a tiny one: 218,000 weights, built and run in a second.
@@ -33,14 +33,14 @@ TINY = (
     "backbone.image_size=32",
 )
 
-# Fixtures that are whole runs, made once.
+# Fixtures that are complete runs, made once.
 WHOLE_RUNS = ("trained_run", "pretrained_run", "twice", "sample_run", "audited")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Share tests out among workers (`--dist loadgroup`): those that use the same run, or else stand in the same file,
-    go to the same worker, so that what they share is made once; what starts whole runs goes first, each by itself."""
+    """Distribute tests among workers (`--dist loadgroup`). Tests of the same run or the same file go to one worker,
+    so that shared fixtures are made once. Tests that start complete runs come first, each on its own."""
 
     def group(item: pytest.Item) -> str:
         used = getattr(item, "fixturenames", ())
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def rendered_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a cache has in its folder `sample`: the built-in sample data, rendered once for all workers."""
+    """The folder `sample` of a cache: the built-in sample data, rendered once for all workers."""
     base = tmp_path_factory.getbasetemp()
     return render_sample((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "rendered").parent
 
@@ -68,8 +68,8 @@ def composing(folder: Path) -> Iterator[Callable[..., DictConfig]]:
     def with_overrides(*overrides: str) -> DictConfig:
         register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            places = [*overrides, f"hydra.runtime.output_dir={folder}"]
-            config = compose("train", overrides=places, return_hydra_config=True)
+            overrides = (*overrides, f"hydra.runtime.output_dir={folder}")
+            config = compose("train", overrides=list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):
             del config["hydra"]
@@ -88,7 +88,7 @@ def composed(tmp_path: Path) -> Iterator[Callable[..., DictConfig]]:
 
 @pytest.fixture
 def configured(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
-    """Composes, types and checks."""
+    """Composes `conf/train.yaml` with these overrides, and checks it against the schema."""
     return lambda *overrides: typed(composed(*overrides))
 
 
@@ -96,8 +96,8 @@ HEAVY = {"tensorflow", "mlflow", "keras", "pandas", "sklearn", "cleanlab", "clea
 
 
 def refusal(*arguments: str, environment: Mapping[str, str] | None = None) -> tuple[int, list[str]]:
-    """Runs Python with these arguments, which must refuse them before anything heavy is imported and without a
-    traceback; gives the exit code and the lines that a person sees."""
+    """Run a Python command that must fail without heavy imports and without a traceback; return its exit code and the
+    lines that it prints."""
     command = [sys.executable, "-X", "importtime", *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
     lines = done.stderr.splitlines()
@@ -122,31 +122,31 @@ class TrainedRun:
 
     @property
     def tracking(self) -> TrackingConfig:
-        """Where the run is recorded."""
+        """The configuration of the store of the run."""
         return TrackingConfig(kind="local", root=str(self.tracking_root))
 
 
 @pytest.fixture(scope="session")
 def trained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
-    """One run for all tests that need a classifier of a real one: a tiny backbone, 12 photos a class, 5 epochs."""
-    # OpenVINO's export takes seconds, and is tested elsewhere.
+    """One run for all tests that need a trained classifier: a tiny backbone, 12 photos a class, 5 epochs."""
+    # OpenVINO's export takes seconds and is tested elsewhere.
     settings = (*TINY, "backbone.engine=tensorflow", "sampling.per_class=12", "sampling.test.pool=3")
     return _trained(tmp_path_factory.mktemp("trained"), 20, *settings, "training.epochs=5")
 
 
 @pytest.fixture(scope="session")
 def pretrained_run(tmp_path_factory: pytest.TempPathFactory) -> TrainedRun:
-    """One run on ImageNet's features, by the engine and at the precision that this machine is fastest with: random
-    weights in a tiny network make anything of a rounding, and say nothing of what precision costs."""
+    """One run on ImageNet features, by the fastest engine and precision of this machine. Rounding has arbitrary effects
+    in a tiny network with random weights, which does not show the cost of a lower precision."""
     settings = ("backbone=xception", "backbone.image_size=96", "augmentation=none", "sampling.per_class=40")
     return _trained(tmp_path_factory.mktemp("pretrained"), 60, *settings)
 
 
 def _trained(folder: Path, photos_per_class: int, *settings: str) -> TrainedRun:
     data = render_sample(folder / "sample", photos_per_class=photos_per_class)
-    places = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")
-    found = ("data=ndsc", f"data.root={data}", *places, "tracking.figures=false")
-    done = subprocess.run([sys.executable, "-m", "ndsc.train", *settings, *found], capture_output=True, text=True)
+    locations = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")
+    settings += ("data=ndsc", f"data.root={data}", *locations, "tracking.figures=false")
+    done = subprocess.run([sys.executable, "-m", "ndsc.train", *settings], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     (run_id,) = re.findall(r"MLflow run ([0-9a-f]{32})", done.stderr)
     return TrainedRun(run_id, data, folder / "mlruns", folder / "cache")

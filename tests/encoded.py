@@ -1,4 +1,4 @@
-"""Small real photos for the tests, encoded by Pillow, good and hostile ones, and what Pillow makes of them."""
+"""Small photos for the tests, valid and hostile ones, encoded and decoded by Pillow."""
 
 import io
 import struct
@@ -11,7 +11,7 @@ SIZE = (64, 48)
 
 
 def picture(seed: int = 0, size: tuple[int, int] = SIZE) -> Image.Image:
-    """A smooth, colourful picture; another one for each seed."""
+    """A smooth, colourful picture, different for each seed."""
     coarse = np.random.default_rng(seed).integers(0, 256, (6, 8, 3), dtype=np.uint8)
     return Image.fromarray(coarse).resize(size, Image.Resampling.BICUBIC)
 
@@ -24,12 +24,12 @@ def encoded(image: Image.Image, format: str, **options: object) -> bytes:
 
 
 def jpeg(seed: int = 0) -> bytes:
-    """A JPEG of 600 bytes or so; another one for each seed."""
+    """A JPEG of about 600 bytes, different for each seed."""
     return encoded(picture(seed, (32, 24)), "JPEG", quality=80)
 
 
 def with_orientation(value: object) -> bytes:
-    """EXIF that says how the camera was held."""
+    """EXIF data with the orientation of the camera."""
     exif = Image.Exif()
     exif[0x0112] = value
     return exif.tobytes()
@@ -59,7 +59,7 @@ def _frames() -> dict[str, object]:
 
 
 def _bmp_with_alpha(image: Image.Image) -> bytes:
-    """Pillow writes none: a BMP of version 4, whose masks say which of its 32 bits are the alpha channel."""
+    """Pillow writes none: a BMP of version 4, whose masks mark the bits of the alpha channel among its 32 bits."""
     masks = struct.pack("<IIII", 0xFF, 0xFF00, 0xFF0000, 0xFF000000)
     described = struct.pack("<IiiHHIIiiII", 108, image.width, -image.height, 1, 32, 3, 0, 2835, 2835, 0, 0)
     header = (described + masks).ljust(108, b"\0")
@@ -77,12 +77,12 @@ def _deep_png(colours: int) -> bytes:
 
 
 def _in_adobe_s_colours(data: bytes) -> bytes:
-    """A JPEG of four colours that says, as Photoshop does, that they are luminance, chrominance and black."""
+    """A JPEG of four colours marked, as by Photoshop, as luminance, chrominance and black."""
     at = data.index(b"Adobe")
     return data[: at + 11] + b"\2" + data[at + 12 :]
 
 
-# By kind: the bytes, and the format that they are.
+# The bytes and their format, by kind.
 GOOD: dict[str, tuple[bytes, str]] = {
     "JPEG": (encoded(picture(), "JPEG", quality=90), "jpeg"),
     "JPEG, colours at full size": (encoded(picture(), "JPEG", quality=95, subsampling=0), "jpeg"),
@@ -138,7 +138,7 @@ def png_header(width: int, height: int) -> bytes:
 
 
 def png_bomb(side: int) -> bytes:
-    """A whole and valid PNG, black, of `side` squared pixels in next to no bytes."""
+    """A valid black PNG of `side` squared pixels in very few bytes."""
     rows = zlib.compressobj(1)
     packed = b"".join(rows.compress(bytes(1 + side // 8)) for _ in range(side)) + rows.flush()
     header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
@@ -146,21 +146,21 @@ def png_bomb(side: int) -> bytes:
 
 
 def gif_bomb(side: int) -> bytes:
-    """A tiny GIF that says that it is `side` squared pixels."""
+    """A tiny GIF whose header claims `side` squared pixels."""
     data = bytearray(encoded(picture(), "GIF"))
     data[6:10] = struct.pack("<HH", side, side)
     return bytes(data)
 
 
 def bmp_bomb(side: int) -> bytes:
-    """A tiny BMP that says that it is `side` squared pixels."""
+    """A tiny BMP whose header claims `side` squared pixels."""
     data = bytearray(encoded(picture(), "BMP"))
     data[18:26] = struct.pack("<ii", side, side)
     return bytes(data)
 
 
 def jpeg_bomb(side: int) -> bytes:
-    """A tiny JPEG that says that it is `side` squared pixels."""
+    """A tiny JPEG whose header claims `side` squared pixels."""
     data = bytearray(encoded(picture(), "JPEG"))
     frame = data.index(b"\xff\xc0")
     data[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
@@ -168,7 +168,7 @@ def jpeg_bomb(side: int) -> bytes:
 
 
 def webp_bomb() -> bytes:
-    """A tiny WebP that says that it is as large as WebP can be, 16383 squared pixels."""
+    """A tiny WebP whose header claims the maximum of WebP, 16383 squared pixels."""
     data = bytearray(encoded(picture(), "WEBP"))
     data[26:30] = struct.pack("<HH", 16383, 16383)
     return bytes(data)

@@ -1,4 +1,4 @@
-"""Files that call themselves photos and cannot be used: a function a kind, each with damage drawn anew every time."""
+"""Unusable files with the names of photos: one function for each kind, with different random damage at each call."""
 
 import base64
 import gzip
@@ -35,7 +35,7 @@ SIDE = 160
 
 @cache
 def _photo(kind: str, seed: int) -> bytes:
-    """A photo large enough that a cut through it is a cut through its pixels."""
+    """A photo so large that cutting it off cuts its pixels."""
     image = picture(seed, (SIDE, SIDE))
     frames = {"save_all": True, "append_images": [picture(seed + 1, (SIDE, SIDE))]}
     makers: dict[str, Callable[[], bytes]] = {
@@ -71,7 +71,7 @@ def _between(low: int, high: int, make: Callable[[int], bytes]) -> Maker:
 
 
 def _at_marker(kind: str, marker: bytes, change: Callable[[bytearray, int, random.Random], None]) -> Maker:
-    """A photo changed where a marker of its format stands."""
+    """A photo changed at a marker of its format."""
 
     def make(dice: random.Random) -> bytes:
         data = _good(kind, dice)
@@ -207,7 +207,7 @@ HOSTILE: dict[str, Maker] = {
 
 
 def flipped(dice: random.Random) -> bytes:
-    """A photo with a few bits flipped anywhere: some can still be read."""
+    """A photo with a few flipped bits; some of these photos can still be read."""
     data = bytearray(dice.choice(list(GOOD.values()))[0])
     for _ in range(dice.choice((1, 3, 10))):
         data[dice.randrange(len(data))] ^= 1 << dice.randrange(8)

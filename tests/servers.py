@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on this machine."""
+"""Servers on this machine, each in its own process."""
 
 import os
 import signal
@@ -25,11 +25,11 @@ def free_port() -> int:
 def serving(
     command: Sequence[str], address: str, log: Path, environment: Mapping[str, str]
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server that answers at `address`/health when the block begins. It has a process group of its own, so that
-    ending it leaves no child behind."""
-    with log.open("wb") as said:
+    """Run a server that answers at `address`/health when the block begins. It has its own process group, so that its
+    child processes end with it."""
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=said, stderr=said, start_new_session=True
+            command, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
         )
     try:
         while not _answers(f"{address}/health"):

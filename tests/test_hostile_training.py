@@ -1,4 +1,4 @@
-"""A whole training among hostile files, by the real command line."""
+"""A training on data with hostile files, by the real command line."""
 
 import io
 import os
@@ -21,8 +21,8 @@ DOMAINS = ("beauty", "fashion", "mobile")
 
 
 def good_photos(folder: Path) -> Iterator[tuple[str, bytes]]:
-    """Path and bytes of GOOD photos, from NDSC_ROOT if that is set, from a rendered sample if not; equally many a
-    domain."""
+    """Path and bytes of GOOD photos, equally many of each domain: from NDSC_ROOT if that is set, or from a rendered
+    sample."""
     root = Path(os.environ["NDSC_ROOT"]) if "NDSC_ROOT" in os.environ else render_sample(folder, GOOD // 3)
     for domain in DOMAINS:
         with tarfile.open(root / f"{domain}_image.tar") as archive:
@@ -34,7 +34,7 @@ def good_photos(folder: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def write_root(root: Path, photos: dict[str, bytes | None]) -> None:
-    """NDSC's layout with these photos by path; None is listed, but absent."""
+    """NDSC's layout with these photos by path; None: listed but absent."""
     root.mkdir()
     for domain in DOMAINS:
         with tarfile.open(root / f"{domain}_image.tar", "w") as archive:
@@ -49,12 +49,12 @@ def write_root(root: Path, photos: dict[str, bytes | None]) -> None:
 def train(folder: Path, root: Path) -> MeasuredProcess:
     settings = ("data=ndsc", f"data.root={root}", "sampling=all", "sampling.max_rejected=0.6", "training.epochs=3")
     quick = ("augmentation=none", "backbone.engine=tensorflow", "tracking.model=none")
-    places = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")
-    return measured([sys.executable, "-m", "ndsc.train", *TINY, *settings, *quick, *places])
+    locations = (f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}", f"hydra.run.dir={folder}")
+    return measured([sys.executable, "-m", "ndsc.train", *TINY, *settings, *quick, *locations])
 
 
 @pytest.mark.soak
-def test_two_thousand_hostile_files_among_three_thousand_photos(tmp_path: Path):
+def test_a_training_rejects_two_thousand_hostile_files_among_three_thousand_photos(tmp_path: Path):
     dice = random.Random(0)
     good = dict(good_photos(tmp_path / "rendered"))
     kinds = list(HOSTILE)

@@ -1,4 +1,4 @@
-"""A fine-tuning by the real command that is killed and started again."""
+"""A fine-tuning is killed and started again by the real command."""
 
 import subprocess
 import sys
@@ -32,19 +32,19 @@ SETTINGS = (
 
 
 def command(folder: Path, data: Path) -> list[str]:
-    places = (f"data.root={data}", f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}")
-    return [sys.executable, "-m", "ndsc.train", *SETTINGS, *places, f"hydra.run.dir={folder / 'outputs'}"]
+    locations = (f"data.root={data}", f"tracking.root={folder / 'mlruns'}", f"cache.root={folder / 'cache'}")
+    return [sys.executable, "-m", "ndsc.train", *SETTINGS, *locations, f"hydra.run.dir={folder / 'outputs'}"]
 
 
 def train(folder: Path, data: Path) -> str:
-    """Runs it to its end and gives what it said."""
+    """Train to the end; return the log."""
     done = subprocess.run(command(folder, data), capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stderr
 
 
 def runs(folder: Path) -> list[Run]:
-    """The newest first."""
+    """All runs, the newest first."""
     client = mlflow.MlflowClient(f"sqlite:///{folder / 'mlruns' / 'mlflow.db'}")
     (experiment,) = (one for one in client.search_experiments() if one.name == "ndsc")
     return client.search_runs([experiment.experiment_id])
@@ -55,7 +55,7 @@ def predictions(run: Run) -> pd.DataFrame:
 
 
 @pytest.mark.soak
-def test_fine_tuning_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(tmp_path: Path):
+def test_a_killed_fine_tuning_resumes_and_gives_the_same_result_as_an_uninterrupted_one(tmp_path: Path):
     data = render_sample(tmp_path / "data", photos_per_class=20)
     (tmp_path / "undisturbed").mkdir()
     train(tmp_path / "undisturbed", data)
@@ -63,14 +63,17 @@ def test_fine_tuning_that_is_killed_goes_on_and_ends_as_if_nothing_had_happened(
 
     folder = tmp_path / "killed"
     folder.mkdir()
-    with (folder / "said.txt").open("w") as said, subprocess.Popen(command(folder, data), stderr=said) as process:
+    with (
+        (folder / "log.txt").open("w") as stderr,
+        subprocess.Popen(command(folder, data), stderr=stderr) as process,
+    ):
         while not list((folder / "cache").glob("unfinished/*-finetune.npz")):
             assert process.poll() is None
             time.sleep(0.01)
         process.kill()
     assert list((folder / "cache").glob("unfinished/*-finetune.npz"))
-    said = train(folder, data)
-    assert "of an interrupted training" in said
+    log = train(folder, data)
+    assert "of an interrupted training" in log
     assert not list((folder / "cache").glob("unfinished/*.npz"))
     resumed, killed = runs(folder)
     assert (resumed.info.status, killed.info.status) == ("FINISHED", "KILLED")

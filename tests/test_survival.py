@@ -1,4 +1,4 @@
-"""Trainings that are killed, or whose disk fills, at any moment: the next one is as if nothing had happened.
+"""Trainings that are killed, or whose disk is full, at any moment do not change the results of the next one.
 
 `NDSC_SOAK_TIMES` says how often (50).
 """
@@ -23,7 +23,7 @@ import pytest
 
 from ndsc.sample import render_sample
 from tests.conftest import TINY
-from tests.training_process import METRICS, SAID, training
+from tests.training_process import LOG, METRICS, training
 
 pytestmark = pytest.mark.soak
 
@@ -32,7 +32,7 @@ QUICK = ("augmentation=none", "sampling.per_class=40", "sampling.test.pool=6", "
 PREDICTIONS = "predictions/validation.csv"
 CHANGING = ("time/", "cache/", "throughput/", "system/", "gpu/")
 LONGEST = 300  # seconds
-# What a training says when each of its steps begins; the bar of a step is shown when it is done.
+# The log line at the beginning of each step; the progress bar of a step is printed when it is done.
 STEPS = {
     "store": "",
     "index": "indexing",
@@ -46,57 +46,57 @@ DISK_MEGABYTES = 60
 
 
 class Location:
-    """Where a training keeps what it makes, beside files of the user's."""
+    """The folders of a training's outputs, each with a file of the user."""
 
     def __init__(self, folder: Path, root: Path, name: str) -> None:
         self._root, self._name = root, name
         self.store, self.cache = folder / "mlruns", folder / "cache"
         self._count = 0
-        for kept in (self.store, self.cache):
-            kept.mkdir(parents=True)
-            (kept / "mine.txt").write_text("a file of the user's")
+        for folder in (self.store, self.cache):
+            folder.mkdir(parents=True)
+            (folder / "mine.txt").write_text("a file of the user")
 
     def overrides(self) -> list[str]:
-        """Of a small training that indexes, hashes, makes features, fits and logs."""
-        places = [f"data.root={self._root}", f"tracking.root={self.store}", f"cache.root={self.cache}"]
+        """Overrides of a small training with all steps."""
+        locations = [f"data.root={self._root}", f"tracking.root={self.store}", f"cache.root={self.cache}"]
         return [
             "data=ndsc",
             *TINY,
             *QUICK,
-            *places,
+            *locations,
             "backbone.engine=tensorflow",
             "tracking.model=head",
             "tracking.figures=false",
         ]
 
     def logs(self) -> Path:
-        """A folder for what one training says; never on the disk that is filled."""
+        """A folder for the log of one training, never on the disk that is filled."""
         self._count += 1
         return self._root.parent / "logs" / f"{self._name}-{self._count}"
 
     def forget(self) -> None:
-        """Empty the cache, so that the next training begins at its beginning; the store keeps all runs."""
-        for kept in self.cache.iterdir():
-            if kept.is_dir():
-                shutil.rmtree(kept)
+        """Empty the cache, so that the next training computes everything; all runs stay in the store."""
+        for path in self.cache.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
 
     def result(self) -> tuple[dict[str, float], str]:
-        """The metrics and predictions of a training that is let run to its end, as it returned and logged them."""
+        """The metrics that an uninterrupted training returns and the predictions that it logs."""
         logs = self.logs()
         process = training(self.overrides(), logs)
         process.join(LONGEST)
-        assert process.exitcode == 0, said(logs)[-3000:]
+        assert process.exitcode == 0, log_of(logs)[-3000:]
         metrics = json.loads((logs / METRICS).read_text())
         return {name: at for name, at in metrics.items() if not name.startswith(CHANGING)}, self.predictions()[0]
 
     def predictions(self) -> list[str]:
-        """What the runs that finished logged, the newest first."""
+        """The logged predictions of finished runs, the newest first."""
         client = mlflow.MlflowClient(f"sqlite:///{self.store / 'mlflow.db'}")
         runs = client.search_runs([one.experiment_id for one in client.search_experiments()], "status = 'FINISHED'")
         return [(Path(run.info.artifact_uri.removeprefix("file://")) / PREDICTIONS).read_text() for run in runs]
 
     def of_the_user(self) -> dict[str, str]:
-        """Every file that was there before, by name: its digest and time of change."""
+        """The digest and the time of change of every file, by name."""
         files = [*self._root.iterdir(), self.store / "mine.txt", self.cache / "mine.txt"]
         return {
             str(path): f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.stat().st_mtime_ns}" for path in files
@@ -117,7 +117,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[dict[str, float], str, list[float]]:
-    """What a training comes to, and the seconds that each of its steps takes."""
+    """The result of an uninterrupted training, and the seconds that each of its steps takes."""
     place = Location(tmp_path_factory.mktemp("undisturbed"), root, "undisturbed")
     result = place.result()
     place.forget()
@@ -129,27 +129,27 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory, root: Path) -> tuple[d
     return *result, np.diff([*begun, time.perf_counter()]).tolist()
 
 
-def said(logs: Path) -> str:
-    """What a training has said up to now."""
-    return (logs / SAID).read_text(errors="replace") if (logs / SAID).exists() else ""
+def log_of(logs: Path) -> str:
+    """The log of a training so far."""
+    return (logs / LOG).read_text(errors="replace") if (logs / LOG).exists() else ""
 
 
 def wait_for(step: str, process: ForkServerProcess, logs: Path) -> float:
-    """Wait until a training is at this step, or has ended; gives the time."""
-    while process.is_alive() and STEPS[step] not in said(logs):
+    """Wait until a training begins this step or ends; return the time."""
+    while process.is_alive() and STEPS[step] not in log_of(logs):
         time.sleep(0.01)
     return time.perf_counter()
 
 
 def random_moment(process: ForkServerProcess, logs: Path, seconds: list[float], dice: random.Random) -> str:
-    """Wait for a random moment of a random step; gives the step."""
+    """Wait for a random moment of a random step; return the step."""
     step = dice.choice(list(STEPS))
     wait_for(step, process, logs)
     process.join(dice.uniform(0, seconds[list(STEPS).index(step)]))
     return step if process.is_alive() else "after the end"
 
 
-def test_a_training_that_is_killed_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
+def test_a_killed_training_does_not_change_the_result_of_the_next_one(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, seconds = undisturbed
     dice, reached = random.Random(0), Counter()
     place = Location(tmp_path / "mine", root, "killed")
@@ -181,7 +181,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> Path:
-    """Write until not a byte fits; gives the file."""
+    """Fill the disk; return the file that fills it."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         for size in (1 << 20, 4096, 1):
@@ -191,7 +191,7 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path, root: Path, undisturbed):
+def test_a_training_on_a_full_disk_does_not_change_the_result_of_the_next_one(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, seconds = undisturbed
     dice, reached, ended = random.Random(1), Counter(), Counter()
     with small_disk(tmp_path / "disk") as disk:
@@ -213,7 +213,7 @@ def test_a_training_whose_disk_fills_changes_nothing_of_the_next(tmp_path: Path,
     )
 
 
-def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_path: Path, root: Path, undisturbed):
+def test_two_trainings_that_write_the_same_caches_at_once_have_the_same_result(tmp_path: Path, root: Path, undisturbed):
     metrics, predictions, _ = undisturbed
     place = Location(tmp_path / "shared", root, "shared")
     for times in (2, 4, 6):
@@ -221,8 +221,8 @@ def test_two_trainings_that_write_the_same_caches_at_once_come_to_the_same(tmp_p
         both = [training(place.overrides(), one) for one in logs]
         for process, folder in zip(both, logs, strict=True):
             process.join(LONGEST)
-            assert process.exitcode == 0, said(folder)[-3000:]
-            told = json.loads((folder / METRICS).read_text())
-            assert {name: told[name] for name in metrics} == metrics
+            assert process.exitcode == 0, log_of(folder)[-3000:]
+            returned = json.loads((folder / METRICS).read_text())
+            assert {name: returned[name] for name in metrics} == metrics
         assert place.predictions() == [predictions] * times
         place.forget()

@@ -40,8 +40,8 @@ class Workspace:
         self.folder, self.cache = folder, cache
 
     def command(self, *overrides: str) -> list[str]:
-        places = [f"tracking.root={self.folder / 'mlruns'}", f"cache.root={self.cache}"]
-        return [sys.executable, "-m", "ndsc.train", *overrides, *places, f"hydra.run.dir={self.folder / 'outputs'}"]
+        locations = [f"tracking.root={self.folder / 'mlruns'}", f"cache.root={self.cache}"]
+        return [sys.executable, "-m", "ndsc.train", *overrides, *locations, f"hydra.run.dir={self.folder / 'outputs'}"]
 
     def train(self, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=clean_environment())
@@ -106,7 +106,7 @@ def test_the_same_command_twice_gives_the_same_manifest_and_the_same_metrics_to_
     assert second.data.metrics["cache/hits"] == first.data.metrics["cache/misses"]
 
 
-def test_a_run_is_finished_and_holds_what_the_design_names(twice: tuple[Workspace, str, list[Run]]):
+def test_a_finished_run_has_all_documented_metrics_tags_and_artifacts(twice: tuple[Workspace, str, list[Run]]):
     workspace, _, (_, first) = twice
     assert first.info.status == "FINISHED"
     assert {
@@ -170,13 +170,15 @@ def test_the_manifest_holds_every_photo_that_was_used(twice: tuple[Workspace, st
     assert not rows["content"].duplicated().any() or rows.groupby("content")["split"].nunique().max() == 1
 
 
-def test_the_closing_table_tells_what_it_cost_and_how_to_look_at_it(twice: tuple[Workspace, str, list[Run]]):
+def test_the_closing_table_names_accuracy_cache_weights_run_and_the_command_to_view_it(
+    twice: tuple[Workspace, str, list[Run]],
+):
     _, shown, (second, _) = twice
-    for told in ("validation accuracy", "from the cache, 0 computed", "weights", second.info.run_id, "mlflow ui"):
-        assert told in shown
+    for text in ("validation accuracy", "from the cache, 0 computed", "weights", second.info.run_id, "mlflow ui"):
+        assert text in shown
 
 
-def test_figures_are_pictures(twice: tuple[Workspace, str, list[Run]]):
+def test_figures_are_valid_images(twice: tuple[Workspace, str, list[Run]]):
     workspace, _, (_, first) = twice
     for path in sorted(workspace.artifact(first, "figures").glob("*.png")):
         with Image.open(path) as picture:
@@ -189,11 +191,11 @@ def test_every_experiment_runs(workspace: Workspace):
     workspace.train("-m", f"+experiment={','.join(EXPERIMENTS)}", *TINY, *FEW, *quick)
     children = [run for run in workspace.runs() if "ndsc.kind" not in run.data.tags]
     assert {run.info.status for run in children} == {"FINISHED"}
-    # Those that only sweep what the baseline settles are one run.
+    # An experiment that only sweeps settings of the baseline is one run here.
     assert len(children) >= 4
 
 
-def test_an_experiment_that_sweeps_does_so_without_being_asked(workspace: Workspace):
+def test_an_experiment_with_a_sweep_needs_no_multirun_option(workspace: Workspace):
     small = ("split=random,source", "seed=0", f"hydra.sweep.dir={workspace.folder / 'sweep'}")
     quick = ("backbone.engine=tensorflow", "tracking.model=none", "tracking.figures=false")
     workspace.train("+experiment=leakage", *TINY, *FEW, *quick, *small)
@@ -202,12 +204,14 @@ def test_an_experiment_that_sweeps_does_so_without_being_asked(workspace: Worksp
     )
     assert parent.info.status == "FINISHED"
     assert {run.info.run_name for run in children} == {
-        f"split={split} duplicates={kept}" for split in ("random", "source") for kept in ("off", "exact", "near")
+        f"split={split} duplicates={duplicates}"
+        for split in ("random", "source")
+        for duplicates in ("off", "exact", "near")
     }
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
-def test_all_that_an_experiment_sweeps_is_a_legal_configuration(configured: Callable[..., Config], experiment: str):
+def test_every_run_of_an_experiments_sweep_is_a_valid_configuration(configured: Callable[..., Config], experiment: str):
     configured(f"+experiment={experiment}")
     swept = HydraConfig.get().sweeper.params or {}
     for key, values in swept.items():
@@ -234,7 +238,7 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
         "training.label_smoothing=0.1",
         "training.class_weights=balanced",
         "tracking.model=head",
-        # Elsewhere: OpenVINO's export, which two lines need twice, and figures.
+        # OpenVINO's export, which two freeze lines need twice, and figures are tested elsewhere.
         "backbone.engine=tensorflow",
         "tracking.figures=false",
         *TINY,
@@ -243,7 +247,7 @@ def test_categories_fine_tuning_and_an_mlp_run_together(workspace: Workspace):
     history = mlflow.MlflowClient(workspace.uri).get_metric_history(run.info.run_id, "val/loss")
     assert [metric.step for metric in history] == [1, 2, 3, 4]
     assert "head/head.keras" in workspace.artifacts(run, "head")
-    # The second phase writes files of its own.
+    # The second phase writes its own files.
     for name in ("", "finetune-"):
         assert (workspace.folder / "outputs" / f"{name}best.weights.h5").stat().st_size > 1000
         assert len(pd.read_csv(workspace.folder / "outputs" / f"{name}curves.csv")) == 2
@@ -255,28 +259,28 @@ def test_the_saved_model_gives_raw_photos_the_probabilities_of_the_evaluation(wo
     assert agreement(TrainedRun(run.info.run_id, Path(), workspace.folder / "mlruns", workspace.cache)) < 1e-3
 
 
-def test_it_does_so_across_engines_and_precisions(pretrained_run: TrainedRun):
+def test_the_saved_model_gives_nearly_the_same_at_another_engine_and_precision(pretrained_run: TrainedRun):
     assert agreement(pretrained_run) < 0.03
 
 
 def agreement(trained: TrainedRun) -> float:
-    """The largest difference between a probability in the run's predictions and that of its saved model; the labels
-    are the same."""
+    """The largest difference between the probabilities in a run's predictions and those of its saved model, after
+    checking that the labels are the same."""
     client = mlflow.MlflowClient(trained.uri)
     fetched = partial(client.download_artifacts, trained.id)
-    told = pd.read_csv(fetched("predictions/validation.csv"))
+    logged = pd.read_csv(fetched("predictions/validation.csv"))
     manifest = pd.read_parquet(fetched("data/manifest.parquet")).set_index("image_path")
     classifier = PhotoClassifier(fetch_classifier(trained.id, trained.tracking, trained.cache))
     with PhotoReader(trained.cache) as reader:
-        rows = manifest.loc[told["image_path"], ["archive", "offset", "size"]].itertuples(index=False, name=None)
+        rows = manifest.loc[logged["image_path"], ["archive", "offset", "size"]].itertuples(index=False, name=None)
         prepared = [classifier.prepare(reader.read(str(archive), offset, size)) for archive, offset, size in rows]
     found = classifier.probabilities(prepared)
-    expected = told.filter(regex="^p_").to_numpy()
+    expected = logged.filter(regex="^p_").to_numpy()
     np.testing.assert_array_equal(found.argmax(axis=1), expected.argmax(axis=1))
     return float(np.abs(found - expected).max())
 
 
-def test_the_sample_without_network_and_tracking_goes_on_with_random_weights_and_says_so(
+def test_the_sample_without_network_and_tracking_uses_random_weights_with_a_warning(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("KERAS_HOME", str(workspace.folder / "keras"))
@@ -289,15 +293,15 @@ def test_the_sample_without_network_and_tracking_goes_on_with_random_weights_and
         "augmentation=none",
         *FEW,
     )
-    told = workspace.train("tracking=off", "threads=1", *small).stderr
-    assert "random (ImageNet weights unavailable)" in told
-    assert "make train BACKBONE=xception" in told
+    shown = workspace.train("tracking=off", "threads=1", *small).stderr
+    assert "random (ImageNet weights unavailable)" in shown
+    assert "make train BACKBONE=xception" in shown
     assert not (workspace.folder / "mlruns").exists()
 
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """root/class/image, with a class folder that holds no images, and a table of the two that there are."""
+    """root/class/image with two images and an empty class folder, and a table of the two images."""
     root = tmp_path / "folders"
     for label in ("cat", "dog"):
         (root / label).mkdir(parents=True)
@@ -322,39 +326,37 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("overrides", "told"), BAD.values(), ids=BAD.keys())
-def test_bad_input_is_one_paragraph_before_anything_heavy_is_imported(
-    workspace: Workspace, folders: Path, overrides: list[str], told: str
+@pytest.mark.parametrize(("overrides", "message"), BAD.values(), ids=BAD.keys())
+def test_bad_input_is_reported_in_one_paragraph_before_heavy_imports(
+    workspace: Workspace, folders: Path, overrides: list[str], message: str
 ):
     command = workspace.command(*(override.format(folders=folders) for override in overrides))
     code, shown = refusal(*command[1:], environment=clean_environment())
     assert code in (1, 2)
-    assert told in "\n".join(shown)
+    assert message in "\n".join(shown)
     assert not (workspace.folder / "mlruns").exists()
 
 
-def test_a_line_that_does_not_exist_is_one_paragraph_and_leaves_no_run(workspace: Workspace):
+def test_a_missing_freeze_line_is_reported_in_one_paragraph_and_logs_no_run(workspace: Workspace):
     shown = workspace.train(*TINY, *FEW, "backbone.freeze=before:nothing_like_it", code=1).stderr
     assert "No layer of" in shown
-    assert "catalogue" not in shown  # told before anything is read
+    assert "catalogue" not in shown  # reported before any data is read
     assert "Traceback" not in shown
     assert not (workspace.folder / "mlruns").exists()
 
 
-def test_weights_that_are_not_there_leave_no_run_but_below_a_sweep_one_that_failed(
-    composed: Callable[..., DictConfig], tmp_path: Path
-):
-    places = (f"tracking.root={tmp_path / 'mlruns'}", f"cache.root={tmp_path / 'cache'}")
-    asked = composed("backbone.weights=nowhere.keras", *places)
+def test_missing_weights_log_no_run_except_a_failed_one_in_a_sweep(composed: Callable[..., DictConfig], tmp_path: Path):
+    locations = (f"tracking.root={tmp_path / 'mlruns'}", f"cache.root={tmp_path / 'cache'}")
+    config = composed("backbone.weights=nowhere.keras", *locations)
     for in_sweep in (False, True):
         assert not (tmp_path / "mlruns").exists()
         with pytest.raises(UserError, match="weights=nowhere"):
-            main(typed(asked), HydraJob((), {}, asked, tmp_path), in_sweep)
+            main(typed(config), HydraJob((), {}, config, tmp_path), in_sweep)
     (failed,) = Workspace(tmp_path, tmp_path / "cache").runs()
     assert failed.info.status == "FAILED"
 
 
-def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Workspace):
+def test_the_traceback_of_a_user_error_is_shown_on_request(workspace: Workspace):
     command = workspace.command("sampling.per_class=-1")
     environment = {**clean_environment(), "HYDRA_FULL_ERROR": "1"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -364,7 +366,7 @@ def test_the_traceback_of_a_user_error_is_shown_when_asked_for(workspace: Worksp
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "Ctrl-C"])
 def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signal.Signals, code: int):
-    # So slow a training that the signal finds it at work.
+    # A training so slow that the signal interrupts it.
     overrides = [
         *TINY,
         "sampling.per_class=12",
@@ -375,20 +377,20 @@ def test_a_run_that_is_interrupted_is_killed(workspace: Workspace, number: signa
     command = workspace.command(*overrides)
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=clean_environment()) as process:
         assert process.stderr is not None
-        said = ""
+        output = ""
         for line in process.stderr:
-            said += line
+            output += line
             if line.startswith("manifest "):
                 break
         time.sleep(1)
         process.send_signal(number)
-        said += process.stderr.read()
-    assert process.returncode == code, said[-3000:]
-    assert "Traceback" not in said
+        output += process.stderr.read()
+    assert process.returncode == code, output[-3000:]
+    assert "Traceback" not in output
     assert [run.info.status for run in workspace.runs()] == ["KILLED"]
 
 
 def test_help_lists_groups_and_choices(workspace: Workspace):
     shown = workspace.train("--help").stdout
-    for told in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: ", "sample_size"):
-        assert told in shown
+    for text in ("backbone: ", "resnet50", "xception", "augmentation: ", "randaugment", "experiment: ", "sample_size"):
+        assert text in shown

@@ -1,4 +1,4 @@
-"""Trainings in processes that can be killed, started from one that has imported everything: a second instead of ten."""
+"""Trainings in processes that can be killed, forked from one with all imports: they start in a second, not in ten."""
 
 import json
 import logging
@@ -8,7 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
-import mlflow  # noqa: F401  what takes seconds is imported once, in the process that the others are forked from
+import mlflow  # noqa: F401  slow imports, done once in the process that the others are forked from
 import tensorflow  # noqa: F401  the same
 
 from ndsc.config.checks import typed
@@ -18,11 +18,11 @@ from ndsc.sample import render_sample  # noqa: F401  the same
 from ndsc.train import main
 from tests.conftest import composing
 
-METRICS, SAID = "metrics.json", "said.txt"
+METRICS, LOG = "metrics.json", "log.txt"
 
 
 def training(overrides: Sequence[str], folder: Path) -> ForkServerProcess:
-    """A training that has begun; its metrics come into `folder/metrics.json`, what it says into `folder/said.txt`."""
+    """Start a training, which writes its metrics to `folder/metrics.json` and its log to `folder/log.txt`."""
     folder.mkdir(parents=True)
     context = get_context("forkserver")
     context.set_forkserver_preload([__name__])
@@ -32,9 +32,9 @@ def training(overrides: Sequence[str], folder: Path) -> ForkServerProcess:
 
 
 def _train(overrides: list[str], folder: Path) -> None:
-    said = os.open(folder / SAID, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
+    log = os.open(folder / LOG, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     with composing(folder) as composed, report_errors():
         configured = composed(*overrides)

@@ -1,4 +1,4 @@
-"""The feature extractor: the frozen part over views of photos. What the cache lacks is computed once and stored."""
+"""The feature extractor: the frozen part over views of photos. Features missing from the cache are computed once."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -27,7 +27,7 @@ from ndsc.terminal import progress
 class CacheStats:
     """Hits and misses of the cache in a run, and the seconds that the misses took (decoding and the backbone).
 
-    Counts are views of photos, each counted once however often a run asks for it.
+    Counts are views of photos. Each view is counted once, even if a run asks for it several times.
     """
 
     def __init__(self) -> None:
@@ -121,7 +121,7 @@ class FeatureExtractor:
 
     @cached_property
     def engine(self) -> Engine:
-        """The engine, built when something has to be computed: a run from a full cache needs none."""
+        """The engine, built on first use: a run whose features are all cached needs none."""
         return build_engine(self.cut, self.digest, self.engine_spec, Path(self.cache.root), self.quantized)
 
     def extract(self, photos: pd.DataFrame, views: Sequence[int]) -> MultiViewFeatures:
@@ -129,7 +129,7 @@ class FeatureExtractor:
 
         Args:
             photos: rows with content, archive, offset, size and header, as in a manifest.
-            views: view numbers; 0 is the plain photo.
+            views: view numbers; 0 is the original photo.
 
         Raises:
             UserError: features do not fit the type of the cache.
@@ -155,7 +155,7 @@ class FeatureExtractor:
     def fingerprint(self, augmented: bool) -> dict[str, object]:
         """Return everything that shapes the numbers, besides the photo and the view number.
 
-        Plain views are shared by all augmentation policies.
+        View 0 is shared by all augmentation policies.
         """
         rounded = self.engine_spec.precision == "bfloat16"
         stem = {"float32": self.cut.stem.line} if rounded and self.cut.stem is not None else {}
@@ -191,7 +191,7 @@ class FeatureExtractor:
 
     @staticmethod
     def _missing(contents: np.ndarray, stores: Mapping[int, FeatureStore]) -> np.ndarray:
-        """(photos, views) booleans. A photo that is listed twice is missing once."""
+        """(photos, views) booleans. Of several rows of the same photo, only the first is missing."""
         first = np.zeros(len(contents), bool)
         first[np.unique(contents, axis=0, return_index=True)[1]] = True
         columns = [~store.find(contents, np.full(len(contents), view)) & first for view, store in stores.items()]
@@ -205,15 +205,15 @@ class FeatureExtractor:
         done = 0
         with progress("backbone", total=len(at_photo), unit="views") as advance:
             for features in self.engine.run(self.batches(photos, views, missing)):
-                part = slice(done, min(done + BATCH, len(at_photo)))
-                count = part.stop - part.start
-                rows = _rounded(features[:count], self.cache.dtype)
+                rows = _rounded(features[: len(at_photo) - done], self.cache.dtype)  # without the padding
+                part = slice(done, done + len(rows))
+                batch_contents, batch_views = contents[at_photo[part]], views[at_view[part]]
                 for store in set(stores.values()):
-                    here = np.array([stores[int(view)] is store for view in views[at_view[part]]])
+                    here = np.array([stores[int(view)] is store for view in batch_views])
                     if here.any():
-                        store.append(contents[at_photo[part]][here], views[at_view[part]][here], rows[here])
-                done += count
-                advance(count)
+                        store.append(batch_contents[here], batch_views[here], rows[here])
+                done += len(rows)
+                advance(len(rows))
 
 
 @dataclass(frozen=True)
@@ -221,8 +221,8 @@ class FeatureExtractors:
     """Builds the feature extractors of a run, which share everything but the freeze line.
 
     Attributes:
-        float32_until: the line up to which the frozen part stays at float32 when the rest runs at bfloat16.
-        quantized: int8 networks by `freeze`, given for the repetition of a run; others are cached or made.
+        float32_until: the line up to which the frozen part stays at float32 if the rest runs at bfloat16.
+        quantized: int8 networks by `freeze` to use when a run is repeated; others are read from the cache or made.
     """
 
     backbone: Backbone
@@ -234,7 +234,7 @@ class FeatureExtractors:
     quantized: Mapping[str, Network]
 
     def at(self, freeze: str, calibration: pd.DataFrame) -> FeatureExtractor:
-        """Build the extractor at a freeze line, complete: at int8 with its quantized network.
+        """Build the extractor at a freeze line, at int8 with its quantized network.
 
         Args:
             calibration: photos, as in a manifest, of which some calibrate the quantized network if it has to be made.
@@ -266,7 +266,7 @@ def content_bytes(photos: pd.DataFrame) -> np.ndarray:
 
 def _rounded(features: np.ndarray, dtype: str) -> np.ndarray:
     """Features in the type of the cache."""
-    with np.errstate(over="ignore"):  # an overflow is refused below, in words
+    with np.errstate(over="ignore"):  # an overflow is an error below
         rows = features.astype(dtype)
     if not np.isfinite(rows).all():
         raise UserError(

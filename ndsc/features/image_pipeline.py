@@ -53,7 +53,7 @@ class ImagePipeline:
 
         Args:
             photos: rows with content, archive, offset, size and header, as in a manifest.
-            views: (views,) numbers; 0 is the plain photo.
+            views: (views,) numbers; 0 is the original photo.
             wanted: (photos, views) booleans.
 
         Raises:

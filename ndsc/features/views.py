@@ -1,8 +1,8 @@
 """Views: an augmented photo as a pure function of (content, view number, policy).
 
-View 0 is the plain photo. Views 1 and up are augmented, the same ones in every run, in any order, on any number of
+View 0 is the original photo. Views 1 and up are augmented: the same ones in every run, in any order, on any number of
 threads. Keras' random layers draw from a generator with a state, which is neither repeatable in a parallel pipeline nor
-a function of the photo; here each layer gets a seed of our own instead.
+a function of the photo; here, each layer gets a seed from this module instead.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Policy:
     """An augmentation policy: its layers, applied one after the other with seeds of (content, view, layer).
 
     Attributes:
-        views: how many views a photo has, the plain one included.
+        views: the number of views of a photo, view 0 included.
         description: as JSON, everything that shapes an augmented view besides the photo and the view's number.
 
     Raises:
@@ -53,33 +53,34 @@ class Policy:
         # A list: the order in which the layers are applied counts; the order of a layer's arguments does not.
         self.description = json.dumps(list(config.layers.items()), sort_keys=True)
         self._view_seeds = _ViewSeeds()
-        self._layers = [(name, self._layer(name, described)) for name, described in config.layers.items()]
-        for number, (name, _) in enumerate(self._layers):
-            self._validate_repeatable(number, name, config.layers[name]["_target_"])
+        self._layers = {name: self._layer(name, described) for name, described in config.layers.items()}
+        for name, layer in self._layers.items():
+            self._validate_repeatable(layer, name, config.layers[name]["_target_"])
 
     def seeds(self, content: bytes, view: int) -> np.ndarray:
         """Return (layers, 2) int32: the seed of each layer for this view of the photo with this content."""
-        return np.array([_seed(content, view, name) for name, _ in self._layers], dtype=np.int32).reshape(-1, 2)
+        return np.array([_seed(content, view, name) for name in self._layers], dtype=np.int32).reshape(-1, 2)
 
     def apply(self, photo: tf.Tensor, seeds: tf.Tensor) -> tf.Tensor:
         """Return one augmented view of a resized photo (size, size, 3), values 0 to 255; to be traced into a graph."""
         images = photo[tf.newaxis]
-        for number in range(len(self._layers)):
-            images = self._apply_layer(number, images, seeds[number])
+        for number, layer in enumerate(self._layers.values()):
+            images = self._apply_layer(layer, images, seeds[number])
         return tf.clip_by_value(tf.ensure_shape(images, [1, *photo.shape])[0], 0.0, 255.0)
 
     def _layer(self, name: str, described: Mapping[str, Any]) -> Any:
         layer = build(described, f"augmentation.layers.{name}")
-        # Some layers (RandAugment) ignore the seed that they are given and ask their own generator.
+        # Some layers (RandAugment) ignore the seed that they receive and use their own generator.
         layer._get_seed_generator = lambda backend=None: self._view_seeds
         return layer
 
-    def _validate_repeatable(self, number: int, name: str, target: str) -> None:
-        """Apply a layer twice to the same photo: one that draws from elsewhere would poison the cache."""
+    def _validate_repeatable(self, layer: Any, name: str, target: str) -> None:
+        """Apply a layer twice to the same photo. Features of a layer that draws from its own generator must not be
+        cached."""
         photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype(np.float32)
-        seeds = np.array([[number, 1]] * len(self._layers), dtype=np.int32)
+        seed = np.array([0, 1], dtype=np.int32)
         try:
-            first, second = (self._apply_layer(number, tf.constant(photo), seeds[number]).numpy() for _ in range(2))
+            first, second = (self._apply_layer(layer, tf.constant(photo), seed).numpy() for _ in range(2))
         except (AttributeError, TypeError, ValueError) as error:
             raise UserError(
                 f"augmentation.layers.{name} must be a Keras image augmentation layer that preserves a photo's size. "
@@ -91,9 +92,8 @@ class Policy:
                 f"seed, so that features can be cached and runs repeated. Received: {target}, which does not."
             )
 
-    def _apply_layer(self, number: int, images: tf.Tensor, seed: tf.Tensor | np.ndarray) -> tf.Tensor:
+    def _apply_layer(self, layer: Any, images: tf.Tensor, seed: tf.Tensor | np.ndarray) -> tf.Tensor:
         """A batch of one photo after this layer."""
-        layer = self._layers[number][1]
         self._view_seeds.start(seed)
         transformation = layer.get_random_transformation(images, training=True, seed=self._view_seeds)
         return layer.transform_images(images, transformation, training=True)

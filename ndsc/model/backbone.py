@@ -11,6 +11,7 @@ import keras
 import numpy as np
 
 from ndsc.caching.digests import combined_hash
+from ndsc.caching.openvino_cache import Identity
 from ndsc.config.instantiate import keras_function
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
@@ -25,15 +26,13 @@ class Backbone:
     Attributes:
         preprocess: from floats 0 to 255 to what the network was trained on; also works on symbolic tensors.
         origin: where the weights come from, in a few words.
-        build: the arguments that it was built with beside our own, as JSON.
+        identity: everything that distinguishes it from other backbones, besides its weights.
     """
 
-    name: str
     network: keras.Model
     preprocess: Any
-    preprocess_name: str
     origin: str
-    build: str = ""
+    identity: Identity
     _digests: dict[str, str] = field(default_factory=dict, repr=False)  # by line
 
     @property
@@ -42,7 +41,7 @@ class Backbone:
         return self.network.input_shape[1]
 
     def frozen_digest(self, line: str, frozen: keras.Model) -> str:
-        """Return 32 hex digits of the weights below a line. They never change, so they are hashed once a line."""
+        """Return 32 hex digits of the weights below a line. They never change, so each line is hashed once."""
         if line not in self._digests:
             self._digests[line] = weights_digest(frozen)
         return self._digests[line]
@@ -64,7 +63,7 @@ def obtain_backbone(config: BackboneConfig, weights: Weights, seed: int, trainab
     file = weights.path.stat() if weights.path is not None else None
     state = (file.st_size, file.st_mtime_ns) if file else None
     backbone = _build_once(json.dumps(asdict(network)), weights, state, seed if weights.kind == "random" else 0)
-    # As after building: what follows starts from the same state.
+    # The same state as after building the network.
     keras.backend.clear_session()
     keras.utils.set_random_seed(derive(seed, "initial weights"))
     return backbone
@@ -72,8 +71,8 @@ def obtain_backbone(config: BackboneConfig, weights: Weights, seed: int, trainab
 
 @lru_cache(maxsize=1)
 def _build_once(network: str, weights: Weights, _state: tuple[int, int] | None, seed: int) -> Backbone:
-    # Keras collects garbage at each `clear_session`. There is none in a cached backbone or in the libraries, and the
-    # search takes half a second.
+    # Keras collects garbage at each `clear_session`, which takes half a second. A cached backbone and the libraries
+    # contain no garbage, so the collector need not search them.
     gc.unfreeze()
     backbone = build_backbone(BackboneConfig(**json.loads(network)), weights, seed)
     gc.freeze()
@@ -81,7 +80,7 @@ def _build_once(network: str, weights: Weights, _state: tuple[int, int] | None, 
 
 
 def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -> Backbone:
-    """Build the network with its weights, or without any (None) where only its layers are of interest.
+    """Build the network with its weights, or without weights (None) if only its layers are needed.
 
     Keras numbers unnamed layers (`add_3`) by what the process has built before, so the session is cleared first: the
     names, and with them the freeze lines, are then the same every time.
@@ -106,9 +105,14 @@ def build_backbone(config: BackboneConfig, weights: Weights | None, seed: int) -
         _load_weights(network, weights.path)
     elif weights is not None and weights.kind == "random":
         _adapt_batch_norm(network, preprocess, derive(seed, "noise"))
-    described = json.dumps(arguments, sort_keys=True)
-    origin = weights.origin if weights else "none"
-    return Backbone(config.name, network, preprocess, config.preprocess, origin, described)
+    identity = {
+        "backbone": config.name,
+        # Some arguments shape a network but not its weights, such as those of rescaling.
+        "build": json.dumps(arguments, sort_keys=True),
+        "preprocess": config.preprocess,
+        "image_size": config.image_size,
+    }
+    return Backbone(network, preprocess, weights.origin if weights else "none", identity)
 
 
 def weights_digest(model: keras.Model) -> str:
@@ -117,9 +121,9 @@ def weights_digest(model: keras.Model) -> str:
 
 
 def _adapt_batch_norm(network: keras.Model, preprocess: Any, seed: int) -> None:
-    """Show a network with random weights one batch of noise, so that batch normalization knows the size of its signals.
+    """Adapt the statistics of batch normalization in a network with random weights, by one batch of noise.
 
-    Without it they fade from layer to layer: all features of a random MobileNet are below the smallest float16.
+    Otherwise the signals fade from layer to layer: all features of a random MobileNet are below the smallest float16.
     """
     norms = [layer for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     momenta = [layer.momentum for layer in norms]

@@ -17,9 +17,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from ndsc.caching.openvino_cache import Network, core, export_network, read_network
+from ndsc.caching.openvino_cache import Identity, Network, core, export_network, read_network
 from ndsc.errors import UserError
-from ndsc.model.freeze_line import Cut, Stem
+from ndsc.model.freeze_line import Cut
 from ndsc.process import usable_cores
 
 BATCH = 32
@@ -73,7 +73,7 @@ def choose_engine(engine: str, precision: str, threads: int | None = None) -> En
 
 
 def engine_version(engine: str) -> str:
-    """Return the version of the library behind an engine, as it stands in the fingerprint of features."""
+    """Return the version of the library behind an engine, for the fingerprint of features."""
     return version("openvino").split("-")[0] if engine == "openvino" else tf.__version__
 
 
@@ -89,35 +89,34 @@ def _precision(engine: str, asked: str, gpu: bool) -> str:
 
 
 def build_engine(cut: Cut, digest: str, spec: EngineSpec, cache_root: Path, quantized: Network | None = None) -> Engine:
-    """Build the chosen engine for the frozen part of a cut backbone, whose weights have this digest.
+    """Build the chosen engine for the frozen part of a cut backbone. At bfloat16, its first layers may stay at float32.
 
     Args:
+        digest: of the weights of the frozen part.
         quantized: at int8, the network that `ndsc.model.quantization` made of the frozen part.
     """
     if spec.engine == "tensorflow":
         return TensorFlowEngine(cut, spec.precision)
-    photo = cut.frozen.input_shape[1:]
     if spec.precision == "int8":
         assert quantized is not None, "int8 needs a network that was quantized"
-        return OpenVINOEngine(quantized, photo, spec)
-    if spec.precision == "bfloat16" and cut.stem is not None:
-        return _after_stem(cut, cut.stem, digest, spec, cache_root)
-    return OpenVINOEngine(export_network(cut.frozen, cut.identity, digest, cache_root), photo, spec)
+        return OpenVINOEngine(quantized, cut.frozen.input_shape[1:], spec)
 
+    def exported(model: keras.Model, identity: Identity, precision: str) -> Engine:
+        network = export_network(model, identity, digest, cache_root)
+        return OpenVINOEngine(network, model.input_shape[1:], replace(spec, precision=precision))
 
-def _after_stem(cut: Cut, stem: Stem, digest: str, spec: EngineSpec, cache_root: Path) -> Engine:
-    """Run the first layers at float32 and the rest at the chosen precision."""
-    network = export_network(stem.first, stem.identity, digest, cache_root)
-    first = OpenVINOEngine(network, stem.first.input_shape[1:], replace(spec, precision="float32"))
+    stem = cut.stem
+    if spec.precision != "bfloat16" or stem is None:
+        return exported(cut.frozen, cut.identity, spec.precision)
+    first = exported(stem.first, {**cut.identity, "line": stem.line}, "float32")
     if stem.rest is None:
         return first
-    rest = export_network(stem.rest, {**cut.identity, "from": stem.line}, digest, cache_root)
-    return EngineSequence(first, OpenVINOEngine(rest, stem.rest.input_shape[1:], spec))
+    return EngineSequence(first, exported(stem.rest, {**cut.identity, "from": stem.line}, "bfloat16"))
 
 
 @dataclass(frozen=True)
 class EngineSequence:
-    """Two engines in a row; the second runs on one batch while the first runs on the next."""
+    """Two engines in sequence; the second processes one batch while the first processes the next."""
 
     first: Engine
     second: Engine
@@ -128,7 +127,7 @@ class EngineSequence:
 
 
 class TensorFlowEngine:
-    """A `tf.function`, compiled by XLA on GPUs, with the weights rounded once where the precision is mixed."""
+    """A `tf.function`, compiled by XLA on GPUs. At a mixed precision, the weights are rounded once."""
 
     def __init__(self, cut: Cut, precision: str) -> None:
         model = cut.frozen if precision == "float32" else _with_policy(cut.frozen, precision)

@@ -1,6 +1,5 @@
 """The freeze line: where a backbone is cut into a frozen and a trainable part."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,10 +16,10 @@ class Cut:
 
     Attributes:
         line: the name of the layer whose output crosses the line.
-        identity: with the weights, which network `frozen` is.
+        identity: everything that distinguishes `frozen` from other networks, besides its weights.
         frozen: from photos (n, size, size, 3), values 0 to 255, to what crosses the line.
-        trainable: from there to the pooled features; None where the line is the output itself.
-        stem: the first layers of `frozen`, which stay at float32 when the rest runs at bfloat16; None: there are none.
+        trainable: from there to the pooled features; None if the line is the output itself.
+        stem: the first layers of `frozen`, which stay at float32 if the rest runs at bfloat16; None: there are none.
     """
 
     line: str
@@ -32,18 +31,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class Stem:
-    """The first layers of a frozen part, up to `line`. Its networks are built on first use: most runs need the line
-    only."""
+    """The first layers of a frozen part, up to `line`. Its networks are built on first use: most runs need only the
+    name of the line."""
 
     backbone: Backbone
     line: str
     crossing: keras.KerasTensor
     end: keras.KerasTensor  # of the whole frozen part
-
-    @property
-    def identity(self) -> Identity:
-        """See `Cut.identity`, of `first`."""
-        return _identity(self.backbone, self.line)
 
     @cached_property
     def first(self) -> keras.Model:
@@ -52,7 +46,7 @@ class Stem:
 
     @cached_property
     def rest(self) -> keras.Model | None:
-        """From there to the end of the frozen part; None where nothing is left."""
+        """From there to the end of the frozen part; None if nothing is left."""
         return None if self.crossing is self.end else keras.Model(self.crossing, self.end, name="rest")
 
 
@@ -62,7 +56,7 @@ def cut(backbone: Backbone, freeze: str, float32_until: str = "none", key: str =
     The parts share their layers with the backbone: training what is above the line trains the backbone.
 
     Args:
-        float32_until: the line, named alike, up to which the frozen part stays at float32 when the rest runs at
+        float32_until: the line, named in the same way, up to which the frozen part stays at float32 if the rest runs at
             bfloat16.
         key: the key of the configuration that holds `freeze`, for the error.
 
@@ -73,7 +67,7 @@ def cut(backbone: Backbone, freeze: str, float32_until: str = "none", key: str =
     name, line = _find_line(network, freeze, key)
     trainable = None if freeze == "all" else keras.Model(line, network.output, name="above")
     stem = _stem(backbone, name, line, float32_until)
-    return Cut(name, _identity(backbone, name), _below(backbone, line), trainable, stem)
+    return Cut(name, {**backbone.identity, "line": name}, _below(backbone, line), trainable, stem)
 
 
 def find_lines(network: keras.Model) -> dict[str, keras.KerasTensor]:
@@ -106,7 +100,7 @@ def _layer_inputs(network: keras.Model) -> dict[str, list[keras.KerasTensor]]:
 
 
 def _stem(backbone: Backbone, name: str, line: keras.KerasTensor, float32_until: str) -> Stem | None:
-    """The part that stays at float32 below this line: all of it where only preprocessing would be left."""
+    """The part that stays at float32 below this line: the whole frozen part if it is preprocessing only."""
     until, tensor = _find_line(backbone.network, float32_until, "backbone.float32_until")
     order = [operation.name for operation in backbone.network.operations]
     if order.index(until) >= order.index(name):
@@ -124,16 +118,6 @@ def _below(backbone: Backbone, line: keras.KerasTensor) -> keras.Model:
     return keras.Model(image, below, name="frozen")
 
 
-def _identity(backbone: Backbone, line: str) -> Identity:
-    return {
-        "backbone": backbone.name,
-        "build": backbone.build,  # some of what shapes a network is no weight, such as how it rescales
-        "preprocess": backbone.preprocess_name,
-        "line": line,
-        "image_size": backbone.size,
-    }
-
-
 def _find_line(network: keras.Model, named: str, key: str) -> tuple[str, keras.KerasTensor]:
     """The name and the tensor of the line that this key of the configuration names."""
     if named == "all":
@@ -146,25 +130,23 @@ def _find_line(network: keras.Model, named: str, key: str) -> tuple[str, keras.K
     lines = find_lines(network)
     prefix = named.removeprefix("before:")
     names = [operation.name for operation in network.operations]
-    at = next((at for at, name in enumerate(names) if prefix and name.startswith(prefix)), None)
-    if at is None:
+    start = next((name for name in names if prefix and name.startswith(prefix)), None)
+    if start is None:
         raise UserError(
             f"No layer of {network.name} begins with {prefix!r}. Expected before:<prefix> of a layer right above one "
             f"of these lines: {', '.join(lines)}. {received}"
         )
-    below = _layer_inputs(network)[names[at]]
-    for name, tensor in lines.items():
-        if len(below) == 1 and below[0] is tensor:
-            return name, tensor
-    near = sorted(_legal_starts(network, lines), key=lambda name: abs(names.index(name) - at))[:4]
-    nearest = ", ".join(f"before:{name}" for name in near)
+    line_names = {id(tensor): name for name, tensor in lines.items()}
+    starts = {  # the line below each layer that is right above one
+        layer: line_names[id(inputs[0])]
+        for layer, inputs in _layer_inputs(network).items()
+        if len(inputs) == 1 and id(inputs[0]) in line_names
+    }
+    if start in starts:
+        return starts[start], lines[starts[start]]
+    near = sorted(starts, key=lambda layer: abs(names.index(layer) - names.index(start)))[:4]
+    nearest = ", ".join(f"before:{layer}" for layer in near)
     raise UserError(
         f"The network cannot be cut before {prefix!r}: more than one branch passes there. Expected a layer right "
         f"above a tensor through which everything passes; the nearest are {nearest}. {received}"
     )
-
-
-def _legal_starts(network: keras.Model, lines: Mapping[str, keras.KerasTensor]) -> list[str]:
-    """The layers right above a line."""
-    tensors = {id(tensor) for tensor in lines.values()}
-    return [name for name, inputs in _layer_inputs(network).items() if len(inputs) == 1 and id(inputs[0]) in tensors]

@@ -92,7 +92,7 @@ def existing_file(path: str) -> Path:
 
 
 def _packaged_xception() -> Path | None:
-    """The package's file, found without importing the package, whose dependencies are not installed."""
+    """The file of the package, which is not imported: its dependencies are not installed."""
     try:
         files = importlib.metadata.files(XCEPTION_PACKAGE) or []
     except importlib.metadata.PackageNotFoundError:
@@ -106,7 +106,7 @@ def _imagenet(backbone: BackboneConfig, random_allowed: bool, threads: int | Non
     damaged = (models_folder() / backbone.weights_file).is_file()
     start_tensorflow(threads)
     try:
-        _download_once(backbone)
+        _download(backbone)
         return Weights("imagenet", "imagenet")
     except Exception as error:  # Keras raises a bare Exception for any failure of the download
         reason = ("the file in Keras' cache was damaged; " if damaged else "") + str(error).splitlines()[0]
@@ -127,7 +127,7 @@ def _imagenet(backbone: BackboneConfig, random_allowed: bool, threads: int | Non
 
 def _is_whole(backbone: BackboneConfig) -> bool:
     """Whether the file is in Keras' cache. A file of another md5 counts as missing: Keras downloads under the final
-    name, and leaves a part of the file there when it is killed."""
+    name, and leaves an incomplete file there if it is killed."""
     file = models_folder() / str(backbone.weights_file)
     if not file.is_file():
         return False
@@ -135,35 +135,28 @@ def _is_whole(backbone: BackboneConfig) -> bool:
     return backbone.weights_md5 in (None, _md5(file, state.st_size, state.st_mtime_ns))
 
 
-@lru_cache  # takes 0.2 s for ResNet50's, and every run of a sweep asks for it
+@lru_cache  # takes 0.2 s for ResNet50's file, and every run of a sweep needs it
 def _md5(file: Path, _size: int, _changed: int) -> str:
     with file.open("rb") as content:
         return hashlib.file_digest(content, "md5").hexdigest()
 
 
-def _download_once(backbone: BackboneConfig) -> None:
-    """Download the file, or wait for another process that does: workers of a sweep start together."""
+def _download(backbone: BackboneConfig) -> None:
+    """Let Keras download the file, unless another process does so meanwhile: workers of a sweep start together.
+
+    A network that does not answer is given up after 20 seconds.
+    """
     folder = models_folder()
-    with ExitStack() as ending:
+    with ExitStack() as stack:
         with suppress(OSError):  # if this folder cannot be written, Keras uses another one
             folder.mkdir(parents=True, exist_ok=True)
-            ending.enter_context(exclusive_lock(folder / f".{backbone.weights_file}.lock"))
-        if not _is_whole(backbone):
-            _download(backbone)
-
-
-def _download(backbone: BackboneConfig) -> None:
-    """Let Keras download the file, but give up on a silent network after 20 seconds."""
-    build = keras_function(backbone.build["_target_"])
-    arguments = {key: value for key, value in backbone.build.items() if key != "_target_"}
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(20)
-    try:
-        shape = (
-            backbone.image_size,
-            backbone.image_size,
-            3,
-        )  # some networks warn of sizes that they were not trained on
+            stack.enter_context(exclusive_lock(folder / f".{backbone.weights_file}.lock"))
+        if _is_whole(backbone):
+            return
+        stack.callback(socket.setdefaulttimeout, socket.getdefaulttimeout())
+        socket.setdefaulttimeout(20)
+        build = keras_function(backbone.build["_target_"])
+        arguments = {key: value for key, value in backbone.build.items() if key != "_target_"}
+        # Some networks warn about sizes that they were not trained on.
+        shape = (backbone.image_size, backbone.image_size, 3)
         build(include_top=False, input_shape=shape, weights="imagenet", **arguments)
-    finally:
-        socket.setdefaulttimeout(before)

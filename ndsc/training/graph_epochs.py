@@ -1,9 +1,9 @@
 """Graph epochs: an epoch in one call into TensorFlow.
 
-Keras asks a `tf.data` pipeline for one batch after the other: for vectors of a few kB that costs several times what the
-training does. Where all features are in memory, a whole epoch is one step to Keras, and the loop over its batches is
-part of TensorFlow's graph. Everything else stays Keras' own (training step, callbacks, metrics), and the numbers are
-the same to the last digit.
+Keras fetches one batch after the other from a `tf.data` pipeline: for vectors of a few kB, that takes several times as
+long as the training itself. If all features are in memory, a whole epoch is one step for Keras, and the loop over its
+batches is part of TensorFlow's graph. Everything else stays Keras' own (training step, callbacks, metrics), and the
+numbers are the same to the last digit.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +30,7 @@ def use_graph_epochs(
     model.compute_metrics(features, targets[0], model(features))
     model.reset_metrics()
     model.steps_per_execution = 1
-    # Keras makes these two where they are missing.
+    # Keras makes these two functions only if they are not set.
     model.train_function = _epoch(model, model.train_step, train, batch_size)
     model.test_function = _epoch(model, model.test_step, validation, inference_batch)
 

@@ -52,7 +52,7 @@ def test_only_new_photos_are_computed(setup: MakeSetup, photos: Photos):
     assert more.counts == (40, 24)
 
 
-def test_a_repost_under_another_name_is_computed_once(setup: MakeSetup, photos: Photos):
+def test_a_photo_listed_twice_is_computed_once(setup: MakeSetup, photos: Photos):
     listed_twice = pd.concat([photos(6), photos(6).assign(image_path="repost.jpg")])
     once = setup()
     computed = extract(once, listed_twice.reset_index(drop=True))
@@ -68,14 +68,14 @@ def test_a_repost_under_another_name_is_computed_once(setup: MakeSetup, photos: 
         (["backbone.engine=tensorflow"], 40),
         (["cache.dtype=float32"], 40),
         (["backbone.build.alpha=0.5"], 40),
-        (["+backbone.build.dropout=0.5"], 40),  # an argument that shows in no weight
+        (["+backbone.build.dropout=0.5"], 40),  # an argument that changes no weight
         (["augmentation.layers.rotate.factor=0.06"], 30),
         (["augmentation=strong"], 30),
         (["optimizer.learning_rate=0.1", "head=mlp", "seed=5"], 0),
     ],
     ids=lambda value: "+".join(value) if isinstance(value, list) else str(value),
 )
-def test_everything_that_shapes_the_numbers_is_a_miss_and_plain_views_are_shared_by_policies(
+def test_every_setting_that_shapes_features_causes_misses_and_policies_share_view_0(
     setup: MakeSetup, photos: Photos, overrides: list[str], missing: int
 ):
     extract(setup(), photos(10))
@@ -96,14 +96,14 @@ def test_float32_until_is_part_of_the_fingerprint_at_bfloat16_only(setup: MakeSe
     assert (plain.fingerprint(augmented=False) != stem.fingerprint(augmented=False)) is other
 
 
-def test_other_weights_are_a_miss(setup: MakeSetup, photos: Photos):
+def test_other_weights_cause_misses(setup: MakeSetup, photos: Photos):
     extract(setup(), photos(10))
     other = setup(seed=1)
     extract(other, photos(10))
     assert other.counts == (0, 40)
 
 
-def test_another_freeze_line_is_a_miss_and_its_features_are_maps(setup: MakeSetup, photos: Photos):
+def test_another_freeze_line_causes_misses_and_its_features_are_maps(setup: MakeSetup, photos: Photos):
     extract(setup(), photos(10))
     lower = setup()
     maps = extract(lower, photos(10), "before:conv_pw_6")
@@ -112,7 +112,7 @@ def test_another_freeze_line_is_a_miss_and_its_features_are_maps(setup: MakeSetu
     assert maps.ndim == 5
 
 
-def test_a_changed_byte_in_a_photo_is_a_miss(setup: MakeSetup, photos: Photos):
+def test_a_changed_photo_causes_misses(setup: MakeSetup, photos: Photos):
     before = photos(10)
     extract(setup(), before)
     changed = Path(before.at[0, "archive"])
@@ -124,7 +124,7 @@ def test_a_changed_byte_in_a_photo_is_a_miss(setup: MakeSetup, photos: Photos):
     assert other.counts == (36, 4)
 
 
-def test_view_0_is_plain_and_the_others_differ_from_it(setup: MakeSetup, photos: Photos):
+def test_augmented_views_differ_from_view_0(setup: MakeSetup, photos: Photos):
     one = setup()
     features = extract(one, photos(8))
     pixels = one.components.features.pipeline.all_views(photos(8))
@@ -135,7 +135,7 @@ def test_view_0_is_plain_and_the_others_differ_from_it(setup: MakeSetup, photos:
 
 
 @pytest.mark.parametrize("resize", ["stretch", "pad"])
-def test_cached_features_are_those_of_keras(setup: MakeSetup, photos: Photos, resize: str):
+def test_cached_features_equal_those_of_keras(setup: MakeSetup, photos: Photos, resize: str):
     one = setup("cache.dtype=float32", "backbone.precision=float32", f"backbone.resize={resize}")
     extractor = one.extractor()
     plain = one.components.features.pipeline.all_views(photos(8))[:, 0]
@@ -144,7 +144,7 @@ def test_cached_features_are_those_of_keras(setup: MakeSetup, photos: Photos, re
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
-def test_int8_features_are_found_in_any_order_and_never_confused_with_those_of_another_calibration(
+def test_int8_features_are_found_in_any_order_and_depend_on_their_calibration(
     setup: MakeSetup, photos: Photos, networks: Path, tmp_path: Path
 ):
     extract(setup(), photos(17))
@@ -158,9 +158,9 @@ def test_int8_features_are_found_in_any_order_and_never_confused_with_those_of_a
     assert fingerprint(other) != fingerprint(first)
 
 
-def test_a_given_int8_network_is_used_whatever_the_cache_holds(setup: MakeSetup, photos: Photos, tmp_path: Path):
+def test_a_given_int8_network_is_used_instead_of_the_cached_one(setup: MakeSetup, photos: Photos, tmp_path: Path):
     own = tmp_path / "own"
-    (own / "networks").mkdir(parents=True)  # not those that all tests share
+    (own / "networks").mkdir(parents=True)  # not the networks that all tests share
     first, other, repetition = (setup(INT8, f"cache.root={own}") for _ in range(3))
     computed = extract(first, photos(17))
     network = first.extractor().quantized
@@ -183,7 +183,7 @@ def test_an_extractor_is_complete_once_constructed(setup: MakeSetup, photos: Pho
     assert fingerprint(one) == before
 
 
-def test_gathering_mixes_photos_and_views_as_asked(setup: MakeSetup, photos: Photos):
+def test_features_are_indexed_by_photo_and_view(setup: MakeSetup, photos: Photos):
     features = setup().extractor().extract(photos(10), VIEWS)
     at_photos, at_views = np.array([3, 0, 9, 3]), np.array([2, 0, 1, 0])
     expected = np.stack([features.rows[view][:][photo] for photo, view in zip(at_photos, at_views, strict=True)])
@@ -207,7 +207,7 @@ def test_a_damaged_row_is_computed_again_and_never_used(
     assert "damaged" in caplog.text
 
 
-def test_features_that_do_not_fit_the_cache_are_refused(setup: MakeSetup, photos: Photos):
+def test_features_that_do_not_fit_the_type_of_the_cache_are_a_user_error(setup: MakeSetup, photos: Photos):
     one = setup()
     network = one.components.features.backbone.network
     network.set_weights([weight * 1e4 for weight in network.get_weights()])
@@ -215,7 +215,7 @@ def test_features_that_do_not_fit_the_cache_are_refused(setup: MakeSetup, photos
         one.extractor("before:conv_pw_6_bn").extract(photos(4), [0])
 
 
-def test_a_photo_counts_once_however_often_a_run_asks_for_it():
+def test_cache_statistics_count_each_view_once():
     stats = CacheStats()
     contents = np.arange(48, dtype=np.uint8).reshape(3, 16)
     stats.count("line", 0, contents, np.array([True, True, False]))

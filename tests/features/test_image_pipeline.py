@@ -48,11 +48,11 @@ def test_the_pipeline_runs_without_the_tuning_thread(
     tuned = []
     iterator = tf.data.Dataset.as_numpy_iterator
 
-    def noting(dataset: tf.data.Dataset) -> object:
+    def recording(dataset: tf.data.Dataset) -> object:
         tuned.append(dataset.options().autotune.enabled)
         return iterator(dataset)
 
-    # The wait itself is a race that TensorFlow loses once in four times, for seconds: the benchmarks see it.
-    monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", noting)
+    # The wait itself is a race, which occurs once in four times and takes seconds: the benchmarks measure it.
+    monkeypatch.setattr(tf.data.Dataset, "as_numpy_iterator", recording)
     setup("backbone.engine=tensorflow", "augmentation=none").components.features.pipeline.all_views(photos(2))
     assert tuned == [False]

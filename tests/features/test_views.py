@@ -42,7 +42,7 @@ def test_a_view_is_the_same_to_the_bit_in_any_order_on_any_number_of_threads_and
 
 
 @pytest.mark.parametrize("name", POLICIES)
-def test_photos_and_view_numbers_get_different_views_within_the_range_of_grey_levels(name: str):
+def test_views_differ_and_their_values_are_between_0_and_255(name: str):
     made = views(policy(name), [(0, 1), (0, 2), (0, 3), (0, 4), (0, 5)], threads=2)
     assert len({view.tobytes() for view in made.values()}) >= 4
     for view in made.values():
@@ -51,7 +51,7 @@ def test_photos_and_view_numbers_get_different_views_within_the_range_of_grey_le
         assert view.max() <= 255
 
 
-def test_each_layer_draws_numbers_of_its_own():
+def test_each_layer_has_its_own_seed():
     seeds = policy("strong").seeds(CONTENTS[0], 1)
     assert len({tuple(pair) for pair in seeds.tolist()}) == len(seeds)
 
@@ -84,7 +84,7 @@ def test_the_same_layers_in_another_order_are_another_policy():
     assert Policy(other).description != Policy(baseline).description
 
 
-def test_no_layers_leave_the_photo_as_it_is():
+def test_a_policy_without_layers_does_not_change_the_photo():
     plain = Policy(AugmentationConfig(views=1, layers={}))
     photo = photos()[0]
     np.testing.assert_array_equal(plain.apply(tf.constant(photo), tf.constant(plain.seeds(CONTENTS[0], 0))), photo)
@@ -98,6 +98,6 @@ def test_no_layers_leave_the_photo_as_it_is():
         ({"_target_": "keras.layers.RandomRotation", "factor": 7}, "cannot be built: The `factor` argument"),
     ],
 )
-def test_a_layer_that_cannot_make_repeatable_views_is_refused(layer: dict, complaint: str):
+def test_a_layer_without_repeatable_views_is_a_user_error(layer: dict, complaint: str):
     with pytest.raises(UserError, match=complaint):
         Policy(AugmentationConfig(views=2, layers={"odd": layer}))

@@ -1,4 +1,4 @@
-"""A tiny backbone whose features tell photos apart."""
+"""A tiny backbone with different features for different photos."""
 
 import keras
 import numpy as np
@@ -9,8 +9,8 @@ from ndsc.model.backbone import Backbone
 def tiny_backbone() -> Backbone:
     """MobileNet at 32×32 with a quarter of the channels and random weights.
 
-    As it is built, its features are all but zero for any photo: what should differ would be equal. So batch
-    normalization gets the statistics that it would have learnt.
+    As it is built, its features are nearly zero for any photo, so that results which should differ would be equal.
+    Therefore one batch of noise adapts the statistics of batch normalization.
     """
     keras.utils.set_random_seed(0)
     preprocess = keras.applications.mobilenet.preprocess_input
@@ -22,4 +22,4 @@ def tiny_backbone() -> Backbone:
     network(np.random.default_rng(1).uniform(-1, 1, (16, 32, 32, 3)).astype(np.float32), training=True)
     for layer in normalizations:
         layer.momentum = momentum
-    return Backbone("tiny", network, preprocess, "keras.applications.mobilenet.preprocess_input", "random")
+    return Backbone(network, preprocess, "random", {"backbone": "tiny"})

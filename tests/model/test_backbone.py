@@ -30,7 +30,7 @@ def tiny(configured: Callable[..., Config]) -> Callable[..., Backbone]:
 def resnet50() -> Backbone:
     network = keras.applications.ResNet50(include_top=False, pooling="avg", weights=None, input_shape=(64, 64, 3))
     preprocess = keras.applications.resnet50.preprocess_input
-    return Backbone("resnet50", network, preprocess, "keras.applications.resnet50.preprocess_input", "random")
+    return Backbone(network, preprocess, "random", {"backbone": "resnet50"})
 
 
 def test_grey_is_preprocessed_as_resnet50_was_trained(resnet50: Backbone):
@@ -59,7 +59,7 @@ def test_the_last_stage_of_resnet50_starts_from_its_14_by_14_maps(resnet50: Back
     assert cut(resnet50, "before:conv5_block1").line == "conv4_block6_out"
 
 
-def test_the_first_layers_of_a_frozen_part_and_the_rest_give_the_same_bits_as_the_whole(resnet50: Backbone):
+def test_the_stem_and_the_rest_give_the_same_bits_as_the_whole_frozen_part(resnet50: Backbone):
     parts = cut(resnet50, "before:conv5_block1", float32_until="before:conv2_block2")
     assert parts.stem is not None
     assert parts.stem.rest is not None
@@ -77,19 +77,19 @@ def test_the_first_layers_of_a_frozen_part_and_the_rest_give_the_same_bits_as_th
         ("none", "none"),  # the photos themselves are not rounded
     ],
 )
-def test_a_frozen_part_up_to_where_float32_ends_stays_there_as_a_whole(resnet50: Backbone, freeze: str, float32: str):
+def test_a_frozen_part_that_ends_before_float32_until_is_all_stem(resnet50: Backbone, freeze: str, float32: str):
     parts = cut(resnet50, freeze, float32)
     assert parts.stem is not None
     assert parts.stem.rest is None
-    assert parts.stem.identity == parts.identity
+    assert parts.stem.line == parts.line
     np.testing.assert_array_equal(parts.stem.first(photos(64)), parts.frozen(photos(64)))
 
 
-def test_nothing_stays_at_float32_unless_said(resnet50: Backbone):
+def test_there_is_no_stem_by_default(resnet50: Backbone):
     assert cut(resnet50, "all").stem is None
 
 
-def test_a_line_for_float32_that_is_none_is_refused_by_its_own_name(resnet50: Backbone):
+def test_an_error_in_float32_until_names_that_key(resnet50: Backbone):
     with pytest.raises(UserError, match=r"Received: backbone\.float32_until=before:conv5_block1_2_conv"):
         cut(resnet50, "all", "before:conv5_block1_2_conv")
 
@@ -103,7 +103,7 @@ def test_a_line_for_float32_that_is_none_is_refused_by_its_own_name(resnet50: Ba
         ("conv5_block1", "must be all, none or before:"),
     ],
 )
-def test_a_line_that_cannot_be_cut_at_is_refused_with_the_nearest_ones(resnet50: Backbone, freeze: str, complaint: str):
+def test_an_error_in_freeze_names_the_nearest_lines(resnet50: Backbone, freeze: str, complaint: str):
     with pytest.raises(UserError, match=complaint) as refused:
         cut(resnet50, freeze)
     assert f"Received: backbone.freeze={freeze}" in str(refused.value)
@@ -123,9 +123,7 @@ def test_weights_come_from_a_weights_file(tiny: Callable[..., Backbone], tmp_pat
     assert weights_digest(loaded.network) == expected
 
 
-def test_weights_come_from_the_layer_of_a_keras_file_that_was_built_at_another_size(
-    tiny: Callable[..., Backbone], tmp_path: Path
-):
+def test_weights_come_from_a_layer_of_a_keras_file_built_at_another_size(tiny: Callable[..., Backbone], tmp_path: Path):
     other = tiny(seed=1, size=64)
     expected = weights_digest(other.network)
     whole = keras.Sequential([keras.Input((64, 64, 3)), other.network, keras.layers.Dense(2)])
@@ -135,7 +133,7 @@ def test_weights_come_from_the_layer_of_a_keras_file_that_was_built_at_another_s
 
 
 @pytest.mark.parametrize("name", ["other.keras", "broken.keras", "broken.weights.h5"])
-def test_a_file_without_fitting_weights_is_refused(tiny: Callable[..., Backbone], tmp_path: Path, name: str):
+def test_a_file_without_matching_weights_is_a_user_error(tiny: Callable[..., Backbone], tmp_path: Path, name: str):
     path = tmp_path / name
     if name == "other.keras":
         keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]).save(path)
@@ -146,7 +144,7 @@ def test_a_file_without_fitting_weights_is_refused(tiny: Callable[..., Backbone]
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "message"),
     [
         ("backbone.build._target_=keras.applications.NoSuch", "must name functions of keras.applications"),
         ("backbone.preprocess=keras.applications.nosuch.preprocess_input", "must name functions of keras.applications"),
@@ -154,14 +152,11 @@ def test_a_file_without_fitting_weights_is_refused(tiny: Callable[..., Backbone]
         ("+backbone.build.alfa=0.5", "backbone.build cannot be built at 32 pixels"),
     ],
 )
-def test_a_network_that_keras_does_not_build_is_told_in_a_paragraph(
-    configured: Callable[..., Config], override: str, told: str
+def test_a_network_that_keras_cannot_build_is_a_user_error(
+    configured: Callable[..., Config], override: str, message: str
 ):
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         build_backbone(configured(*TINY, override).backbone, RANDOM, 0)
-
-
-RANDOM = Weights("random", "random")
 
 
 def obtained(config: Config) -> Backbone:
@@ -169,7 +164,7 @@ def obtained(config: Config) -> Backbone:
     return obtain_backbone(config.backbone, RANDOM, config.seed, trainable)
 
 
-def test_a_frozen_backbone_is_built_once_for_runs_that_need_the_same(configured: Callable[..., Config]):
+def test_runs_with_the_same_frozen_backbone_share_it(configured: Callable[..., Config]):
     first = obtained(configured(*TINY))
     assert obtained(configured(*TINY, "optimizer.learning_rate=0.1", "backbone.resize=pad")) is first
     assert obtained(configured(*TINY, "seed=1")) is not first

@@ -32,7 +32,7 @@ def photo(height: int, width: int) -> np.ndarray:
 
 @pytest.mark.parametrize("resize", ["stretch", "crop", "pad"])
 @pytest.mark.parametrize(("height", "width"), [(32, 32), (31, 33), (1, 20), (200, 50), (64, 480)])
-def test_the_classifier_is_resizing_preprocessing_network_and_head_in_turn(
+def test_the_classifier_applies_resizing_preprocessing_network_and_head_in_this_order(
     backbone: Backbone, resize: str, height: int, width: int
 ):
     head = head_of(backbone)
@@ -44,7 +44,7 @@ def test_the_classifier_is_resizing_preprocessing_network_and_head_in_turn(
     np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
-def test_the_three_ways_to_resize_differ_where_a_photo_is_no_square(backbone: Backbone):
+def test_the_three_ways_to_resize_differ_for_a_photo_that_is_not_square(backbone: Backbone):
     head = head_of(backbone)
     found = [
         np.asarray(assemble_classifier(backbone, head, resize)(photo(50, 200))) for resize in ("stretch", "crop", "pad")
@@ -75,7 +75,7 @@ def test_a_saved_classifier_gives_the_same_bits_in_a_process_without_this_packag
         ({"units": 8, "dropout": 0.5}, ["hidden", "dropout", "probabilities"], 256 * 8 + 8 + 8 * 3 + 3),
     ],
 )
-def test_a_head_has_the_layers_that_were_asked_for(
+def test_a_head_has_the_configured_layers(
     backbone: Backbone, settings: dict[str, object], names: list[str], weights: int
 ):
     head = head_of(backbone, **settings)
@@ -84,7 +84,7 @@ def test_a_head_has_the_layers_that_were_asked_for(
     assert head.output_shape == (None, 3)
 
 
-def test_a_head_comes_from_its_seed_dropout_and_all():
+def test_the_seed_decides_the_weights_and_the_dropout_of_a_head():
     config = HeadConfig(units=8, dropout=0.5)
     features = np.ones((4, 16), np.float32)
     first, again, other = (build_head(config, 16, 3, seed)(features, training=True).numpy() for seed in (0, 0, 1))
@@ -92,7 +92,7 @@ def test_a_head_comes_from_its_seed_dropout_and_all():
     assert not np.array_equal(first, other)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_in_training_only():
     head = build_head(HeadConfig(units=None, dropout=0.5), 16, 3, seed=0)
     features = np.ones((4, 16), np.float32)
     np.testing.assert_array_equal(head(features, training=False), head(features, training=False))
@@ -121,7 +121,7 @@ def train_one_step(trainable: keras.Model) -> None:
 
 
 @pytest.mark.parametrize("batch_norm", ["inference", "training"])
-def test_a_step_of_training_changes_what_lies_above_the_line_and_no_bit_below_it(batch_norm: str):
+def test_training_changes_weights_above_the_line_and_none_below_it(batch_norm: str):
     backbone = tiny_backbone()
     parts = cut(backbone, "before:conv_pw_12")
     assert parts.trainable is not None
@@ -151,7 +151,7 @@ def test_at_the_last_line_only_the_head_is_trained(backbone: Backbone):
     assert trainable.count_params() == head.count_params()
 
 
-def test_what_was_trained_above_the_line_is_in_the_assembled_classifier():
+def test_the_assembled_classifier_has_the_weights_trained_above_the_line():
     backbone = tiny_backbone()
     head = head_of(backbone)
     parts = cut(backbone, "before:conv_pw_12")
@@ -163,9 +163,7 @@ def test_what_was_trained_above_the_line_is_in_the_assembled_classifier():
 
 
 @pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
-def test_a_classifier_trained_at_a_mixed_precision_computes_in_float32_and_says_nearly_the_same(
-    precision: str, tmp_path: Path
-):
+def test_a_classifier_trained_at_a_mixed_precision_computes_nearly_the_same_in_float32(precision: str, tmp_path: Path):
     backbone = tiny_backbone()
     head, parts = head_of(backbone), cut(backbone, "before:conv_pw_12")
     trainable = build_trainable(parts, head, "inference", precision)

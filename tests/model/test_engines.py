@@ -35,7 +35,7 @@ def batch(seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("name", ENGINES)
 @pytest.mark.parametrize("freeze", ["all", "none", "before:conv_pw_6"])
-def test_an_engine_gives_what_keras_gives(parts: Callable[..., Cut], tmp_path: Path, name: str, freeze: str):
+def test_an_engine_gives_the_features_of_keras(parts: Callable[..., Cut], tmp_path: Path, name: str, freeze: str):
     frozen = parts(freeze)
     (features,) = engine(name, frozen, tmp_path).run([batch()])
     expected = np.asarray(frozen.frozen(batch(), training=False))
@@ -44,7 +44,7 @@ def test_an_engine_gives_what_keras_gives(parts: Callable[..., Cut], tmp_path: P
 
 
 @pytest.mark.parametrize("name", ENGINES)
-def test_batches_come_back_in_order_and_unmixed(parts: Callable[..., Cut], tmp_path: Path, name: str):
+def test_features_come_in_the_order_of_the_batches(parts: Callable[..., Cut], tmp_path: Path, name: str):
     running = engine(name, parts("all"), tmp_path)
     together = list(running.run(batch(seed) for seed in range(5)))
     for seed in range(5):
@@ -52,7 +52,7 @@ def test_batches_come_back_in_order_and_unmixed(parts: Callable[..., Cut], tmp_p
         np.testing.assert_array_equal(together[seed], alone)
 
 
-def test_signals_that_an_export_leaves_as_outputs_are_not_taken_for_features(tmp_path: Path):
+def test_inner_tensors_that_an_export_adds_as_outputs_are_ignored(tmp_path: Path):
     photo = keras.Input((32, 32, 3))
     signal = keras.layers.Conv2D(4, 3, activation="silu")(photo)
     pooled = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(8, 3, activation="silu")(signal))
@@ -62,11 +62,11 @@ def test_signals_that_an_export_leaves_as_outputs_are_not_taken_for_features(tmp
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (CONFIG_FOLDER / "backbone").glob("*.yaml")))
-def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_picks(
+def test_every_configured_backbone_gives_the_features_of_keras_by_the_engine_auto(
     configured: Callable[..., Config], tmp_path: Path, name: str
 ):
     config = configured(f"backbone={name}", "backbone.image_size=72").backbone
-    # As Keras draws its weights: once they have seen noise, a small difference becomes anything.
+    # With weights as Keras draws them: with adapted batch normalization, small differences grow from layer to layer.
     parts = cut(build_backbone(config, None, seed=0), "all", config.float32_until)
     photos = np.random.default_rng(0).uniform(0, 255, (BATCH, 72, 72, 3)).astype(np.float32)
     choice = choose_engine("auto", "float32")
@@ -76,16 +76,14 @@ def test_every_backbone_of_ours_gives_what_keras_gives_by_the_engine_that_auto_p
 
 
 @pytest.mark.parametrize("freeze", ["none", "before:conv_pw_6"])
-def test_what_stays_at_float32_gives_the_bits_of_float32_when_bfloat16_is_asked_for(
-    parts: Callable[..., Cut], tmp_path: Path, freeze: str
-):
+def test_the_stem_gives_the_bits_of_float32_at_bfloat16(parts: Callable[..., Cut], tmp_path: Path, freeze: str):
     until = "none" if freeze == "none" else "before:conv_pw_6"
     (rounded,) = engine("openvino", parts(freeze, until), tmp_path, "bfloat16").run([batch()])
     (expected,) = engine("openvino", parts(freeze), tmp_path).run([batch()])
     np.testing.assert_array_equal(rounded, expected)
 
 
-def test_the_rest_is_fed_what_the_first_layers_give_at_float32_in_order(parts: Callable[..., Cut], tmp_path: Path):
+def test_the_rest_receives_the_float32_outputs_of_the_stem_in_order(parts: Callable[..., Cut], tmp_path: Path):
     both = parts("all", "before:conv_pw_6")
     batches = [batch(seed) for seed in range(5)]
     found = list(engine("openvino", both, tmp_path, "bfloat16").run(iter(batches)))
@@ -97,13 +95,13 @@ def test_the_rest_is_fed_what_the_first_layers_give_at_float32_in_order(parts: C
         np.testing.assert_array_equal(features, expected)
 
 
-def test_a_feature_does_not_depend_on_its_neighbours_or_its_place(parts: Callable[..., Cut], tmp_path: Path):
+def test_a_feature_does_not_depend_on_its_neighbours_or_its_position(parts: Callable[..., Cut], tmp_path: Path):
     running = engine("openvino", parts("all"), tmp_path)
     photos = batch()
     alone = np.zeros_like(photos)
     alone[7] = photos[3]
-    (crowd,), (single,) = running.run([photos]), running.run([alone])
-    np.testing.assert_array_equal(single[7], crowd[3])
+    (together,), (single,) = running.run([photos]), running.run([alone])
+    np.testing.assert_array_equal(single[7], together[3])
 
 
 def test_features_are_the_same_bits_when_the_network_is_compiled_again_on_one_thread(
@@ -140,15 +138,15 @@ gc.collect()
 try:
     signal.raise_signal(signal.SIGINT)
 except KeyboardInterrupt:
-    print("heard")
+    print("interrupted")
 """
 
 
-def test_ctrl_c_is_heard_after_engines_are_gone(parts: Callable[..., Cut], tmp_path: Path):
+def test_ctrl_c_works_after_engines_are_deleted(parts: Callable[..., Cut], tmp_path: Path):
     engine("openvino", parts("before:conv_pw_6"), tmp_path)
     (network,) = (tmp_path / "networks").iterdir()
     done = subprocess.run([sys.executable, "-c", CTRL_C_AFTER_TWO_ENGINES, str(network)], stdout=subprocess.PIPE)
-    assert (done.returncode, done.stdout) == (0, b"heard\n")
+    assert (done.returncode, done.stdout) == (0, b"interrupted\n")
 
 
 def test_a_network_is_exported_once(parts: Callable[..., Cut], tmp_path: Path):
@@ -160,7 +158,7 @@ def test_a_network_is_exported_once(parts: Callable[..., Cut], tmp_path: Path):
     assert [path.name for path in (tmp_path / "networks").iterdir()] == [exported.parent.name]
 
 
-def test_other_lines_and_weights_are_other_digests(configured: Callable[..., Config]):
+def test_other_lines_and_weights_have_other_digests(configured: Callable[..., Config]):
     digests = set()
     for seed in (0, 1):
         backbone = build_backbone(configured(*TINY).backbone, Weights("random", "random"), seed)
@@ -169,14 +167,14 @@ def test_other_lines_and_weights_are_other_digests(configured: Callable[..., Con
     assert len(digests) == 4
 
 
-def test_auto_says_what_it_chose_and_why():
+def test_auto_gives_a_reason_for_its_choice():
     choice = choose_engine("auto", "auto")
     assert choice.engine in ENGINES
     assert choice.precision in ("float32", "bfloat16", "mixed_float16")
     assert choice.reason
 
 
-def test_an_engine_that_is_not_installed_is_refused(monkeypatch: pytest.MonkeyPatch):
+def test_an_engine_that_is_not_installed_is_a_user_error(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match="needs the package openvino"):
         choose_engine("openvino", "auto")

@@ -32,7 +32,7 @@ def small_cut(seed: int = 0, line: str = "pooled") -> Cut:
 
 
 def pixels(seed: int, count: int = PHOTOS) -> np.ndarray:
-    """Blotches of random colours, as photos have them: (count, 32, 32, 3)."""
+    """Squares of random colours: (count, 32, 32, 3)."""
     blotches = np.random.default_rng(seed).uniform(0, 255, (count, 8, 8, 3)).astype(np.float32)
     return blotches.repeat(4, axis=1).repeat(4, axis=2)
 
@@ -68,27 +68,27 @@ def cache(made_once: tuple[Cut, Path], tmp_path: Path) -> Path:
     return Path(shutil.copytree(made_once[1], tmp_path / "cache"))
 
 
-def test_quantized_features_are_near_those_of_keras_and_not_the_same(part: Cut, cache: Path):
+def test_quantized_features_are_close_to_those_of_keras_but_not_equal(part: Cut, cache: Path):
     photos = pixels(seed=1, count=BATCH)
     found = features(part, cache, quantize(part, cache), photos)
     expected = np.asarray(part.frozen(photos, training=False))
     cosines = (found * expected).sum(axis=1) / np.linalg.norm(found, axis=1) / np.linalg.norm(expected, axis=1)
     assert found.shape == expected.shape
     assert cosines.min() > 0.99
-    # What float32 loses by rounding is a thousand times less.
+    # Rounding in float32 changes a thousand times less.
     assert cosines.min() < 0.99999
 
 
-def test_a_quantized_feature_does_not_depend_on_its_neighbours_or_its_place(part: Cut, cache: Path):
+def test_a_quantized_feature_does_not_depend_on_its_neighbours_or_its_position(part: Cut, cache: Path):
     photos = pixels(seed=1, count=BATCH)
     network = quantize(part, cache)
     alone = np.zeros_like(photos)
     alone[7] = photos[3]
-    crowd, single = (features(part, cache, network, batch) for batch in (photos, alone))
-    np.testing.assert_array_equal(single[7], crowd[3])
+    together, single = (features(part, cache, network, batch) for batch in (photos, alone))
+    np.testing.assert_array_equal(single[7], together[3])
 
 
-def test_calibration_photos_are_those_of_the_lowest_hashes_in_any_order():
+def test_calibration_photos_have_the_lowest_hashes_whatever_their_order():
     contents = np.random.default_rng(0).integers(0, 256, (1000, 16), dtype=np.uint8)
     expected = sorted(content.tobytes() for content in contents)[:CALIBRATION_PHOTOS]
     for order in (np.arange(1000), np.arange(1000)[::-1], np.repeat(np.arange(1000), 2)):
@@ -96,7 +96,7 @@ def test_calibration_photos_are_those_of_the_lowest_hashes_in_any_order():
         assert [content.tobytes() for content in shown[choose_calibration_photos(shown)]] == expected
 
 
-def test_the_same_photos_give_the_same_digest_and_others_another(part: Cut, cache: Path):
+def test_the_digest_depends_on_the_calibration_photos_only(part: Cut, cache: Path):
     first = quantize(part, cache)
     shutil.rmtree(first.folder)
     assert quantize(part, cache) == first
@@ -108,7 +108,7 @@ def refuse() -> NoReturn:
     pytest.fail("photos were read though the network is cached")
 
 
-def test_a_cached_network_is_not_made_again_and_names_the_photos_that_calibrated_it(part: Cut, cache: Path):
+def test_a_cached_network_is_reused_and_names_its_calibration_photos(part: Cut, cache: Path):
     first = quantize(part, cache)
     for contents in (CONTENTS, OTHER_CONTENTS):
         found = quantized(part, weights_digest(part.frozen), cache, contents, refuse)
@@ -116,14 +116,14 @@ def test_a_cached_network_is_not_made_again_and_names_the_photos_that_calibrated
         assert found.notes["contents"] == CONTENTS
 
 
-def test_other_lines_and_fewer_photos_have_networks_of_their_own(part: Cut, cache: Path):
+def test_other_lines_and_fewer_photos_have_their_own_networks(part: Cut, cache: Path):
     first, lower = quantize(part, cache), quantize(small_cut(line="maps"), cache)
     fewer = quantized(part, weights_digest(part.frozen), cache, CONTENTS[:8], lambda: [pixels(0, count=8)])
     assert len({first.folder, lower.folder, fewer.folder}) == 3
 
 
 @pytest.mark.parametrize("name", ["network.bin", "network.xml", "network.json"])
-def test_a_half_written_network_is_not_used_but_made_again(part: Cut, cache: Path, name: str):
+def test_an_incomplete_network_is_made_again(part: Cut, cache: Path, name: str):
     first = quantize(part, cache)
     file = first.folder / name
     whole = file.read_bytes()
@@ -132,7 +132,7 @@ def test_a_half_written_network_is_not_used_but_made_again(part: Cut, cache: Pat
     assert file.read_bytes() == whole
 
 
-def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
+def test_a_failed_quantization_leaves_no_files(part: Cut, cache: Path):
     shutil.rmtree(quantize(part, cache).folder)
     before = list((cache / "networks").iterdir())
 
@@ -146,7 +146,7 @@ def test_an_attempt_that_fails_leaves_nothing_behind(part: Cut, cache: Path):
 
 
 def make_one_of_its_own(number: int, cache: Path, together: Barrier) -> Network:
-    """Keep a network under a name that another process uses too, with files that only this process would write."""
+    """Make a network that another process makes, too, with different files."""
 
     def make(path: Path) -> None:
         path.write_text(f"made by {number}")

@@ -19,60 +19,60 @@ def locate(backbone: BackboneConfig, random_allowed: bool) -> Weights:
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty Keras folder, and a network that leads nowhere (a closed port stands in for a proxy that refuses)."""
+    """An empty Keras folder, and no network: the proxy is a closed port."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     for variable in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    # urllib reads the proxies once a process: what was read before must not count here, nor this afterwards.
+    # urllib reads the proxies once in a process: it must read them again here, and after the test.
     monkeypatch.setattr(urllib.request, "_opener", None)
     return tmp_path
 
 
 @pytest.fixture
 def backbone(configured: Callable[..., Config]) -> BackboneConfig:
-    """A backbone whose file would be the bytes `weights`."""
+    """A backbone whose weights file has the bytes `weights`."""
     md5 = hashlib.md5(b"weights").hexdigest()
     return configured("backbone=resnet50", f"backbone.weights_md5={md5}").backbone
 
 
-def put(folder: Path, backbone: BackboneConfig, content: bytes) -> None:
-    """Into Keras' folder, as the backbone's file."""
+def write_weights(folder: Path, backbone: BackboneConfig, content: bytes) -> None:
+    """Write the backbone's weights file in Keras' folder."""
     (folder / "models").mkdir(exist_ok=True)
     (folder / "models" / str(backbone.weights_file)).write_bytes(content)
 
 
-def test_a_file_in_keras_folder_is_taken_without_asking_the_network(backbone: BackboneConfig, nowhere: Path):
-    put(nowhere, backbone, b"weights")
+def test_a_file_in_keras_folder_is_used_without_a_network(backbone: BackboneConfig, nowhere: Path):
+    write_weights(nowhere, backbone, b"weights")
     assert locate(backbone, random_allowed=False).kind == "imagenet"
 
 
-def test_half_a_file_is_as_good_as_none_and_is_told(backbone: BackboneConfig, nowhere: Path):
-    put(nowhere, backbone, b"weig")
+def test_an_incomplete_file_counts_as_missing_and_is_reported(backbone: BackboneConfig, nowhere: Path):
+    write_weights(nowhere, backbone, b"weig")
     with pytest.raises(UserError, match="Received: the file in Keras' cache was damaged; URL fetch failure"):
         locate(backbone, random_allowed=False)
-    put(nowhere, backbone, b"weights")
+    write_weights(nowhere, backbone, b"weights")
     assert locate(backbone, random_allowed=False).kind == "imagenet"
 
 
-def test_what_another_process_downloads_is_waited_for(backbone: BackboneConfig, nowhere: Path):
-    put(nowhere, backbone, b"weig")
-    start_tensorflow()  # takes seconds, in which nothing is waited for
+def test_a_download_by_another_process_is_awaited(backbone: BackboneConfig, nowhere: Path):
+    write_weights(nowhere, backbone, b"weig")
+    start_tensorflow()  # takes seconds, which must not count as waiting for the lock
     with ThreadPoolExecutor(1) as worker:
         with exclusive_lock(nowhere / "models" / f".{backbone.weights_file}.lock"):
             located = worker.submit(locate, backbone, random_allowed=False)
             with pytest.raises(TimeoutError):
                 located.result(timeout=3)
-            put(nowhere, backbone, b"weights")
+            write_weights(nowhere, backbone, b"weights")
         assert located.result().kind == "imagenet"
 
 
-def test_the_sample_data_goes_on_with_random_weights_and_a_warning(configured: Callable[..., Config], nowhere: Path):
+def test_the_sample_data_uses_random_weights_with_a_warning(configured: Callable[..., Config], nowhere: Path):
     weights = locate(configured("backbone=mobilenetv3small").backbone, random_allowed=True)
     assert weights.kind == "random"
     assert "make train BACKBONE=xception" in str(weights.warning)
 
 
-def test_any_other_data_stops_and_names_the_file_its_md5_its_folder_and_the_way_out(
+def test_other_data_is_refused_with_the_file_its_md5_its_folder_and_an_alternative(
     configured: Callable[..., Config], nowhere: Path
 ):
     with pytest.raises(UserError) as refused:
@@ -87,7 +87,7 @@ def test_any_other_data_stops_and_names_the_file_its_md5_its_folder_and_the_way_
         assert needed in str(refused.value)
 
 
-def test_xception_is_found_in_the_package_that_carries_it(configured: Callable[..., Config], nowhere: Path):
+def test_xception_is_found_in_its_package(configured: Callable[..., Config], nowhere: Path):
     weights = locate(configured("backbone=xception").backbone, random_allowed=False)
     assert weights.kind == "file"
     assert weights.path is not None
@@ -95,7 +95,7 @@ def test_xception_is_found_in_the_package_that_carries_it(configured: Callable[.
 
 
 @pytest.mark.parametrize("name", ["missing.keras", "missing.weights.h5", "weights.txt", "imagnet"])
-def test_a_weights_file_that_is_not_there_is_refused(configured: Callable[..., Config], name: str):
+def test_a_missing_weights_file_is_a_user_error(configured: Callable[..., Config], name: str):
     with pytest.raises(UserError, match=f"Received: backbone.weights={name}"):
         locate(configured(f"backbone.weights={name}").backbone, random_allowed=True)
 
