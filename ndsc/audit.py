@@ -9,11 +9,9 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
-from ndsc.config import schema
 from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import number
@@ -123,7 +121,7 @@ def training_command(overrides: tuple[str, ...], issues: Path) -> str:
     return shlex.join(["python", "-m", "ndsc.train", *shared, f"sampling.exclude={issues}"])
 
 
-@hydra_command("audit")
+@hydra_command("audit", AuditConfig)
 def command(composed: DictConfig) -> None:
     """Run the job that Hydra composed."""
     with report_errors():
@@ -131,12 +129,5 @@ def command(composed: DictConfig) -> None:
         main(typed(composed, AuditConfig), Path(hydra.runtime.output_dir), tuple(hydra.overrides.task))
 
 
-def register() -> None:
-    """Register the schemas under the names that `conf/train.yaml` and `conf/audit.yaml` begin with."""
-    schema.register()
-    ConfigStore.instance().store(name="audit_schema", node=AuditConfig)
-
-
 if __name__ == "__main__":
-    register()
     command()

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig
 
+from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
-from ndsc.config.constraints import check_values, choice
-from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
+from ndsc.config.constraints import choice
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig
 from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
 from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
@@ -71,12 +71,11 @@ def main(config: PredictConfig) -> None:
 
 
 def check(config: PredictConfig) -> None:
-    """Check what types cannot.
+    """Check that the configuration names a classifier and photos.
 
     Raises:
-        UserError: a value is not allowed, or the classifier or the photos are not named.
+        UserError: the classifier or the photos are not named.
     """
-    check_values(config)
     if (config.run is None) == (config.model is None):
         raise UserError(
             "Either run=<run id> or model=<a classifier.keras> must name the classifier. "
@@ -113,18 +112,12 @@ def _write(rows: Iterator[pa.RecordBatch], total: int, file: ResultsFile) -> tup
     return unreadable, time.perf_counter() - started
 
 
-@hydra_command("predict")
+@hydra_command("predict", PredictConfig)
 def command(composed: DictConfig) -> None:
     """Run the job that Hydra composed."""
     with report_errors():
-        main(as_schema(composed, PredictConfig))
-
-
-def register() -> None:
-    """Register the schema with Hydra, under the name that `conf/predict.yaml` begins with."""
-    ConfigStore.instance().store(name="predict_schema", node=PredictConfig)
+        main(typed(composed, PredictConfig))
 
 
 if __name__ == "__main__":
-    register()
     command()

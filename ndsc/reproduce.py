@@ -11,14 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import MISSING, DictConfig
 
-from ndsc.config import schema
+from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
-from ndsc.config.constraints import check_values
-from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig, as_schema
+from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig
 from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import print_comparison, print_table
@@ -120,17 +118,16 @@ def _repeat(rerun: "RerunConfig", history: "History", recorded: "RecordedRun", d
 
 
 def check(config: ReproduceConfig) -> None:
-    """Check the values of the configuration.
+    """Check that the configuration names a run.
 
     Raises:
-        UserError: no run is named, or there is no such kind of tracking.
+        UserError: it does not.
     """
     if config.run is None:
         raise UserError(
             "run=<run id> must name the run to repeat. Received: run=null. A run prints its id in its last lines, and "
             "shows it at the top of its page (make ui)."
         )
-    check_values(config)
 
 
 def check_repeatable(run: "RecordedRun") -> None:
@@ -183,21 +180,14 @@ def _fetch_quantized_networks(
     return networks
 
 
-@hydra_command("reproduce")
+@hydra_command("reproduce", ReproduceConfig)
 def command(composed: DictConfig) -> None:
     """Run the job that Hydra composed."""
     with report_errors():
-        difference = main(as_schema(composed, ReproduceConfig), Path(HydraConfig.get().runtime.output_dir))
+        difference = main(typed(composed, ReproduceConfig), Path(HydraConfig.get().runtime.output_dir))
     if difference is not None:
         sys.exit(1)
 
 
-def register() -> None:
-    """Register the schemas under the names that `conf/reproduce.yaml` and `conf/train.yaml` begin with."""
-    schema.register()
-    ConfigStore.instance().store(name="reproduce_schema", node=ReproduceConfig)
-
-
 if __name__ == "__main__":
-    register()
     command()

@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import Config, register
+from ndsc.config.schema import Config
 from ndsc.errors import report_errors
 from ndsc.startup import start_tensorflow
 from ndsc.terminal import print_table
@@ -58,5 +58,4 @@ def command(composed: DictConfig) -> float:
 
 
 if __name__ == "__main__":
-    register()
     command()

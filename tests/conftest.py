@@ -16,7 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from ndsc.config.checks import typed
-from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig, register
+from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig
 from ndsc.sample import render_sample
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -66,7 +66,6 @@ def composing(folder: Path) -> Iterator[Callable[..., DictConfig]]:
     """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is this one."""
 
     def with_overrides(*overrides: str) -> DictConfig:
-        register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             overrides = (*overrides, f"hydra.runtime.output_dir={folder}")
             config = compose("train", overrides=list(overrides), return_hydra_config=True)

@@ -14,14 +14,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from ndsc.audit import AuditConfig, main, register, training_command
+from ndsc.audit import AuditConfig, main, training_command
 from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig
 from ndsc.errors import UserError
 from ndsc.reproduce import ReproduceConfig
 from ndsc.reproduce import main as reproduce
-from ndsc.reproduce import register as register_reproduce
 from ndsc.sample import render_sample
 from ndsc.tracking.history import History
 from ndsc.train import main as train
@@ -156,14 +155,12 @@ def test_a_training_never_draws_excluded_photos_and_can_be_repeated(location: Lo
     logged = pd.read_csv(io.StringIO(history.text(run.id, "data/excluded.csv")))
     assert sorted(logged["image_path"]) == sorted(excluded)
     issues.unlink()
-    register_reproduce()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         overrides = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={location.folder / 'cache'}"]
-        assert reproduce(as_schema(compose("reproduce", overrides=overrides), ReproduceConfig), tmp_path) is None
+        assert reproduce(typed(compose("reproduce", overrides=overrides), ReproduceConfig), tmp_path) is None
 
 
 def composed_audit(*overrides: str) -> AuditConfig:
-    register()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         return typed(compose("audit", overrides=list(overrides)), AuditConfig)
 

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 from hydra import compose, initialize_config_dir
 
-from ndsc.config.schema import CONFIG_FOLDER, as_schema
+from ndsc.config.checks import typed
+from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import UserError
-from ndsc.predict import PredictConfig, main, register
+from ndsc.predict import PredictConfig, main
 from tests.conftest import TrainedRun, refusal
 
 COLUMNS = ["path", "label", "p_beauty", "p_fashion", "p_mobile", "reason"]
@@ -50,10 +51,9 @@ def predict(locations: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.Data
     """Labels in this process what the overrides say; gives the table that was written."""
 
     def with_overrides(*overrides: str, output: str = "predictions.csv") -> pd.DataFrame:
-        register()
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
             composed = compose("predict", overrides=[*locations, f"output={tmp_path / output}", *overrides])
-        main(as_schema(composed, PredictConfig))
+        main(typed(composed, PredictConfig))
         return pd.read_parquet(tmp_path / output) if output.endswith(".parquet") else pd.read_csv(tmp_path / output)
 
     return with_overrides

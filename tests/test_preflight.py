@@ -3,11 +3,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from ndsc import preflight
 from ndsc.config.run_key import run_key
-from ndsc.config.schema import Config, as_schema
+from ndsc.config.schema import Config
 from ndsc.data.data_digest import data_digest
 from ndsc.errors import UserError
 from tests.conftest import refusal
@@ -38,7 +38,7 @@ PACKAGES = {
 @pytest.fixture
 def unchecked(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
     """Composes and types without checks."""
-    return lambda *overrides: as_schema(composed(*overrides), Config)
+    return lambda *overrides: OmegaConf.to_object(composed(*overrides))
 
 
 @pytest.fixture

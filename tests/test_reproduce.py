@@ -16,9 +16,9 @@ from mlflow.entities import Run
 
 from ndsc.config.checks import typed
 from ndsc.config.hydra_job import HydraJob
-from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig, as_schema
+from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig
 from ndsc.errors import UserError
-from ndsc.reproduce import ReproduceConfig, main, register
+from ndsc.reproduce import ReproduceConfig, main
 from ndsc.sample import render_sample
 from ndsc.tracking.history import History
 from ndsc.tracking.run import start_run
@@ -125,10 +125,9 @@ def reproduce(location: Location, tmp_path: Path) -> Callable[..., str | None]:
     """Return a function that repeats a run in this process."""
 
     def with_overrides(*overrides: str) -> str | None:
-        register()
         paths = [f"tracking.root={location.tracking.root}", f"cache.root={tmp_path / 'cache'}"]
         with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-            return main(as_schema(compose("reproduce", overrides=[*paths, *overrides]), ReproduceConfig), tmp_path)
+            return main(typed(compose("reproduce", overrides=[*paths, *overrides]), ReproduceConfig), tmp_path)
 
     return with_overrides
 

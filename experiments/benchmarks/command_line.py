@@ -8,7 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from ndsc.config.checks import typed
-from ndsc.config.schema import CONFIG_FOLDER, Config, register
+from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.sample import render_sample
 
 SAMPLE_FOLDER = Path("cache", "sample")  # where `python -m ndsc.train` renders it, too
@@ -50,6 +50,5 @@ def data_name(given: argparse.Namespace) -> str:
 
 def configured(overrides: Sequence[str]) -> Config:
     """Return the configuration that the overrides describe, checked."""
-    register()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         return typed(compose("train", overrides=list(overrides)))

@@ -1,41 +1,54 @@
 """Checks of combinations of settings. Single settings are checked by the constraints of the schema."""
 
 from collections.abc import Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from ndsc.config.constraints import POSITIVE, raise_faults, value_faults
 from ndsc.config.instantiate import target_faults
-from ndsc.config.schema import BackboneConfig, Config, DataConfig, SplitConfig, TrainingConfig, as_schema
+from ndsc.config.schema import BackboneConfig, Config, DataConfig, SplitConfig, TrainingConfig
+from ndsc.errors import UserError
 
-TrainConfig = TypeVar("TrainConfig", bound=Config)
+Schema = TypeVar("Schema")
 
 
-def typed(composed: DictConfig, schema: type[TrainConfig] = Config) -> TrainConfig:
-    """Return the composed configuration as checked, typed values.
+def typed(composed: DictConfig, schema: type[Schema] = Config) -> Schema:
+    """Return the composed configuration as checked, typed values: an instance of the schema that it was composed with.
 
     Raises:
         UserError: a value is missing, of the wrong type or out of range, a combination is illegal, or a target is not
             allowed.
     """
-    config = as_schema(composed, schema)
+    try:
+        config = OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        raise UserError(f"The configuration is not complete or not of the right types: {error}") from error
+    assert isinstance(config, schema)
     check(config)
     return config
 
 
-def check(config: Config) -> None:
-    """Check a configuration by itself. Needs neither TensorFlow nor MLflow, and reads no data.
+def check(config: Any) -> None:
+    """Check the configuration of a command by itself. Needs neither TensorFlow nor MLflow, and reads no data.
 
     Raises:
-        UserError: with one sentence for every setting that is wrong.
+        UserError: with one sentence for every setting that is wrong or that the schema does not have.
     """
     raise_faults(_faults(config))
 
 
-def _faults(config: Config) -> Iterator[str]:
+def _faults(config: Any) -> Iterator[str]:
     yield from value_faults(config)
-    yield from _learning_rate_faults(config.optimizer)
+    if isinstance(config, Config):
+        yield from _combination_faults(config)
+
+
+def _combination_faults(config: Config) -> Iterator[str]:
+    rate = config.optimizer.get("learning_rate")
+    if not isinstance(rate, Mapping):  # a schedule, whose _target_ is checked with the others
+        yield from POSITIVE.faults("optimizer.learning_rate", rate)
     test = config.sampling.test
     if test.pool < test.per_class:
         yield (
@@ -54,12 +67,6 @@ def _faults(config: Config) -> Iterator[str]:
     yield from target_faults("backbone.build", {"build": config.backbone.build})
     yield from target_faults("callbacks", config.callbacks)
     yield from target_faults("optimizer", {"optimizer": config.optimizer})
-
-
-def _learning_rate_faults(optimizer: Mapping[str, object]) -> Iterator[str]:
-    rate = optimizer.get("learning_rate")
-    if not isinstance(rate, Mapping):  # a schedule, whose _target_ is checked with the others
-        yield from POSITIVE.faults("optimizer.learning_rate", rate)
 
 
 def _data_faults(data: DataConfig) -> Iterator[str]:

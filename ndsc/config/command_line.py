@@ -1,21 +1,31 @@
 """The entry point of commands that Hydra configures."""
 
 import functools
-import re
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
+from ndsc.config.constraints import raise_faults
 from ndsc.config.keys import RENAMED_KEYS
 from ndsc.config.schema import CONFIG_FOLDER
-from ndsc.errors import UserError, report_errors
+from ndsc.errors import report_errors
 
 
-def hydra_command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Decorate the main function of a command: `hydra.main` with the folder `conf/`, and an error for renamed keys."""
+def hydra_command(
+    config_name: str, schema: type | None = None
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Decorate the main function of a command: `hydra.main` with the folder `conf/`, and an error for renamed keys.
+
+    Args:
+        config_name: the name of the file in `conf/`, without its suffix.
+        schema: a dataclass that this file calls `<config_name>_schema`; None if it needs `Config` only.
+    """
+    if schema is not None:
+        ConfigStore.instance().store(name=f"{config_name}_schema", node=schema)
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
         run = hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(function)
@@ -37,18 +47,10 @@ def validate_keys(overrides: Iterable[str]) -> None:
     Raises:
         UserError: with the new name of each renamed key.
     """
-    faults = []
-    for override in overrides:
-        prefix, key, rest = _parts(override)
-        if key in RENAMED_KEYS and (rest or prefix):
-            new = RENAMED_KEYS[key]
-            faults.append(f"{key} has been renamed to {new}. Received: {override}. Write {prefix}{new}{rest}.")
-    if faults:
-        raise UserError(" ".join(faults))
-
-
-def _parts(override: str) -> tuple[str, str, str]:
-    """Split `+key=value` into `+`, `key` and `=value`."""
-    parts = re.fullmatch(r"([+~]*)([^=]*)(.*)", override, re.DOTALL)
-    assert parts is not None  # the pattern matches any text
-    return parts[1], parts[2], parts[3]
+    keys = {override: override.lstrip("+~").partition("=")[0] for override in overrides}
+    raise_faults(
+        f"{key} has been renamed to {RENAMED_KEYS[key]}. Received: {override}. "
+        f"Write {override.replace(key, RENAMED_KEYS[key], 1)}."
+        for override, key in keys.items()
+        if key in RENAMED_KEYS and key != override
+    )

@@ -6,8 +6,9 @@ epochs: int = number(at_least=1)
 
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
+from operator import ge, gt, le, lt
 from typing import Any
 
 from omegaconf import MISSING
@@ -58,30 +59,15 @@ def number(
     default: Any = MISSING,
 ) -> Any:
     """Return a field that takes numbers within these bounds."""
-
-    def holds(value: float) -> bool:
-        return (
-            (above is None or value > above)
-            and (at_least is None or value >= at_least)
-            and (below is None or value < below)
-            and (at_most is None or value <= at_most)
-        )
-
-    bounds = {"above": above, "at least": at_least, "below": below, "at most": at_most}
-    expected = " and ".join(f"{name} {bound}" for name, bound in bounds.items() if bound is not None)
-    return constrained(Constraint(holds, expected), default)
+    bounds = (("above", gt, above), ("at least", ge, at_least), ("below", lt, below), ("at most", le, at_most))
+    given = [(name, compare, bound) for name, compare, bound in bounds if bound is not None]
+    expected = " and ".join(f"{name} {bound}" for name, _, bound in given)
+    return constrained(
+        Constraint(lambda value: all(compare(value, bound) for _, compare, bound in given), expected), default
+    )
 
 
-def check_values(config: Any) -> None:
-    """Check each setting of a typed configuration by itself.
-
-    Raises:
-        UserError: with one sentence for every setting that is wrong or that the schema does not have.
-    """
-    raise_faults(value_faults(config))
-
-
-def raise_faults(faults: Iterator[str]) -> None:
+def raise_faults(faults: Iterable[str]) -> None:
     """Raise one `UserError` of all these sentences, if there are any."""
     if text := " ".join(faults):
         raise UserError(text)

@@ -39,13 +39,11 @@ def target_faults(section: str, objects: Mapping[str, Any]) -> Iterator[str]:
 def _targets(described: Any) -> Iterator[Any]:
     """Yield every `_target_` in a nested description."""
     if isinstance(described, Mapping):
-        if "_target_" in described:
-            yield described["_target_"]
-        described = described.values()
-    elif not isinstance(described, list):
-        return
-    for value in described:
-        yield from _targets(value)
+        for key, value in described.items():
+            yield from [value] if key == "_target_" else _targets(value)
+    elif isinstance(described, list):
+        for value in described:
+            yield from _targets(value)
 
 
 def build(described: Mapping[str, Any], key: str) -> Any:

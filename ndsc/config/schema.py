@@ -1,26 +1,21 @@
 """The schema of the configuration: keys, types, choices and ranges.
 
-Defaults and comments stand in `conf/`. Our own settings are dataclasses. Library objects (augmentation layers,
+Defaults and comments are in `conf/`. Our own settings are dataclasses. Library objects (augmentation layers,
 optimizers, callbacks, backbones) are dictionaries with a `_target_`, so that a new one is a few lines of YAML and
 no code here.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 
 from ndsc.config.constraints import POSITIVE, choice, constrained, matching, number
-from ndsc.errors import UserError
-
-Schema = TypeVar("Schema")
 
 CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
 
-TRACKING_KINDS = ("local", "server", "off")
 FREEZE_LINE = ("all|none|before:.+", "all, none or before:<prefix of layer names>")
 
 
@@ -126,12 +121,18 @@ class TrainingConfig:
 
 
 @dataclass
-class TrackingConfig:
+class TrackingStoreConfig:
+    """The store of the runs."""
+
+    kind: str = choice("local", "server", "off")
+    root: str = MISSING
+
+
+@dataclass
+class TrackingConfig(TrackingStoreConfig):
     """Where a run is recorded, and how much of it."""
 
-    kind: str = choice(*TRACKING_KINDS)
     experiment: str = MISSING
-    root: str = MISSING
     model: str = choice("full", "head", "none")
     figures: bool = MISSING
     run_name: str | None = None
@@ -141,25 +142,16 @@ class TrackingConfig:
 
 
 @dataclass
-class TrackingStoreConfig:
-    """The store that holds earlier runs."""
-
-    kind: str = choice(*TRACKING_KINDS)
-    root: str = MISSING
-
-
-@dataclass
 class CacheRootConfig:
-    """The cache of a command that reads earlier runs."""
+    """The folder of indexes, features and exported networks."""
 
     root: str = MISSING
 
 
 @dataclass
-class CacheConfig:
-    """The folder of indexes, features and exported networks, and the type in which features are cached."""
+class CacheConfig(CacheRootConfig):
+    """The cache, and the type in which it holds features."""
 
-    root: str = MISSING
     dtype: str = choice("float16", "float32")
 
 
@@ -183,25 +175,10 @@ class Config:
     seed: int = number(at_least=0)
 
 
-def register() -> None:
-    """Register the schema with Hydra under its name in `conf/train.yaml`."""
-    ConfigStore.instance().store(name="schema", node=Config)
+# The name with which `conf/train.yaml` begins.
+ConfigStore.instance().store(name="schema", node=Config)
 
 
 def schema_config() -> DictConfig:
     """Return a configuration of the schema's keys and types, with all values missing but those that are null."""
     return OmegaConf.structured(Config)
-
-
-def as_schema(composed: DictConfig, schema: type[Schema]) -> Schema:
-    """Return the composed configuration as an instance of the dataclass that it was composed with. Checks types only.
-
-    Raises:
-        UserError: a value is missing or cannot be resolved.
-    """
-    try:
-        config = OmegaConf.to_object(composed)
-    except OmegaConfBaseException as error:
-        raise UserError(f"The configuration is not complete or not of the right types: {error}") from error
-    assert isinstance(config, schema)
-    return config

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf, open_dict
 
 from ndsc.config.checks import typed
 from ndsc.config.run_key import run_key
-from ndsc.config.schema import CONFIG_FOLDER, Config, register
+from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.data.data_digest import data_digest
 from ndsc.sweeps.composing import ComposingSweeper
 from tests.sweeps.conftest import job_of
@@ -40,7 +40,6 @@ class Composing(ComposingSweeper):
 
 @pytest.fixture
 def sweeper() -> Iterator[Composing]:
-    register()
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
         made = Composing()
         made.config = compose("train", return_hydra_config=True)
