@@ -10,7 +10,6 @@ from ndsc.config.constraints import raise_faults
 from ndsc.config.schema import Config, DataConfig
 from ndsc.data.catalogue import check_data
 from ndsc.data.data_digest import data_digest
-from ndsc.errors import UserError
 from ndsc.model.weights import existing_file
 from ndsc.process import install_command, missing_packages
 from ndsc.storage import remote
@@ -32,8 +31,9 @@ def check(config: Config, in_sweep: bool = False) -> None:
     """
     checks.check(config)
     check_machine(config)
-    if not in_sweep:
-        check_weights(config.backbone.weights)
+    weights = config.backbone.weights
+    if not in_sweep and weights not in ("imagenet", "random") and not weights.startswith("runs:/"):
+        existing_file(weights)
     check_data(config.data, config.sampling, config.split, Path(config.cache.root))
 
 
@@ -46,27 +46,13 @@ def check_machine(config: Config) -> None:
     raise_faults(_machine_faults(config))
 
 
-def check_weights(weights: str) -> None:
-    """Check that the file exists, if `backbone.weights` names one.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    if weights not in ("imagenet", "random") and not weights.startswith("runs:/"):
-        existing_file(weights)
-
-
 def check_audit_packages() -> None:
     """Check that the packages of `python -m ndsc.audit` are installed.
 
     Raises:
         UserError: one of them is not.
     """
-    if missing := missing_packages(AUDIT):
-        raise UserError(
-            f"python -m ndsc.audit needs the packages {', '.join(AUDIT.values())}. Install them with: "
-            f"{install_command('audit')} . Received: no {', no '.join(missing)}."
-        )
+    raise_faults(_package_faults("python -m ndsc.audit", missing_packages(AUDIT), "audit"))
 
 
 def run_key(config: Config) -> str:
@@ -80,17 +66,11 @@ def run_key(config: Config) -> str:
 
 def _machine_faults(config: Config) -> Iterator[str]:
     yield from _address_faults(config.data)
-    if config.backbone.precision == "int8" and missing_packages(INT8):
-        yield (
-            "backbone.precision=int8 needs the package nncf, which is not installed. Use backbone.precision=auto, or "
-            f"install it with: {install_command('int8')} . Received: backbone.precision=int8."
-        )
-    if config.split.duplicates == "near" and (missing := missing_packages(NEAR_DUPLICATES)):
-        yield (
-            f"split.duplicates=near needs {' and '.join(missing)}, which cannot be imported here. Use "
-            f"split.duplicates=exact, or install the extra with: {install_command('audit')} . Received: "
-            "split.duplicates=near."
-        )
+    if config.backbone.precision == "int8":
+        yield from _package_faults("backbone.precision=int8", missing_packages(INT8), "int8", "backbone.precision=auto")
+    if config.split.duplicates == "near":
+        missing = missing_packages(NEAR_DUPLICATES)
+        yield from _package_faults("split.duplicates=near", missing, "audit", "split.duplicates=exact")
 
 
 def _address_faults(data: DataConfig) -> Iterator[str]:
@@ -109,8 +89,20 @@ def _address_faults(data: DataConfig) -> Iterator[str]:
             f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
             f"data.root={data.root}."
         )
-    if missing := remote.missing_packages(data.root):
+    yield from _package_faults(f"data.root={data.root}", remote.missing_packages(data.root), "remote")
+
+
+def _package_faults(needed_by: str, missing: list[str], extra: str, instead: str | None = None) -> Iterator[str]:
+    """Yield a sentence if packages are missing.
+
+    Args:
+        needed_by: a setting or command as typed.
+        extra: of pyproject.toml, with these packages.
+        instead: a setting that does without them.
+    """
+    if missing:
+        advice = f"Use {instead}, or install the extra with" if instead else "Install the extra with"
         yield (
-            f"Data on a server needs {' and '.join(missing)}, which cannot be imported here; install with: "
-            f"{install_command('remote')} . Received: data.root={data.root}."
+            f"{needed_by} needs the extra `{extra}` of ndsc. {advice}: {install_command(extra)} . Received: no "
+            f"{', no '.join(missing)}."
         )

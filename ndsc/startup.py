@@ -1,7 +1,7 @@
 """The start of TensorFlow.
 
-It is late, because the import takes seconds, and quiet: on a machine without a GPU, TensorFlow's C++ code logs a dozen
-lines about it that no log level switches off.
+It is late, because the import takes seconds. It is quiet, because TensorFlow's C++ code logs a dozen lines on a machine
+without a GPU, which no log level switches off.
 """
 
 import gc
@@ -11,12 +11,12 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
 
 NVIDIA_DRIVER = Path("/proc/driver/nvidia")
-# Keras imports these where they are installed, to wrap scikit-learn and to draw boxes on photos. It is not needed here.
+# Keras imports these where they are installed, to wrap scikit-learn and to draw boxes on photos. ndsc needs neither.
 NOT_NEEDED = ("sklearn", "matplotlib", "cv2")
 
 
@@ -30,19 +30,16 @@ def start_tensorflow(threads: int | None = None) -> None:
     """
     has_driver = NVIDIA_DRIVER.exists()
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1" if has_driver else "3")
-    if has_driver:
+    with nullcontext() if has_driver else _buffered_standard_error():
         with _fast_import():
             import tensorflow as tf
 
-        _limit_threads(threads)
-    else:
-        with _buffered_standard_error():
-            with _fast_import():
-                import tensorflow as tf
-
-            _limit_threads(threads)
+        if threads is not None:  # TensorFlow refuses that once it has started to work
+            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            tf.config.threading.set_inter_op_parallelism_threads(threads)
+        if not has_driver:
             _create_first_pipeline()
-    # In a sweep it warns that each training traces its function again, which cannot be avoided.
+    # In a sweep, it warns that each training traces its function again, which cannot be avoided.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     for gpu in tf.config.list_physical_devices("GPU"):
         if not tf.config.experimental.get_memory_growth(gpu):
@@ -57,20 +54,11 @@ def _create_first_pipeline() -> None:
     next(iter(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32))))
 
 
-def _limit_threads(threads: int | None) -> None:
-    """Limit the threads. TensorFlow refuses that once it has started to work."""
-    import tensorflow as tf
-
-    if threads is not None:
-        tf.config.threading.set_intra_op_parallelism_threads(threads)
-        tf.config.threading.set_inter_op_parallelism_threads(threads)
-
-
 @contextmanager
 def _fast_import() -> Iterator[None]:
-    """Import in 4 s instead of 7: without modules that are not needed, and without garbage collection, which would find
-    nothing among modules."""
-    if "tensorflow" in sys.modules:  # the next job of a sweep: freezing what the last one left would never free it
+    """Hide modules that are not needed, and pause garbage collection, which finds nothing to free among modules: the
+    import then takes 4 s instead of 7."""
+    if "tensorflow" in sys.modules:  # the next job of a sweep: after `freeze`, objects of the last would never be freed
         yield
         return
     hidden = [name for name in NOT_NEEDED if name not in sys.modules]

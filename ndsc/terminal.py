@@ -16,7 +16,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 console = Console(stderr=True)
@@ -47,9 +47,8 @@ def progress(step: str, total: int | None = None, unit: str = "photos") -> Itera
 
 def print_table(rows: Mapping[str, str]) -> None:
     """Print names and values, one pair a line."""
-    table = Table(show_header=False, box=box.SIMPLE, pad_edge=False)
-    table.add_column()
-    table.add_column(overflow="fold")  # a truncated path is of no use
+    # A truncated path is of no use.
+    table = Table(Column(), Column(overflow="fold"), show_header=False, box=box.SIMPLE, pad_edge=False)
     for name, value in rows.items():
         table.add_row(name, value)
     console.print(table)
@@ -57,9 +56,7 @@ def print_table(rows: Mapping[str, str]) -> None:
 
 def print_comparison(headings: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:
     """Print names with two values each; lines whose values differ are highlighted."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
+    table = Table(*(Column(heading, overflow="fold") for heading in headings), box=box.SIMPLE, pad_edge=False)
     for name, left, right in rows:
         # As `Text`, because rich interprets square brackets in strings.
         table.add_row(*map(Text, (name, left, right)), style="yellow" if left != right else None)
