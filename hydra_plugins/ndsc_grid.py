@@ -12,7 +12,7 @@ from hydra.core.override_parser.types import Override
 
 from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError, report_errors
-from ndsc.sweeps.composing import ComposingSweeper, Job, as_typed, last_parts
+from ndsc.sweeps.composing import ComposingSweeper, Job, last_parts
 
 
 class GridSweeper(ComposingSweeper):
@@ -22,9 +22,8 @@ class GridSweeper(ComposingSweeper):
         """Run all combinations; exit with code 1 if a run failed."""
         with report_errors():
             jobs = self._jobs(arguments)
-            from ndsc.sweeps.sweep import Sweep, check_shared_tracking  # it imports MLflow, which takes seconds
+            from ndsc.sweeps.sweep import Sweep  # it imports MLflow, which takes seconds
 
-            check_shared_tracking(jobs)
             sweep = Sweep(self._launcher, self.config, arguments)
             swept = last_parts(jobs[0].swept)
             name = f"{len(jobs)} runs: {swept}" if swept else "a sweep of one run"
@@ -35,15 +34,18 @@ class GridSweeper(ComposingSweeper):
 
     def _jobs(self, arguments: Sequence[str]) -> list[Job]:
         """Compose the job of each combination."""
-        overrides = self._overrides(arguments)
-        swept = [key for key, override in overrides.items() if override.is_sweep_override()]
-        shared = [as_typed(override) for key, override in overrides.items() if key not in swept]
+        shared, swept = self._overrides(arguments)
         jobs = []
-        for values in itertools.product(*(_values(overrides[key]) for key in swept)):
+        for values in itertools.product(*map(_values, swept.values())):
             chosen = dict(zip(swept, values, strict=True))
             # Hydra escapes colons and the like with a backslash.
             written = {key.lstrip("+"): re.sub(r"\\(.)", r"\1", value) for key, value in chosen.items()}
             jobs.append(self._job(shared, chosen, written))
+        if any(job.tracking != jobs[0].tracking for job in jobs):
+            raise UserError(
+                "All runs of a sweep must be recorded in one location. Received: a sweep over tracking. Start one "
+                "sweep for each location."
+            )
         return jobs
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ndsc.caching.digests import content_hash
 from ndsc.errors import UserError, report_errors
-from ndsc.sweeps.composing import ComposingSweeper, Job, as_typed, last_parts
+from ndsc.sweeps.composing import ComposingSweeper, Job, last_parts
 
 
 class OptunaSweeper(ComposingSweeper):
@@ -41,14 +41,12 @@ class OptunaSweeper(ComposingSweeper):
                     "hydra/sweeper=optuna expects the package optuna. Received: an environment without it. Install "
                     "it: make .venv/sweeps"
                 )
-            overrides = self._overrides(arguments)
-            swept = {key: override for key, override in overrides.items() if override.is_sweep_override()}
+            shared, swept = self._overrides(arguments)
             if not swept:
                 raise UserError(
                     "A search expects something to choose: key=interval(low,high) or key=a,b,c. Received: "
                     f"{' '.join(arguments)}."
                 )
-            shared = [as_typed(override) for key, override in overrides.items() if key not in swept]
             first = self._job(shared, {}, {})
             from ndsc.sweeps.search import Search, distribution  # it imports MLflow, which takes seconds
             from ndsc.sweeps.sweep import Sweep

@@ -76,12 +76,17 @@ class ComposingSweeper(Sweeper):
             own.hydra.runtime.output_dir = own.hydra.sweep.dir
         HydraConfig.instance().set_config(own)
 
-    def _overrides(self, arguments: Sequence[str]) -> dict[str, Override]:
-        """Return the overrides of the experiment and the command line, by key."""
-        validate_keys(f"{key}={value}" for key, value in self._params.items())
+    def _overrides(self, arguments: Sequence[str]) -> tuple[list[str], dict[str, Override]]:
+        """Return what the experiment and the command line override: for all jobs, and swept, by key."""
         given = [f"{key}={value}" for key, value in self._params.items()]
+        validate_keys(given)
+        overrides = {override.get_key_element(): override for override in self._parsed([*given, *arguments])}
+        swept = {key: override for key, override in overrides.items() if override.is_sweep_override()}
+        return [_as_typed(override) for key, override in overrides.items() if key not in swept], swept
+
+    def _parsed(self, overrides: Sequence[str]) -> list[Override]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        return {override.get_key_element(): override for override in parser.parse_overrides([*given, *arguments])}
+        return parser.parse_overrides(list(overrides))
 
     def _job(self, shared: Sequence[str], chosen: Mapping[str, str], swept: Mapping[str, str]) -> Job:
         """Compose and check a job: a mistake costs seconds and not a night.
@@ -116,8 +121,7 @@ class ComposingSweeper(Sweeper):
         Hydra takes a quarter of a second to compose one. Where jobs differ in plain values only, it composes one, and
         the values are set as Hydra sets them.
         """
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        values = [override for override in parser.parse_overrides(list(chosen)) if self._is_plain(override)]
+        values = [override for override in self._parsed(chosen) if self._is_plain(override)]
         plain = [override.input_line for override in values]
         others = (*shared, *(override for override in chosen if override not in plain))
         if others not in self._compositions:
@@ -147,14 +151,13 @@ class ComposingSweeper(Sweeper):
         return composed
 
 
-def as_typed(override: Override) -> str:
+def _as_typed(override: Override) -> str:
     """Return an override that is not swept as one would type it."""
     key = override.get_key_element()
-    if override.is_delete() and override.value() is None:
-        return key
-    return f"{key}={override.get_value_element_as_str()}"
+    deletes = override.is_delete() and override.value() is None
+    return key if deletes else f"{key}={override.get_value_element_as_str()}"
 
 
 def last_parts(keys: Iterable[str]) -> str:
-    """Return the last part of each key: `head, learning_rate`."""
+    """Return the last part of each key, for the name of a sweep: `head, learning_rate`."""
     return ", ".join(key.rpartition(".")[2] for key in keys)

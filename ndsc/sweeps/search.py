@@ -3,7 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ WORST = 0.0
 TRIALS_BEFORE_PRUNING = 5
 
 
+@dataclass(frozen=True)
 class Search:
     """A search that the same command continues.
 
-    Args:
+    Attributes:
         storage: the address of Optuna's database.
         name: of the study.
         space: what to choose, by key.
@@ -37,33 +38,29 @@ class Search:
         compose: returns the job of chosen values.
     """
 
-    def __init__(
-        self,
-        storage: str,
-        name: str,
-        space: dict[str, BaseDistribution],
-        seed: int,
-        compose: Callable[[Mapping[str, Any]], Job],
-    ) -> None:
-        self._storage, self._name, self._space, self._seed, self._compose = storage, name, space, seed, compose
+    storage: str
+    name: str
+    space: Mapping[str, BaseDistribution]
+    seed: int
+    compose: Callable[[Mapping[str, Any]], Job]
 
     def run(self, sweep: Sweep, n_trials: int, n_jobs: int) -> None:
         """Launch jobs until `n_trials` are finished or pruned, `n_jobs` at a time."""
-        study = open_study(self._storage, self._name, self._seed)
-        earlier = [(self._compose(trial.params), was_pruned(trial)) for trial in finished_trials(study)]
-        sweep.add_pruned([job for job, pruned in earlier if pruned])
+        study = open_study(self.storage, self.name, self.seed)
+        earlier = [(self.compose(trial.params), trial.state) for trial in finished_trials(study)]
+        sweep.add_pruned([job for job, state in earlier if state is TrialState.PRUNED])
         # Failed jobs are launched again, but without reports: their trials have ended.
-        sweep.launch([job for job, pruned in earlier if not pruned])
+        sweep.launch([job for job, state in earlier if state is TrialState.COMPLETE])
         while (left := n_trials - len(finished_trials(study))) > 0:
-            trials = [study.ask(self._space) for _ in range(min(left, n_jobs))]
-            jobs = [self._with_reports(self._compose(trial.params), trial.number) for trial in trials]
+            trials = [study.ask(dict(self.space)) for _ in range(min(left, n_jobs))]
+            jobs = [self._with_reports(self.compose(trial.params), trial.number) for trial in trials]
             for trial, result in zip(trials, sweep.launch(jobs), strict=True):
                 report_result(study, trial, result)
 
     def _with_reports(self, job: Job, trial: int) -> Job:
         """Return the same job with a callback that reports to the trial and may prune the run."""
         target = "_target_:ndsc.training.callbacks.PruneTrial"
-        callback = f"{target},storage:'{self._storage}',study:'{self._name}',trial:{trial}"
+        callback = f"{target},storage:'{self.storage}',study:'{self.name}',trial:{trial}"
         return replace(job, extra_overrides=[f"+callbacks.pruning={{{callback}}}"])
 
 
@@ -116,11 +113,6 @@ def open_study(storage: str, name: str, seed: int) -> optuna.Study:
 def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     """Return the trials that have a value, pruned ones included."""
     return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.PRUNED])
-
-
-def was_pruned(trial: FrozenTrial) -> bool:
-    """Return whether a trial was pruned."""
-    return trial.state is TrialState.PRUNED
 
 
 def report_result(study: optuna.Study, trial: optuna.Trial, result: JobResult) -> None:

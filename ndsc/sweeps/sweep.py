@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.plugins.launcher import Launcher
 from matplotlib.figure import Figure
@@ -26,7 +27,7 @@ from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 log = logging.getLogger(__name__)
 
-# Figures and whole models of a hundred runs would say the same a hundred times. The best run gets them at the end.
+# Figures and whole models of a hundred runs would be nearly the same. At the end, the best run gets them.
 CHILD_DEFAULTS = {"tracking.model": "head", "tracking.figures": "false"}
 METRICS = (
     METRIC,
@@ -90,7 +91,8 @@ class Sweep:
         tracking = first.tracking
         if tracking.kind == "off":
             yield
-            self._print_results()
+            results = {self._jobs[key].name: result.accuracy for key, result in self._results.items()}
+            print_table({name: "failed" if value is None else f"{value:.2%}" for name, value in results.items()})
             return
         with sigterm_raises(), SweepRuns.opened(tracking) as self._runs:
             resumed = None if first.rerun_finished else resumable_run_id(self._runs.sweep(key))
@@ -146,8 +148,10 @@ class Sweep:
             "tracking.parent_run_id": self._parent.id or "null",
         }
         defaults = [f"{key}={value}" for key, value in own.items() if key not in self._overridden]
+        names = [QuotedString(job.name, Quote.single).with_quotes() for job in jobs]
         batch = [
-            [*job.overrides, *job.extra_overrides, *defaults, f"tracking.run_name={_quoted(job.name)}"] for job in jobs
+            [*job.overrides, *job.extra_overrides, *defaults, f"tracking.run_name={name}"]
+            for job, name in zip(jobs, names, strict=True)
         ]
         return [JobResult.of(returned) for returned in self._launch_batch(batch)]
 
@@ -195,15 +199,6 @@ class Sweep:
             rows["failed"] = ", ".join(job.name for job in self.failed_jobs)
         print_table(rows | {"sweep": self._parent.id})
 
-    def _print_results(self) -> None:
-        """Print the closing table of a sweep that is not tracked."""
-        print_table(
-            {
-                self._jobs[key].name: "failed" if result.accuracy is None else f"{result.accuracy:.2%}"
-                for key, result in self._results.items()
-            }
-        )
-
 
 def summary_table(jobs: Sequence[Job], finished: Mapping[str, RecordedRun], pruned: Container[str]) -> pd.DataFrame:
     """Return one row for each job, in the order of the command: its name, how it ended, the swept values, metrics
@@ -242,7 +237,7 @@ def summary_figures(
 
 def resumable_run_id(previous: RecordedRun | None) -> str | None:
     """Return the id of the run that an earlier start of the same sweep left. None if there is none, or none that can be
-    resumed: nobody here can tell whether a process of another host is alive.
+    resumed: this host cannot find out whether a process of another host is alive.
 
     Raises:
         UserError: a process of this host is working at the same sweep.
@@ -253,8 +248,8 @@ def resumable_run_id(previous: RecordedRun | None) -> str | None:
         return previous.id
     if (other := previous.tags.get(HOST)) != host():
         log.warning(
-            "the same sweep is running, or was, on another host (%s): run %s. A new one is started here, without the "
-            "runs that are FINISHED; if the other is still running, stop one of them",
+            "the same sweep is running, or was, on another host (%s): run %s. A new sweep starts here and skips the "
+            "FINISHED runs; if the other sweep is still running, stop one of them",
             other,
             previous.id,
         )
@@ -263,22 +258,3 @@ def resumable_run_id(previous: RecordedRun | None) -> str | None:
         f"A sweep that is not running was expected. Received: the sweep of run {previous.id}, which another process is "
         "running. Wait for it, or stop it; then this command continues it."
     )
-
-
-def check_shared_tracking(jobs: Sequence[Job]) -> None:
-    """Check that all jobs are recorded in one place.
-
-    Raises:
-        UserError: they are not.
-    """
-    if any(job.tracking != jobs[0].tracking for job in jobs):
-        raise UserError(
-            "The runs of a sweep are expected to be recorded in one place. Received: a sweep over tracking. Start one "
-            "sweep for each place."
-        )
-
-
-def _quoted(text: str) -> str:
-    """Return a text as Hydra's command line takes it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"

@@ -10,7 +10,7 @@ from optuna.trial import TrialState
 
 from ndsc.config.schema import Config
 from ndsc.sweeps.composing import Job
-from ndsc.sweeps.search import Search, distribution, finished_trials, open_study, report_result, was_pruned
+from ndsc.sweeps.search import Search, distribution, finished_trials, open_study, report_result
 from ndsc.sweeps.sweep import JobResult
 from tests.sweeps.conftest import job_of
 
@@ -38,8 +38,8 @@ def storage(tmp_path: Path) -> str:
 
 def test_a_study_is_continued_and_unfinished_trials_are_queued_again(storage: str):
     study = open_study(storage, "search", seed=0)
-    told, pruned, failed = (study.ask(SPACE) for _ in range(3))
-    report_result(study, told, JobResult(0.9))
+    finished, pruned, failed = (study.ask(SPACE) for _ in range(3))
+    report_result(study, finished, JobResult(0.9))
     pruned.report(0.2, 1)
     report_result(study, pruned, JobResult(None, pruned=True))
     report_result(study, failed, JobResult(None))
@@ -54,10 +54,10 @@ def test_a_study_is_continued_and_unfinished_trials_are_queued_again(storage: st
         TrialState.FAIL,
         TrialState.WAITING,
     ]
-    assert [(trial.value, was_pruned(trial)) for trial in finished_trials(again)] == [
-        (0.9, False),
-        (0.2, True),
-        (0.0, False),
+    assert [(trial.value, trial.state) for trial in finished_trials(again)] == [
+        (0.9, TrialState.COMPLETE),
+        (0.2, TrialState.PRUNED),
+        (0.0, TrialState.COMPLETE),
     ]
     assert again.ask(SPACE).params == killed.params
 
