@@ -28,13 +28,11 @@ def hydra_command(
         ConfigStore.instance().store(name=f"{config_name}_schema", node=schema)
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        run = hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(function)
-
         @functools.wraps(function)
         def command() -> None:
             with report_errors():
                 validate_keys(sys.argv[1:])
-            run()
+            hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(function)()
 
         return command
 
