@@ -81,11 +81,11 @@ def _write_audit(config: AuditConfig, folder: Path, overrides: tuple[str, ...]) 
     page_path, issues_path = folder / report.PAGE, folder / report.ISSUES
     with PhotoReader(Path(config.cache.root)) as reader:
         components = experiment.build_components(config, weights, reader, Timer())
-        drawn = experiment.draw_photos(_without_limits(config), components, UntrackedRun())
-        groups = drawn.duplicates.groups
-        findings = examine(drawn.validated, drawn.vectors, groups, reader, config.audit.folds, config.seed)
+        prepared = experiment.prepare_photos(_without_limits(config), components, UntrackedRun())
+        groups = prepared.duplicates.groups
+        findings = examine(prepared.validated, prepared.vectors, groups, reader, config.audit.folds, config.seed)
         issues = issue_table(findings)
-        listed = issues if drawn.plan.excluded is None else add_excluded(issues, drawn.plan.excluded.listings)
+        listed = issues if prepared.plan.excluded is None else add_excluded(issues, prepared.plan.excluded.listings)
         if excluded_before := len(listed) - len(issues):
             made += f" Not examined, because sampling.exclude excludes them: {excluded_before:,}; {report.ISSUES} "
             made += "still excludes them."

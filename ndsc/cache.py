@@ -45,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     verify.set_defaults(run=_verify)
     prune = commands.add_parser("prune", parents=[shared], help="delete features that no process uses")
     prune.set_defaults(run=_prune)
-    prune.add_argument("--older-than", type=_amount, metavar="DAYS", help="delete what was not used for so many days")
+    prune.add_argument("--older-than", type=_amount, metavar="DAYS", help="delete features not used for this many days")
     prune.add_argument("--keep-gigabytes", type=_amount, metavar="N", help="delete the least recently used above N GB")
     prune.add_argument("--damaged", action="store_true", help="delete damaged rows; they are computed again if needed")
     prune.add_argument("--dry-run", action="store_true", help="only show what would be deleted")

@@ -1,6 +1,6 @@
 """The run, read top to bottom: from listings to a logged classifier.
 
-    config → catalogue → draw → validate → extract features → build manifest → fit → assemble → evaluate → report
+    config → catalogue → sample → validate → extract features → build manifest → fit → assemble → evaluate → report
 
 `ndsc.train` does all of it, `ndsc.reproduce` enters with the manifest of an earlier run, and `ndsc.audit` leaves before
 the split.
@@ -54,7 +54,7 @@ class Components:
 
 
 @dataclass(frozen=True)
-class DrawnPhotos:
+class PreparedPhotos:
     """The photos of a run before they are split.
 
     Attributes:
@@ -92,23 +92,22 @@ def run_experiment(config: Config, job: HydraJob, key: str, weights: Weights | N
     """Do one run and log it.
 
     Args:
-        job: the Hydra job that asked for it.
-        key: the identity of the run (`ndsc.config.run_key`).
-        weights: as `check` returns them; None: they are located now, so that a failure is recorded with the run.
+        job: the Hydra job that asked for it. key: the identity of the run (`ndsc.config.run_key`). weights: as
+        `check_backbone` returns them; None: they are located now, so that a failure is recorded with the run.
 
     Raises:
         UserError: something that only the user can fix.
     """
     with start_run(config.tracking, job.name(), {"ndsc.key": key}) as run, PhotoReader(_cache(config)) as reader:
         components = start(config, job, run, reader, weights or find_weights(config))
-        drawn = draw_photos(config, components, run)
-        photos, groups = drawn.validated.photos, drawn.duplicates.groups
-        split = build_manifest(photos, drawn.vectors, groups, config.split, config.sampling.test, config.seed)
-        counts = {**drawn.metrics, **reporter.log_split(run, split)}
-        return train_and_evaluate(config, components, split.manifest, run, drawn, counts)
+        prepared = prepare_photos(config, components, run)
+        photos, groups = prepared.validated.photos, prepared.duplicates.groups
+        split = build_manifest(photos, prepared.vectors, groups, config.split, config.sampling.test, config.seed)
+        counts = {**prepared.metrics, **reporter.log_split(run, split)}
+        return train_and_evaluate(config, components, split.manifest, run, prepared, counts)
 
 
-def check(config: Config) -> Weights:
+def check_backbone(config: Config) -> Weights:
     """Check what needs TensorFlow or MLflow, but no data: the weights and the freeze lines.
 
     Raises:
@@ -122,7 +121,8 @@ def check(config: Config) -> Weights:
 
 
 def find_weights(config: Config) -> Weights:
-    """Locate the backbone's weights. Only the sample data may go on with random ones where ImageNet's are missing.
+    """Locate the weights of the backbone. Only runs on the sample data continue with random weights if ImageNet weights
+    are unavailable.
 
     Raises:
         UserError: they cannot be found.
@@ -176,28 +176,28 @@ def build_components(
     return Components(weights, phases, features, timer)
 
 
-def draw_photos(config: Config, components: Components, run: Run) -> DrawnPhotos:
+def prepare_photos(config: Config, components: Components, run: Run) -> PreparedPhotos:
     """Draw photos, validate them, extract the features of the plain ones, and group the duplicates.
 
     Raises:
-        UserError: the data is not as it should be.
+        UserError: the data is missing or invalid.
     """
     timer, reader, cache = components.timer, components.features.pipeline.reader, _cache(config)
     with timer("index"):
         catalogue = load_catalogue(config.data, cache)
     run.log_json(catalogue.facts, "data/catalogue.json")
     plan = draw(catalogue, config.sampling, config.split, config.seed)
-    metrics = reporter.log_plan(run, plan, config.sampling.exclude)
+    metrics = reporter.log_excluded(run, plan, config.sampling.exclude)
     with timer("read"):
         validated = validate_photos(catalogue, plan, reader, cache, config.sampling.max_rejected)
     metrics |= reporter.log_validated(run, validated, config.sampling.per_class)
     photos = validated.photos
     with timer("features"):
         extractor = components.features.at("all", validated.learnable)
-        vectors = extractor.extract(photos, [0]).rows[0][:]
+        vectors = extractor.extract(photos, [0]).load()[0]
     duplicates = find_duplicates(photos, vectors, config.split.duplicates, reader, cache, config.threads)
     reporter.log_duplicates(run, duplicates)
-    return DrawnPhotos(plan, validated, extractor, vectors, duplicates, metrics)
+    return PreparedPhotos(plan, validated, extractor, vectors, duplicates, metrics)
 
 
 def train_and_evaluate(
@@ -205,20 +205,20 @@ def train_and_evaluate(
     components: Components,
     manifest: Manifest,
     run: Run,
-    drawn: DrawnPhotos | None = None,
+    prepared: PreparedPhotos | None = None,
     counts: Mapping[str, float] | None = None,
 ) -> RunResult:
     """Train on a manifest, evaluate, and log the result: what a run and its repetition share.
 
     Args:
-        drawn: the photos that the manifest was built from; None: it is an earlier run's.
+        prepared: the photos that the manifest was built from; None: it is an earlier run's.
         counts: metrics to log with the others.
 
     Raises:
         UserError: the training diverged.
     """
     reporter.log_manifest(run, manifest, reporter.data_source(config.data))
-    extractors = build_extractors(components, manifest, drawn)
+    extractors = build_extractors(components, manifest, prepared)
     epochs = reporter.EpochLog(run)
     training = train(config, components, extractors, manifest, epochs)
     epochs.flush()
@@ -231,7 +231,7 @@ def train_and_evaluate(
     evaluation = evaluate(predictions, config.seed)
     if config.tracking.figures:
         pipeline = components.features.pipeline
-        grouped = None if drawn is None else (drawn.duplicates.members, drawn.duplicates.pairs)
+        grouped = None if prepared is None else (prepared.duplicates.members, prepared.duplicates.pairs)
         curves = training.history, training.best_epoch, training.second_phase
         for path, figure in figures(predictions, *curves, pipeline.read_pixels, pipeline.all_views, grouped):
             run.log_figure(figure, path)
@@ -252,10 +252,10 @@ def train_and_evaluate(
 
 
 def build_extractors(
-    components: Components, manifest: Manifest, drawn: DrawnPhotos | None = None
+    components: Components, manifest: Manifest, prepared: PreparedPhotos | None = None
 ) -> dict[str, FeatureExtractor]:
     """Build the feature extractors that the phases of training need, by freeze line."""
-    extractors = {} if drawn is None else {"all": drawn.extractor}
+    extractors = {} if prepared is None else {"all": prepared.extractor}
     for phase in components.phases:
         if phase.freeze not in extractors:
             extractors[phase.freeze] = components.features.at(phase.freeze, manifest.of("train"))
@@ -283,8 +283,8 @@ def train(
 def state_path(config: Config, components: Components, manifest: Manifest) -> Path:
     """Return the path, without its ending, of the files that hold the state of an interrupted training.
 
-    The origin of the weights is part of it: elsewhere the same configuration may find ImageNet's weights where this
-    machine has random ones.
+    The origin of the weights is part of it: the same configuration may find ImageNet weights on another machine, and
+    random weights on this one.
     """
     key = run_key(config, f"{manifest.digest()} {components.features.backbone.origin}")
     return _cache(config) / "unfinished" / key

@@ -33,7 +33,9 @@ def log_start(run: Run, job: HydraJob, data: DataConfig, cache_root: Path, weigh
     """Log the configuration, the environment, and the paths of the data and the cache.
 
     Args:
-        resumed: the run exists already: it is the sweep's own run, which has no params.
+        resumed: the run is a sweep's own, into which its best job is logged. It gets no params, since the comparison
+        page
+            would list the best job twice.
     """
     if weights.warning:
         log.warning(weights.warning)
@@ -60,7 +62,7 @@ def log_engine(run: Run, spec: EngineSpec) -> None:
     run.set_tags({"engine": spec.engine, "engine.precision": spec.precision, "engine.reason": spec.reason})
 
 
-def log_plan(run: Run, plan: SamplePlan, exclude: str | None) -> dict[str, float]:
+def log_excluded(run: Run, plan: SamplePlan, exclude: str | None) -> dict[str, float]:
     """Log the listings that `sampling.exclude` excludes; return metrics."""
     if plan.excluded is None:
         return {}
@@ -145,7 +147,7 @@ def log_quantized(run: Run, freeze: str, network: Network | None, manifest: Mani
 
 
 class EpochLog:
-    """Buffers the metrics of epochs and logs them at most every few seconds, off the training loop."""
+    """Buffers the metrics of epochs and logs them at most every few seconds."""
 
     def __init__(self, run: Run) -> None:
         self._run = run

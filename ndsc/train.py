@@ -13,7 +13,6 @@ from ndsc.config.hydra_job import HydraJob
 from ndsc.config.schema import Config
 from ndsc.errors import report_errors
 from ndsc.startup import start_tensorflow
-from ndsc.terminal import print_table
 
 if TYPE_CHECKING:
     from ndsc.experiment import RunResult
@@ -38,9 +37,9 @@ def main(config: Config, job: HydraJob, in_sweep: bool = False) -> "RunResult":
     key = preflight.run_key(config)
     start_tensorflow(config.threads)
     # TensorFlow and MLflow take seconds to import: after everything that can be checked without them.
-    from ndsc.experiment import check, run_experiment
+    from ndsc.experiment import check_backbone, run_experiment
 
-    return run_experiment(config, job, key, None if in_sweep else check(config))
+    return run_experiment(config, job, key, None if in_sweep else check_backbone(config))
 
 
 @hydra_command("train")
@@ -53,6 +52,8 @@ def command(composed: DictConfig) -> float:
     if in_sweep:
         log.info("validation accuracy %.2f %%", 100 * accuracy)
     else:
+        from ndsc.terminal import print_table  # a wrong configuration does without it
+
         print_table(result.summary)
     return accuracy
 

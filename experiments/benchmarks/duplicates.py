@@ -96,9 +96,9 @@ def features(config: Config, photos: pd.DataFrame, reader: PhotoReader, alone: d
     weights = locate_weights(config.backbone, False, Path)  # never a run's weights
     extractor = build_components(config, weights, reader, Timer()).features.at("all", photos)
     if alone is None:
-        return extractor.extract(photos, [0]).rows[0][:]
+        return extractor.extract(photos, [0]).load()[0]
     own = photos[~photos["image_path"].isin(alone)]
-    known = extractor.extract(own, [0]).rows[0][:].astype(np.float32)
+    known = extractor.extract(own, [0]).load()[0].astype(np.float32)
     place = dict(zip(own["image_path"], range(len(own)), strict=True))
     vectors = known[[place[alone.get(path, path)] for path in photos["image_path"]]]
     changed = photos["image_path"].isin(alone).to_numpy()

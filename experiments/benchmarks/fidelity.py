@@ -84,7 +84,7 @@ def run(config: Config, seeds: int, data: str) -> Report:
             photos = validate_photos(catalogue, plan, reader, cache, 1.0)
             ours = features.at("all", photos.learnable)
             keras = UncachedExtractor.like(ours, computed)
-            vectors = ours.extract(photos.photos, [0]).rows[0][:]
+            vectors = ours.extract(photos.photos, [0]).load()[0]
             groups = find_duplicates(photos.photos, vectors, config.split.duplicates, reader, cache).groups
             manifest = build_manifest(photos.photos, vectors, groups, config.split, config.sampling.test, seed).manifest
             found.ours.append(accuracy(seeded, components, ours, manifest))

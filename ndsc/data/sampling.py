@@ -81,7 +81,7 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
     queues = [Queue(rows.column("label")[at].as_py(), np.array([at]), (Quota("test", 1),)) for at in listed]
     for label, mine in _in_random_order(catalogue, free, derive(seed, "sampling")):
         queues += _queues(label, mine, side[mine], sampling, split, pool_wanted)
-    _validate_without_training(catalogue.classes, queues)
+    _check_classes(catalogue.classes, queues)
     return SamplePlan(tuple(queues), listed, excluded)
 
 
@@ -160,7 +160,7 @@ def _queues(
 
 
 def _limited(sampling: SamplingConfig, available: int, share: float = 1.0) -> int:
-    """The number wanted of those available; at least one. `share`: the part of `sampling.per_class` for this side."""
+    """The number to sample of those available. `share`: the part of `sampling.per_class` for this side."""
     fraction = max(round(sampling.fraction * available), min(available, 1))
     return fraction if sampling.per_class is None else min(fraction, round(sampling.per_class * share))
 
@@ -173,7 +173,7 @@ def _pool(sampling: SamplingConfig, available: int) -> int:
     return min(sampling.test.pool, max(sampling.test.per_class, available // 10), available // 2)
 
 
-def _validate_without_training(classes: tuple[str, ...], queues: list[Queue]) -> None:
+def _check_classes(classes: tuple[str, ...], queues: list[Queue]) -> None:
     trained = {
         queue.label
         for queue in queues

@@ -167,6 +167,6 @@ def features_of(config: Config) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     with PhotoReader(Path(config.cache.root)) as reader:
         components = experiment.build_components(config, experiment.find_weights(config), reader, Timer())
-        drawn = experiment.draw_photos(config, components, UntrackedRun())
+        drawn = experiment.prepare_photos(config, components, UntrackedRun())
     vectors, photos = drawn.vectors, drawn.validated.photos
     return vectors, pd.Categorical(photos["label"]).codes.astype(np.int64), photos["content"].to_numpy(dtype=object)

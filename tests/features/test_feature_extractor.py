@@ -140,7 +140,7 @@ def test_cached_features_equal_those_of_keras(setup: MakeSetup, photos: Photos, 
     extractor = one.extractor()
     plain = one.components.features.pipeline.all_views(photos(8))[:, 0]
     expected = np.asarray(extractor.cut.frozen(plain, training=False))
-    found = extractor.extract(photos(8), [0]).rows[0][:]
+    found = extractor.extract(photos(8), [0]).load()[0]
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * np.abs(expected).max())
 
 
