@@ -35,13 +35,13 @@ PACKAGES = {
 
 @pytest.fixture
 def unchecked(composed: Callable[..., DictConfig]) -> Callable[..., Config]:
-    """Composes and types without checks."""
+    """Return a function that composes and types a configuration without checks."""
     return lambda *overrides: OmegaConf.to_object(composed(*overrides))
 
 
 @pytest.fixture
 def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes a module look as if its package were not installed."""
+    """Return a function that makes a module look as if its package were not installed."""
     find_spec = importlib.util.find_spec
     return lambda missing: monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == missing else find_spec(name)
@@ -49,7 +49,7 @@ def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
 
 @pytest.mark.parametrize(("overrides", "expected"), REFUSED.items(), ids=REFUSED)
-def test_what_a_run_cannot_start_with_is_refused(unchecked: Callable[..., Config], overrides: str, expected: str):
+def test_a_configuration_that_cannot_run_is_refused(unchecked: Callable[..., Config], overrides: str, expected: str):
     with pytest.raises(UserError, match=expected) as refused:
         preflight.check(unchecked(*overrides.split()))
     assert "Received: " in str(refused.value)
@@ -57,7 +57,7 @@ def test_what_a_run_cannot_start_with_is_refused(unchecked: Callable[..., Config
 
 
 @pytest.mark.parametrize("overrides", ["", "backbone.weights=random", "backbone.weights=runs:/0123"])
-def test_what_a_run_can_start_with_passes(configured: Callable[..., Config], overrides: str):
+def test_a_configuration_that_can_run_passes(configured: Callable[..., Config], overrides: str):
     preflight.check(configured(*overrides.split()))
 
 

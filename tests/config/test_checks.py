@@ -69,7 +69,7 @@ REFUSED = {
     "backbone.precision=int8 training=finetune training.finetune.freeze=none": "backbone.precision=int8 quantizes",
     "training=finetune backbone.freeze=none": "training=finetune lowers the freeze line",
     "training=finetune training.finetune.freeze=all": "training=finetune lowers the freeze line",
-    # what nothing reads
+    # settings that do not exist
     "+sampling.perclass=5": "There is no setting sampling.perclass; expected one of exclude, .*per_class",
     "+sampling.test.size=5": "There is no setting sampling.test.size",
     "+colour=red": "There is no setting colour",

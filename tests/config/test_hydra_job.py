@@ -8,11 +8,11 @@ from ndsc.config.hydra_job import HydraJob
 
 
 def test_the_command_of_a_run_in_a_search_repeats_only_this_run(composed: Callable[..., DictConfig], tmp_path: Path):
-    said = ("head=mlp", "optimizer.learning_rate=0.003")
+    overrides = ("head=mlp", "optimizer.learning_rate=0.003")
     pruning = "+callbacks.pruning={_target_:ndsc.training.callbacks.PruneTrial,storage:'s',study:'s',trial:3}"
     by_the_sweep = (pruning, "tracking.parent_run_id=abc", "tracking.run_name='learning_rate=0.003'")
-    invocation = HydraJob((*said, *by_the_sweep), {}, composed(), tmp_path)
-    assert invocation.command == "python -m ndsc.train head=mlp optimizer.learning_rate=0.003"
+    job = HydraJob((*overrides, *by_the_sweep), {}, composed(), tmp_path)
+    assert job.command == "python -m ndsc.train head=mlp optimizer.learning_rate=0.003"
 
 
 def test_params_are_group_choices_and_every_value_keyed_like_its_override(

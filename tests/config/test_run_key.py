@@ -15,7 +15,7 @@ from tests.storage.servers import web_server
 
 
 def run_key(config: Config) -> str:
-    """The key of a run on the configured data."""
+    """Return the key of a run on the configured data."""
     return module.run_key(config, data_digest(config.data, config.sampling, Path(config.cache.root)))
 
 
@@ -97,8 +97,8 @@ def test_excluded_photos_count_by_every_byte_of_their_file_and_not_by_its_locati
     lines = [f"beauty_image/{number:032x}.jpg,no" for number in range(20_000)]
     keys = [run_key(configured())]
     for name, turned in {"a.csv": None, "b.csv": None, "c.csv": 777}.items():
-        said = [line.replace(",no", ",NO") if at == turned else line for at, line in enumerate(lines)]
-        (tmp_path / name).write_text("\n".join(["image_path,exclude", *said]))
+        changed = [line.replace(",no", ",NO") if at == turned else line for at, line in enumerate(lines)]
+        (tmp_path / name).write_text("\n".join(["image_path,exclude", *changed]))
         keys.append(run_key(configured(f"sampling.exclude={tmp_path / name}")))
     assert keys[1] == keys[2]
     assert len(set(keys)) == 3
@@ -123,7 +123,7 @@ MIXED = {"config", "evaluation"}
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A copy of the package, whose source counts instead."""
+    """A copy of the package, whose source is in the key instead."""
     copied = tmp_path / "ndsc"
     shutil.copytree(module.PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(module, "PACKAGE", copied)
@@ -138,13 +138,13 @@ def unchanged() -> str:
 
 
 def digest_now() -> str:
-    """The digest that a new process would compute."""
+    """Return the digest that a new process would compute."""
     module.source_digest.cache_clear()
     return module.source_digest()
 
 
 def modules_of(package: Path, rooms: Iterable[str]) -> list[Path]:
-    """All modules of these rooms."""
+    """Return all modules of these rooms."""
     paths = [package / room for room in rooms]
     return [file for path in paths for file in ([path] if path.is_file() else sorted(path.rglob("*.py")))]
 

@@ -17,7 +17,7 @@ GROUPS = sorted(
     for file in folder.glob("*.yaml")
 )
 EXPERIMENTS = sorted(file.stem for file in (CONFIG_FOLDER / "experiment").glob("*.yaml"))
-# What a choice asks of its user.
+# Overrides that a choice needs.
 NEEDS = {
     ("data", "ndsc"): ["data.root=/photos"],
     ("data", "folder"): ["data.root=/photos"],
@@ -82,15 +82,15 @@ def test_a_choice_changes_nothing_that_it_does_not_name(composed: Callable[..., 
 
 
 @pytest.mark.parametrize(
-    ("override", "told"),
+    ("override", "expected"),
     [
         ("data.source=???", "data.source"),
         ("~optimizer", "optimizer"),
         ("data.root=${oc.env:NDSC_NO_SUCH_VARIABLE}", "NDSC_NO_SUCH_VARIABLE"),
     ],
 )
-def test_what_is_missing_is_told(composed: Callable[..., DictConfig], override: str, told: str):
-    with pytest.raises(UserError, match=told):
+def test_missing_values_are_reported(composed: Callable[..., DictConfig], override: str, expected: str):
+    with pytest.raises(UserError, match=expected):
         typed(composed(override))
 
 

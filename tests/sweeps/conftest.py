@@ -1,4 +1,4 @@
-"""A place to sweep in, by the real command line, against a real MLflow store."""
+"""A workspace for sweeps that are started by the real command line and recorded in a real MLflow store."""
 
 import os
 import signal
@@ -20,37 +20,36 @@ from ndsc.sample import render_sample
 from ndsc.sweeps.composing import Job
 from tests.conftest import TINY
 
-# What takes seconds and is tested elsewhere is left out: OpenVINO's export.
+# Without the export to OpenVINO, which takes seconds and is tested elsewhere.
 QUICK = ("sampling.per_class=12", "sampling.test.pool=3", "training.epochs=2", "backbone.engine=tensorflow")
 
-
-# Where the best child need not be made whole again.
+# Without figures and models, so that the best run does not have to be run again.
 BARE = ("tracking.figures=false", "tracking.model=none")
 
 
-class SweepPlace:
-    """A folder to run sweeps in, and what MLflow has of them afterwards."""
+class SweepWorkspace:
+    """A folder in which sweeps run, and access to the runs that MLflow has recorded."""
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.folder, self.data = folder, data
 
     def command(self, *overrides: str) -> list[str]:
-        places = (
+        locations = (
             f"data.root={self.data}",
             f"tracking.root={self.folder / 'mlruns'}",
             f"cache.root={self.folder / 'cache'}",
         )
-        settings = (*TINY, *QUICK, "data=ndsc", *places, f"hydra.sweep.dir={self.folder / 'outputs'}")
+        settings = (*TINY, *QUICK, "data=ndsc", *locations, f"hydra.sweep.dir={self.folder / 'outputs'}")
         return [sys.executable, "-m", "ndsc.train", "-m", *settings, *overrides]
 
     def sweep(self, *overrides: str, code: int = 0) -> str:
-        """Runs a sweep to its end and gives what it said."""
+        """Run a sweep to its end, check its exit code, and return what it printed."""
         done = subprocess.run(self.command(*overrides), capture_output=True, text=True)
         assert done.returncode == code, done.stderr[-3000:]
         return done.stderr + done.stdout
 
     def kill(self, when: Callable[[], bool], *overrides: str) -> None:
-        """Starts a sweep, and kills it and its workers as soon as `when` says so; fails if it ends before."""
+        """Start a sweep, and kill it and its workers as soon as `when` returns true; fail if it ends before."""
         process = subprocess.Popen(self.command(*overrides), stderr=subprocess.DEVNULL, start_new_session=True)
         while not when():
             assert process.poll() is None
@@ -63,7 +62,7 @@ class SweepPlace:
         return mlflow.MlflowClient(f"sqlite:///{self.folder / 'mlruns' / 'mlflow.db'}")
 
     def runs(self) -> tuple[list[Run], list[Run]]:
-        """Sweeps' own runs, and all others; none before there is a store."""
+        """Return the parent runs of sweeps, and all other runs; both are empty if there is no store yet."""
         if not (self.folder / "mlruns" / "mlflow.db").exists():
             return [], []
         experiments = [experiment.experiment_id for experiment in self.client.search_experiments()]
@@ -73,8 +72,10 @@ class SweepPlace:
         ]
 
     def started(self) -> int:
-        """How many runs the sweeps have started so far. Asked all the time, so of the database itself: MLflow's client
-        takes as much of the machine for an answer as a run does for an epoch."""
+        """Return the number of child runs that have been started.
+
+        It reads the database, because it is called all the time: a call of MLflow's client takes as long as an epoch.
+        """
         database = self.folder / "mlruns" / "mlflow.db"
         if not database.exists():
             return 0
@@ -92,7 +93,7 @@ class SweepPlace:
 
 
 def job_of(config: Config, key: str, swept: Mapping[str, str] | None = None, overrides: Sequence[str] = ()) -> Job:
-    """A job of this configuration."""
+    """Return a job of this configuration."""
     return Job(overrides, swept or {}, key, config.tracking, config.backbone, config.threads, config.rerun_finished)
 
 
@@ -102,5 +103,5 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def place(tmp_path: Path, data: Path) -> SweepPlace:
-    return SweepPlace(tmp_path, data)
+def workspace(tmp_path: Path, data: Path) -> SweepWorkspace:
+    return SweepWorkspace(tmp_path, data)

@@ -1,4 +1,4 @@
-"""Jobs have the configurations that Hydra composes, although it is asked only where they differ in more than values."""
+"""Jobs have the configurations that Hydra composes, although Hydra composes only one for jobs that differ in values."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +24,7 @@ SHARED = ("+experiment=baseline", "head=mlp", "tracking=off")
 
 
 class Composing(ComposingSweeper):
-    """Composes, and sweeps nothing. Counts how often it asks Hydra."""
+    """A sweeper that only composes. It counts how often Hydra composes a configuration."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -66,12 +66,12 @@ def test_composed_jobs_are_what_hydra_composes(sweeper: Composing, chosen: list[
     assert OmegaConf.to_yaml(composed, resolve=True) == OmegaConf.to_yaml(
         sweeper._composed_by_hydra([*SHARED, *chosen]), resolve=True
     )
-    # What one job chooses is not left behind for the next.
+    # The values of one job do not change the next.
     assert sweeper._composed(SHARED, ["seed=1"]) == sweeper._composed_by_hydra([*SHARED, "seed=1"])
 
 
 @pytest.mark.parametrize("wrong", ["head.dropuot=0.5", "seed=many"])
-def test_a_mistake_is_reported_in_hydra_s_words(sweeper: Composing, wrong: str):
+def test_a_wrong_override_gives_the_error_of_hydra(sweeper: Composing, wrong: str):
     with pytest.raises(ConfigCompositionException, match=wrong.partition("=")[0]):
         sweeper._composed(SHARED, [wrong])
 

@@ -1,4 +1,4 @@
-"""Which jobs of a sweep are launched, given what is FINISHED: with a launcher that counts, and nothing trained."""
+"""The jobs of a sweep that are launched if some runs are FINISHED. The launcher only counts; nothing is trained."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -17,7 +17,7 @@ from tests.sweeps.conftest import job_of
 
 
 class Counting:
-    """A launcher whose jobs come to 90 % each."""
+    """A launcher whose jobs all have an accuracy of 90 %."""
 
     def __init__(self) -> None:
         self.launched: list[list[str]] = []
@@ -28,7 +28,7 @@ class Counting:
 
 
 def sweep_with(weights: str) -> tuple[Sweep, Counting]:
-    """A sweep whose job `key` was done on these weights."""
+    """Return a sweep whose jobs all have a finished run on these weights, and its launcher."""
     metrics, tags = {"best/val_accuracy": 0.4}, {"weights": weights}
     run = RecordedRun("1", "run", "FINISHED", 0, params={}, metrics=metrics, tags=tags)
     launcher = Counting()
@@ -51,7 +51,7 @@ def test_a_run_on_random_weights_counts_only_as_long_as_imagenet_s_are_unavailab
     sweep, launcher = sweep_with(RANDOM_FALLBACK)
     sweep.launch([job_of(configured(), key) for key in ("one", "two")])
     assert len(launcher.launched) == launched
-    assert asked == ["resnet50"]  # once: a silent network is waited for
+    assert asked == ["resnet50"]  # once, because a silent network is slow to answer
 
 
 @pytest.mark.parametrize("weights", ["random", "imagenet"])
@@ -62,7 +62,7 @@ def test_a_finished_run_on_the_requested_weights_is_not_repeated(configured: Cal
 
 
 def parent(status: str, at: str) -> RecordedRun:
-    """A sweep's own run, of a process on the host `at`."""
+    """Return the parent run of a sweep that was started on the host `at`."""
     return RecordedRun("1", "sweep", status, 0, params={}, metrics={}, tags={HOST: at})
 
 

@@ -5,13 +5,13 @@ from collections import Counter
 from optuna.trial import TrialState
 
 from ndsc.sweeps.search import finished_trials, open_study
-from tests.sweeps.conftest import BARE, SweepPlace
+from tests.sweeps.conftest import BARE, SweepWorkspace
 
 TRIALS = 9
 SEARCH = (
     "hydra/sweeper=optuna",
     f"hydra.sweeper.n_trials={TRIALS}",
-    # So wide that most trials are hopeless.
+    # So wide that most trials are bad.
     "optimizer.learning_rate=tag(log,interval(1e-9,1e-1))",
     "head=linear,mlp",
     "training.epochs=4",
@@ -19,24 +19,24 @@ SEARCH = (
 )
 
 
-def test_a_killed_search_is_continued_and_reports_all_its_trials(place: SweepPlace):
-    place.kill(lambda: place.started() == TRIALS - 1, *SEARCH)
-    before = {run.info.run_id for run in place.runs()[1] if run.info.status != "RUNNING"}
+def test_a_killed_search_is_continued_and_reports_all_its_trials(workspace: SweepWorkspace):
+    workspace.kill(lambda: workspace.started() == TRIALS - 1, *SEARCH)
+    before = {run.info.run_id for run in workspace.runs()[1] if run.info.status != "RUNNING"}
 
-    place.sweep(*SEARCH)
-    (parent,), children = place.runs()
-    storage = f"sqlite:///{place.folder / 'mlruns' / 'searches.db'}"
+    workspace.sweep(*SEARCH)
+    (parent,), children = workspace.runs()
+    storage = f"sqlite:///{workspace.folder / 'mlruns' / 'searches.db'}"
     trials = finished_trials(open_study(storage, parent.data.tags["ndsc.sweep"], seed=0))
     assert len(trials) == TRIALS
     finished = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     pruned = TRIALS - len(finished)
     assert 0 < pruned < TRIALS
 
-    # One of them was killed from outside; it was tried again.
+    # The trial that was killed from outside was tried again.
     assert len(before) == TRIALS - 2
     assert Counter(run.info.status for run in children) == {"FINISHED": TRIALS - pruned, "KILLED": pruned + 1}
     assert (parent.info.status, parent.data.metrics["sweep/pruned"]) == ("FINISHED", pruned)
-    table = place.table(parent)
+    table = workspace.table(parent)
     assert Counter(table["ended"]) == {"finished": TRIALS - pruned, "pruned": pruned}
     assert set(table["run"].dropna()) == {run.info.run_id for run in children if run.info.status == "FINISHED"}
     assert table.loc[table["ended"] == "pruned", "best/val_accuracy"].isna().all()

@@ -1,4 +1,4 @@
-"""The same sweep on several workers, recorded by a tracking server that keeps its runs in PostgreSQL."""
+"""A sweep on several workers, recorded by a tracking server with a PostgreSQL database."""
 
 import os
 import pwd
@@ -14,15 +14,15 @@ import mlflow
 import pytest
 
 from tests.servers import QUIET, free_port, serving
-from tests.sweeps.conftest import SweepPlace
+from tests.sweeps.conftest import SweepWorkspace
 
 WORKERS = 4
-# Debian keeps the server's own programs here, one folder a version, and out of the PATH.
+# Debian installs the programs of the server here, in one folder for each version, which is not in PATH.
 DEBIAN = Path("/usr/lib/postgresql")
 
 
 def programs() -> Path:
-    """The folder of `initdb` and `pg_ctl`."""
+    """Return the folder of `initdb` and `pg_ctl`; skip the test if there is none."""
     found = shutil.which("initdb")
     folders = [Path(found).parent] if found else sorted(DEBIAN.glob("*/bin"))
     if not folders or not (folders[-1] / "initdb").exists():
@@ -31,7 +31,7 @@ def programs() -> Path:
 
 
 def unprivileged() -> dict[str, int]:
-    """PostgreSQL refuses to be run by root: as whom it is run then."""
+    """Return the account that runs PostgreSQL, which refuses to be run by root."""
     if os.geteuid() != 0:
         return {}
     account = pwd.getpwnam("postgres")
@@ -43,7 +43,7 @@ def database() -> Iterator[str]:
     """The address of a private PostgreSQL server, which ends with the test."""
     pytest.importorskip("psycopg2", reason="psycopg2 is not installed (make .venv/postgres)")
     tools, account = programs(), unprivileged()
-    # Not below pytest's folder, which nobody else may look into.
+    # Not below pytest's folder, which other accounts may not read.
     with tempfile.TemporaryDirectory(prefix="ndsc-postgres-") as folder:
         if account:
             os.chown(folder, account["user"], account["group"])
@@ -63,7 +63,7 @@ def database() -> Iterator[str]:
 
 @contextmanager
 def tracking_server(database: str, folder: Path) -> Iterator[str]:
-    """The address of `mlflow server` before the database."""
+    """Yield the address of an `mlflow server` that uses the database."""
     address = f"http://127.0.0.1:{(port := free_port())}"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "2"]
     stores = ["--backend-store-uri", database, "--artifacts-destination", str(folder / "served")]
@@ -73,13 +73,13 @@ def tracking_server(database: str, folder: Path) -> Iterator[str]:
 
 @pytest.mark.soak
 @pytest.mark.postgres
-def test_four_workers_record_on_a_server_before_postgresql(
-    database: str, place: SweepPlace, monkeypatch: pytest.MonkeyPatch
+def test_four_workers_record_their_runs_on_a_server_with_postgresql(
+    database: str, workspace: SweepWorkspace, monkeypatch: pytest.MonkeyPatch
 ):
-    with tracking_server(database, place.folder) as address:
+    with tracking_server(database, workspace.folder) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         workers = ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={WORKERS}")
-        place.sweep("tracking=server", *workers, "seed=0,1,2,3")
+        workspace.sweep("tracking=server", *workers, "seed=0,1,2,3")
         client = mlflow.MlflowClient(address)
         (experiment,) = (one for one in client.search_experiments() if one.name == "ndsc")
         runs = client.search_runs([experiment.experiment_id])
@@ -90,7 +90,7 @@ def test_four_workers_record_on_a_server_before_postgresql(
         assert len({run.data.tags["process.id"] for run in children}) == WORKERS
         assert {entry.path for entry in client.list_artifacts(parent.info.run_id, "sweep")} >= {"sweep/runs.csv"}
 
-        said = place.sweep("tracking=server", *workers, "seed=0,1,2,3")
-        assert "4 are done, 0 to do" in said
+        output = workspace.sweep("tracking=server", *workers, "seed=0,1,2,3")
+        assert "4 are done, 0 to do" in output
         assert len(client.search_runs([experiment.experiment_id])) == WORKERS + 1
-    assert not (place.folder / "mlruns").exists()
+    assert not (workspace.folder / "mlruns").exists()

@@ -71,7 +71,7 @@ def test_the_same_seed_suggests_the_same_trials(tmp_path: Path):
 
 
 class Failing:
-    """A sweep whose jobs all fail. It remembers what it was asked to launch."""
+    """A sweep whose jobs all fail. It records the jobs that it launched."""
 
     def __init__(self) -> None:
         self.launched: list[Job] = []
@@ -105,4 +105,4 @@ def test_the_folder_of_a_study_is_created_if_missing_and_ignored_by_git(tmp_path
     open_study(f"sqlite:///{tmp_path / 'mlruns' / 'searches.db'}", "search", seed=0)
     assert {path.name for path in (tmp_path / "mlruns").iterdir()} == {".gitignore", "searches.db"}
     open_study(f"sqlite:///{tmp_path / 'searches.db'}", "search", seed=0)
-    assert not (tmp_path / ".gitignore").exists()  # a person's own folder
+    assert not (tmp_path / ".gitignore").exists()  # a folder that existed before
