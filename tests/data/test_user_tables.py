@@ -62,7 +62,7 @@ def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read
         ("x.csv", b"image_path\n\xff\xfe.jpg\n"),
     ],
 )
-def test_a_file_that_is_not_what_its_name_says_is_an_error(tmp_path: Path, name: str, data: bytes):
+def test_a_file_whose_content_does_not_match_its_name_is_an_error(tmp_path: Path, name: str, data: bytes):
     path = tmp_path / name
     path.write_bytes(data)
     with pytest.raises(UserError, match=r"must be a UTF-8 CSV .* Received: "):

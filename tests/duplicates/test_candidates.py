@@ -35,7 +35,7 @@ def test_the_nearest_in_features_are_those_of_a_plain_search(block: int):
     assert found(far_hashes(100), vectors) == expected
 
 
-def test_photos_within_eight_bits_are_found_wherever_their_features_lie(block: int):
+def test_photos_within_eight_bits_are_found_whatever_their_features(block: int):
     hashes = far_hashes(100)
     hashes[70] = hashes[3] ^ np.uint64((1 << MOST_BITS) - 1)
     hashes[71] = hashes[3] ^ np.uint64(((1 << MOST_BITS + 1) - 1) << 20)

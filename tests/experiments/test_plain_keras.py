@@ -43,7 +43,7 @@ def test_each_epoch_is_timed_and_all_photos_are_unpacked_by_side_and_class(tiny,
         assert len(list((folder / split / label).glob("*.jpg"))) == count
 
 
-def test_the_base_is_frozen_and_augmentation_lies_in_front_of_it(tiny):
+def test_the_base_is_frozen_and_augmentation_precedes_it(tiny):
     model = recipe(configured(tiny), classes=3)
     assert len(model.trainable_weights) == 2
     kinds = [type(layer) for layer in model.layers]

@@ -23,7 +23,7 @@ from ndsc.data.catalogue import load_catalogue
         ("overprinted", (400, 300)),
     ],
 )
-def test_a_repost_is_changed_as_its_kind_says(kind: str, size: tuple[int, int]):
+def test_a_repost_is_changed_according_to_its_kind(kind: str, size: tuple[int, int]):
     file = io.BytesIO()
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)).save(file, "PNG")
     changed = repost(file.getvalue(), kind, 0)

@@ -44,7 +44,7 @@ def test_a_model_of_another_project_is_rejected(tracking, tmp_path: Path, client
 
 
 @pytest.mark.parametrize("run_id", ["0" * 32, "nonsense", "../../etc"])
-def test_the_error_for_an_unknown_run_says_where_to_find_ids(tracking, tmp_path: Path, run_id: str):
+def test_the_error_for_an_unknown_run_explains_where_to_find_ids(tracking, tmp_path: Path, run_id: str):
     with pytest.raises(UserError, match=rf"32 letters and digits.*make ui.*Received: {run_id}\."):
         fetch_classifier(run_id, tracking, tmp_path)
 

@@ -65,7 +65,7 @@ def test_a_diff_with_bytes_that_are_no_text_can_be_read(checkout):
     assert "\N{REPLACEMENT CHARACTER}" in git_state(checkout).diff
 
 
-def test_without_a_checkout_a_commit_or_git_the_state_says_so(checkout, tmp_path, monkeypatch):
+def test_without_a_checkout_a_commit_or_git_the_state_has_a_reason(checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert "not a git repository" in git_state(tmp_path).reason
 
