@@ -9,7 +9,7 @@ from tests.conftest import TINY
 
 # What takes seconds and is tested elsewhere is left out.
 QUICK = (*TINY, "backbone.engine=tensorflow", "tracking.figures=false", "tracking.model=none", "training.epochs=1")
-# Each layer of the policy costs a second to trace, in every pipeline anew.
+# Each layer of the policy costs a second to trace in every pipeline.
 FEW_VIEWS = ("augmentation.views=2", "~augmentation.layers.rotate", "~augmentation.layers.shift")
 
 
