@@ -6,20 +6,22 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from omegaconf import MISSING, DictConfig
 
 from ndsc.config.checks import typed
 from ndsc.config.command_line import hydra_command
 from ndsc.config.constraints import choice
 from ndsc.config.schema import CacheRootConfig, TrackingStoreConfig
-from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
 from ndsc.errors import UserError, report_errors
 from ndsc.startup import start_tensorflow
-from ndsc.storage.photo_reader import PhotoReader
 from ndsc.terminal import progress
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ndsc.data.prediction_files import ResultsFile
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +47,10 @@ def main(config: PredictConfig) -> None:
         UserError: something that only the user can fix.
     """
     check(config)
+    # Arrow and Pillow take a third of a second to import, which --help and a mistake in the configuration do without.
+    from ndsc.data.prediction_files import ResultsFile, check_images, check_results_file, find_prediction_inputs
+    from ndsc.storage.photo_reader import PhotoReader
+
     output, cache = Path(config.output).expanduser(), Path(config.cache.root)
     images = [str(image) for image in (config.images if isinstance(config.images, list) else [config.images])]
     check_results_file(output, config.overwrite)
@@ -99,7 +105,7 @@ def _classifier_file(config: PredictConfig, cache: Path) -> Path:
     return path
 
 
-def _write(rows: Iterator[pa.RecordBatch], total: int, file: ResultsFile) -> tuple[int, float]:
+def _write(rows: Iterator["pa.RecordBatch"], total: int, file: "ResultsFile") -> tuple[int, float]:
     """Write all rows as they arrive; return the number of unreadable photos, and the seconds it took."""
     unreadable, started = 0, time.perf_counter()
     with progress("classifying", total=total) as advance, warnings.catch_warnings():
