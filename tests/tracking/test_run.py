@@ -19,7 +19,9 @@ import os, sys, time
 from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.run import start_run
 
-settings = TrackingConfig("local", "processes", sys.argv[1], "none", False, system_metrics_interval=0.2)
+settings = TrackingConfig(
+    kind="local", root=sys.argv[1], experiment="processes", model="none", figures=False, system_metrics_interval=0.2
+)
 with start_run(settings, "worker", {}) as run:
     print(run.id, os.environ["MLFLOW_DISABLE_TELEMETRY"], flush=True)
     time.sleep(60)

@@ -15,7 +15,9 @@ RECORDER = """
 from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.run import start_run
 
-settings = TrackingConfig("local", "together", "mlruns", "none", False, system_metrics_interval=0.2)
+settings = TrackingConfig(
+    kind="local", root="mlruns", experiment="together", model="none", figures=False, system_metrics_interval=0.2
+)
 with start_run(settings, "process", {}) as run:
     run.log_params({f"key.{number}": number for number in range(20)})
     run.log_text("made here", "note.txt")
@@ -26,7 +28,11 @@ import sys
 from ndsc.config.schema import TrackingConfig
 from ndsc.tracking.store import create_store
 
-create_store(TrackingConfig("local", "ndsc", sys.argv[1], "none", False, system_metrics_interval=1.0))
+create_store(
+    TrackingConfig(
+        kind="local", root=sys.argv[1], experiment="ndsc", model="none", figures=False, system_metrics_interval=1.0
+    )
+)
 """
 
 
