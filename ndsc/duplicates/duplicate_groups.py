@@ -5,7 +5,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.cluster.hierarchy import DisjointSet
 
 from ndsc.storage.photo_reader import PhotoReader
 
@@ -118,6 +117,9 @@ def join_pairs(photos: int, pairs: np.ndarray, strength: np.ndarray) -> tuple[np
         (photos,) int64: each photo's group, named by its first photo; and (m,) booleans: which pairs are in two groups
         because their join was refused.
     """
+    # It takes a quarter of a second to import, and only near duplicates need it.
+    from scipy.cluster.hierarchy import DisjointSet
+
     sets = DisjointSet(range(photos))
     for one, other in pairs[np.argsort(-strength, kind="stable")].tolist():
         if sets.subset_size(one) + sets.subset_size(other) <= MOST_IN_GROUP:
