@@ -1,10 +1,11 @@
 """The key of a run: equal for runs whose configuration, data and source code give the same numbers."""
 
-import ast
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from types import CodeType
 
 from ndsc.caching.digests import combined_hash, content_hash, content_signature
 from ndsc.config.keys import flatten, is_compared
@@ -68,27 +69,29 @@ def run_key(config: Config, data_digest: str) -> str:
 def source_digest() -> str:
     """Return 32 hex digits of the package's code that shapes numbers, as it was at the first call.
 
-    Docstrings, comments and formatting do not count. Python versions differ a little in how they parse.
+    Docstrings, comments and formatting do not count. Python versions differ in the bytecode that they make.
     """
     files = {path.relative_to(PACKAGE).as_posix(): path for path in sorted(PACKAGE.rglob("*.py"))}
     return combined_hash(
-        f"{name}\n{_code(path)}\n" for name, path in files.items() if not name.startswith(SHAPE_NO_NUMBERS)
+        part
+        for name, path in files.items()
+        if not name.startswith(SHAPE_NO_NUMBERS)
+        for part in (name, *_bytecode(compile(path.read_bytes(), "", "exec", optimize=2)))  # 2: without docstrings
     )
 
 
-def _code(path: Path) -> str:
-    """Return the syntax tree of a file without docstrings."""
-    tree = ast.parse(path.read_bytes())
-    _remove_docstrings(tree.body)
-    return ast.dump(tree, annotate_fields=False)
-
-
-def _remove_docstrings(statements: list[ast.stmt]) -> None:
-    """Remove statements that are only a text: docstrings of modules, classes, functions and attributes; in place."""
-    statements[:] = [one for one in statements if not (isinstance(one, ast.Expr) and _is_text(one.value))]
-    for statement in statements:
-        _remove_docstrings(getattr(statement, "body", []))
-
-
-def _is_text(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+def _bytecode(code: CodeType) -> Iterator[str]:
+    """Return what a piece of code does, without its lines, then the same of the functions and classes inside it."""
+    inner = [value for value in code.co_consts if isinstance(value, CodeType)]
+    # The order of a set differs from process to process.
+    values = [sorted(map(repr, value)) if isinstance(value, frozenset) else value for value in code.co_consts]
+    yield repr(
+        (
+            *(code.co_code, code.co_exceptiontable, code.co_flags, code.co_name),
+            *(code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount),
+            *(code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars),
+            [value for value in values if not isinstance(value, CodeType)],
+        )
+    )
+    for one in inner:
+        yield from _bytecode(one)
