@@ -1,11 +1,13 @@
 """Command that compares stored runs: `python -m ndsc.compare [experiment or run ids]`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ndsc.errors import UserError
+from ndsc.startup import PLAIN_FIGURES
 
 KINDS = ("local", "server")
 SETTINGS = ("tracking=", "tracking.root=")
@@ -23,6 +25,7 @@ examples
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare the runs that the arguments name; return the exit code: 0, or 1 after an error."""
+    os.environ.update(PLAIN_FIGURES)
     # Words may be on both sides of --output.
     parsed = _parser().parse_intermixed_args(arguments)
     try:

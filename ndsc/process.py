@@ -1,4 +1,4 @@
-"""The process: its environment variables, cores, threads and packages, and the seconds that its steps take."""
+"""The process: its cores, threads and packages, and the seconds that its steps take."""
 
 import importlib.util
 import os
@@ -36,21 +36,6 @@ def map_ahead(
     finally:
         for unused in waiting:
             unused.cancel()
-
-
-@contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables within the block, then restore the previous ones."""
-    previous = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in previous.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 class Timer:

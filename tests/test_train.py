@@ -43,8 +43,9 @@ class Workspace:
         locations = [f"tracking.root={self.folder / 'mlruns'}", f"cache.root={self.cache}"]
         return [sys.executable, "-m", "ndsc.train", *overrides, *locations, f"hydra.run.dir={self.folder / 'outputs'}"]
 
-    def train(self, *overrides: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=clean_environment())
+    def train(self, *overrides: str, code: int = 0, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = clean_environment() | variables
+        done = subprocess.run(self.command(*overrides), capture_output=True, text=True, env=environment)
         assert done.returncode == code, done.stderr[-3000:]
         return done
 
@@ -104,6 +105,45 @@ def test_the_same_command_twice_gives_the_same_manifest_and_the_same_metrics_to_
     assert first.data.metrics["cache/misses"] > 0
     assert second.data.metrics["cache/misses"] == 0
     assert second.data.metrics["cache/hits"] == first.data.metrics["cache/misses"]
+
+
+def test_settings_of_libraries_in_the_environment_change_no_number_and_no_other_run(
+    twice: tuple[Workspace, str, list[Run]], tmp_path: Path
+):
+    workspace, _, (_, first) = twice
+    (tmp_path / "keras.json").write_text(
+        '{"floatx": "bfloat16", "epsilon": 1, "backend": "jax", "image_data_format": "channels_first"}'
+    )
+    mlflow_variables = {
+        "MLFLOW_RUN_ID": first.info.run_id,
+        "MLFLOW_EXPERIMENT_ID": "0",
+        "MLFLOW_EXPERIMENT_NAME": "another",
+        "MLFLOW_RUN_CONTEXT": '{"ndsc.kind": "sweep"}',
+        "MLFLOW_REGISTRY_URI": "databricks",
+        "MLFLOW_ENABLE_ASYNC_LOGGING": "true",
+        "MLFLOW_ACTIVE_MODEL_ID": "m-1",
+    }
+    others = {
+        "KERAS_HOME": str(tmp_path),
+        "KERAS_BACKEND": "jax",
+        "KERAS_MAX_EPOCHS": "1",
+        "KERAS_MAX_STEPS_PER_EPOCH": "1",
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    }
+    shown = workspace.train("+experiment=baseline", *TINY, *FEW, **mlflow_variables, **others).stderr
+    third = workspace.runs()[0]
+    assert third.info.run_id not in (first.info.run_id, twice[2][0].info.run_id)
+    assert third.info.experiment_id == first.info.experiment_id
+    assert third.data.tags["ndsc.key"] == first.data.tags["ndsc.key"]
+    assert "ndsc.kind" not in third.data.tags
+    for name, value in first.data.metrics.items():
+        if not name.startswith(CHANGING):
+            assert third.data.metrics[name] == value, name
+    unchanged = mlflow.MlflowClient(workspace.uri).get_run(first.info.run_id)
+    assert unchanged.to_dictionary() == first.to_dictionary()
+    assert f"MLFLOW_RUN_ID={first.info.run_id}" in shown
+    assert "KERAS_MAX_EPOCHS=1" in shown
+    assert [path.name for path in tmp_path.iterdir()] == ["keras.json"]
 
 
 def test_a_finished_run_has_all_documented_metrics_tags_and_artifacts(twice: tuple[Workspace, str, list[Run]]):

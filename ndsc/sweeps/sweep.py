@@ -20,8 +20,8 @@ from ndsc.model.weights import RANDOM_FALLBACK, locate_weights
 from ndsc.process import usable_cores
 from ndsc.sweeps.composing import Job
 from ndsc.terminal import print_table
-from ndsc.tracking.history import KIND, METRIC, SWEEP, RecordedRun, SweepRuns
-from ndsc.tracking.run import HOST, ending_status, host, start_run
+from ndsc.tracking.history import METRIC, SWEEP, RecordedRun, SweepRuns
+from ndsc.tracking.run import HOST, KIND, ending_status, host, start_run
 from ndsc.tracking.signals import defer_signals, sigterm_raises
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 

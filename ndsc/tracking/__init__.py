@@ -1,10 +1,18 @@
 """Runs in MLflow. No other room imports it.
 
 MLflow reads its settings from the environment, some of them when it is imported. They are set here, before any module
-of this room imports it. Values that the user has set are not changed.
+of this room imports it. Values that the user has set are not changed, except those that would record a run elsewhere.
 """
 
 import os
+
+from ndsc.startup import ignore_variables
+
+ELSEWHERE = (
+    *("MLFLOW_RUN_ID", "MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_RUN_CONTEXT"),
+    *("MLFLOW_ACTIVE_MODEL_ID", "_MLFLOW_ACTIVE_MODEL_ID", "MLFLOW_ENABLE_ASYNC_LOGGING"),
+)
+ignore_variables(ELSEWHERE, "a run is always a new one")
 
 # MLflow reports its use to a host of its own from a background thread. No run asks for that, and on nodes without
 # internet access it waits for answers that never come.

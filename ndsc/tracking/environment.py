@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 
 from ndsc.process import usable_cores
+from ndsc.startup import numeric_variables
 from ndsc.tracking.gpu import gpu_names, visible_gpus
 from ndsc.tracking.tracked_run import Run
 
@@ -30,7 +31,7 @@ MAIN_PACKAGES = (
 )
 
 # Chosen by name, because an environment also holds passwords and tokens.
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "TF_ENABLE_ONEDNN_OPTS")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def environment_report() -> dict[str, Any]:
         "memory_bytes": psutil.virtual_memory().total,
         "gpus": gpu_names(),
         "gpus_reason": visible_gpus().reason,
-        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ},
+        "threads": {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ} | numeric_variables(),
         "packages": {name: versions.get(name) for name in MAIN_PACKAGES},
     }
 

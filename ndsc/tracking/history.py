@@ -17,14 +17,14 @@ from omegaconf import DictConfig, OmegaConf
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.tracking import earlier_versions
-from ndsc.tracking.run import end_stale_runs
+from ndsc.tracking.run import KIND, end_stale_runs
 from ndsc.tracking.store import StoreSettings, earlier_runs_uri, impatient, open_store
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 PARENT = "mlflow.parentRunId"
 CONFIGURATION = "config/config.yaml"
 SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty if it did not finish
-KEY, KIND, SWEEP = "ndsc.key", "ndsc.kind", "ndsc.sweep"
+KEY, SWEEP = "ndsc.key", "ndsc.sweep"
 METRIC = "best/val_accuracy"
 
 

@@ -17,12 +17,13 @@ import psutil
 from mlflow import MlflowClient
 
 from ndsc.config.schema import TrackingConfig
-from ndsc.errors import JobPruned
+from ndsc.errors import JobPruned, UserError
 from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
 from ndsc.tracking.store import local_root, open_store
 from ndsc.tracking.system_metrics import SystemMetricsMonitor
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
+KIND = "ndsc.kind"  # the tag of a sweep's own run
 HOST, PROCESS, STARTED = "process.host", "process.id", "process.started"
 # The start of a process has a resolution of 0.01 s, but counts from a boot time that moves when the clock is set.
 CLOCK_SECONDS = 2.0
@@ -65,6 +66,12 @@ def start_run(
 
 
 def _create_run(experiment_id: str, tracking: TrackingConfig, name: str, tags: Mapping[str, str]) -> Run:
+    resumed = tracking.resume_run_id and MlflowClient().get_run(tracking.resume_run_id)
+    if resumed and resumed.data.tags.get(KIND) != "sweep":
+        raise UserError(
+            "tracking.resume_run_id is set by sweeps, to the run of the sweep: no other run is written to again. "
+            f"Received: {tracking.resume_run_id}. Leave it out."
+        )
     active = mlflow.start_run(
         run_id=tracking.resume_run_id,
         experiment_id=experiment_id,

@@ -18,7 +18,7 @@ from ndsc.caching.atomic import atomic_write
 from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
-from ndsc.process import environment
+from ndsc.startup import environment
 
 DATABASE = "mlflow.db"
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"

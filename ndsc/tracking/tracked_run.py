@@ -20,7 +20,6 @@ from typing import Any
 
 import mlflow
 import pandas as pd
-from matplotlib import pyplot
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
@@ -161,10 +160,8 @@ class Run:
         self.log_text(table.to_csv(index=False), path)
 
     def log_figure(self, figure: Figure, path: str) -> None:
-        """Store a Matplotlib figure as PNG and close it, so that a sweep does not hold every figure in memory."""
-        content = as_png(figure)
-        pyplot.close(figure)
-        self.log_bytes(content, path)
+        """Store a Matplotlib figure as PNG. One of pyplot's would stay in memory until it is closed."""
+        self.log_bytes(as_png(figure), path)
 
     def attempt(self, what: str, send: Callable[[], object], buffer: Callable[[Path], object]) -> None:
         """Send something to the store by `send`. Where the store fails, write it into a folder by `buffer(folder)`.

@@ -47,6 +47,34 @@ def test_locations_and_tracking_do_not_change_the_key(configured: Callable[..., 
     assert run_key(configured(override)) == run_key(configured())
 
 
+@pytest.mark.parametrize(
+    ("variable", "counts"),
+    [
+        ("TF_ENABLE_ONEDNN_OPTS", True),
+        ("TF_SOME_NEW_FLAG", True),
+        ("XLA_FLAGS", True),
+        ("ONEDNN_DEFAULT_FPMATH_MODE", True),
+        ("NVIDIA_TF32_OVERRIDE", True),
+        ("OPENBLAS_CORETYPE", True),
+        ("TF_CPP_MIN_LOG_LEVEL", False),
+        ("TF_NUM_INTRAOP_THREADS", False),
+        ("TF_FORCE_GPU_ALLOW_GROWTH", False),
+        ("ONEDNN_VERBOSE", False),
+        ("OPENBLAS_NUM_THREADS", False),
+        ("MKL_DYNAMIC", False),
+        ("CUDA_VISIBLE_DEVICES", False),
+        ("MY_TF_FLAG", False),
+    ],
+)
+def test_environment_variables_that_change_numbers_change_the_key(
+    configured: Callable[..., Config], monkeypatch: pytest.MonkeyPatch, variable: str, counts: bool
+):
+    monkeypatch.delenv(variable, raising=False)
+    key = run_key(configured())
+    monkeypatch.setenv(variable, "1")
+    assert (run_key(configured()) != key) is counts
+
+
 def test_where_a_callback_writes_does_not_change_the_key(configured: Callable[..., Config]):
     written = ("callbacks=checkpoint", "callbacks.checkpoint.filepath=elsewhere.weights.h5")
     assert run_key(configured(*written)) == run_key(configured("callbacks=checkpoint"))

@@ -9,6 +9,7 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from ndsc.errors import UserError
 from ndsc.tracking.run import HOST, process_tags, start_run
 from ndsc.tracking.signals import Terminated
 from ndsc.tracking.tracked_run import UntrackedRun
@@ -58,6 +59,16 @@ def test_the_name_in_the_settings_overrides_the_default_name(tracking, client):
     with start_run(tracking, "computed", {}) as run:
         pass
     assert client.get_run(run.id).info.run_name == "mine"
+
+
+def test_a_finished_run_is_not_resumed(tracking, client):
+    with start_run(tracking, "finished", {}) as run:
+        pass
+    before = client.get_run(run.id).to_dictionary()
+    again = replace(tracking, resume_run_id=run.id)
+    with pytest.raises(UserError, match=f"Received: {run.id}. Leave it out"), start_run(again, "again", {}):
+        pytest.fail("the run started")
+    assert client.get_run(run.id).to_dictionary() == before
 
 
 def test_an_exception_ends_the_run_failed_with_its_traceback_and_passes_through(tracking, client, tmp_path):
