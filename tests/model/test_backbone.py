@@ -110,9 +110,13 @@ def test_an_error_in_freeze_names_the_nearest_lines(resnet50: Backbone, freeze: 
 
 
 def test_random_weights_come_from_the_seed(tiny: Callable[..., Backbone]):
-    first, again, other = (weights_digest(tiny(seed).network) for seed in (0, 0, 1))
-    assert first == again
-    assert first != other
+    first, again, other = ({one.path: one.numpy() for one in tiny(seed).network.weights} for seed in (0, 0, 1))
+    assert first.keys() == again.keys()
+    for path, weight in first.items():
+        # The statistics are sums over TensorFlow's threads, which need not agree to the last bit (experiments/LOG.md).
+        tolerance = 1e-4 if "moving_" in path else 0
+        np.testing.assert_allclose(again[path], weight, rtol=tolerance, err_msg=path)
+    assert any(not np.array_equal(other[path], weight) for path, weight in first.items())
 
 
 def test_weights_come_from_a_weights_file(tiny: Callable[..., Backbone], tmp_path: Path):
@@ -159,9 +163,9 @@ def test_a_network_that_keras_cannot_build_is_a_user_error(
         build_backbone(configured(*TINY, override).backbone, RANDOM, 0)
 
 
-def obtained(config: Config) -> Backbone:
+def obtained(config: Config, weights: Weights = RANDOM) -> Backbone:
     trainable = config.backbone.freeze != "all" or config.training.finetune is not None
-    return obtain_backbone(config.backbone, RANDOM, config.seed, trainable)
+    return obtain_backbone(config.backbone, weights, config.seed, trainable)
 
 
 def test_runs_with_the_same_frozen_backbone_share_it(configured: Callable[..., Config]):
@@ -170,15 +174,19 @@ def test_runs_with_the_same_frozen_backbone_share_it(configured: Callable[..., C
     assert obtained(configured(*TINY, "seed=1")) is not first
 
 
-def test_a_backbone_that_is_trained_is_never_shared(configured: Callable[..., Config]):
+def test_a_backbone_that_is_trained_is_never_shared(
+    configured: Callable[..., Config], tiny: Callable[..., Backbone], tmp_path: Path
+):
+    tiny().network.save_weights(tmp_path / "first.weights.h5")
+    file = Weights("file", "first", tmp_path / "first.weights.h5")
     tuned = configured(*TINY, "training=finetune", "training.finetune.freeze=before:conv_pw_13")
-    before = obtained(configured(*TINY))
-    own = obtained(tuned)
+    before = obtained(configured(*TINY), file)
+    own = obtained(tuned, file)
     assert own is not before
     own.network.set_weights([weight + 1 for weight in own.network.get_weights()])
-    assert weights_digest(obtained(configured(*TINY)).network) == weights_digest(before.network)
-    assert weights_digest(obtained(tuned).network) == weights_digest(before.network)
-    assert obtained(configured(*TINY, "backbone.freeze=before:conv_pw_13")) is not before
+    assert weights_digest(obtained(configured(*TINY), file).network) == weights_digest(before.network)
+    assert weights_digest(obtained(tuned, file).network) == weights_digest(before.network)
+    assert obtained(configured(*TINY, "backbone.freeze=before:conv_pw_13"), file) is not before
 
 
 def test_a_cached_backbone_gives_the_same_bits_and_leaves_the_same_random_state(configured: Callable[..., Config]):
