@@ -167,8 +167,8 @@ def composed_audit(*overrides: str) -> AuditConfig:
 
 def test_all_photos_are_examined_by_default():
     assert composed_audit().sampling.per_class is None
-    assert composed_audit("sampling=per_class").sampling.per_class == 1150
-    assert composed_audit("+experiment=baseline").sampling.per_class == 1150
+    assert composed_audit("+experiment=baseline").sampling.per_class is None
+    assert composed_audit("+experiment=baseline", "sampling=per_class").sampling.per_class == 1150
 
 
 BAD = {

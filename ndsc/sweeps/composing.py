@@ -1,6 +1,7 @@
 """The base class of our sweepers: it composes and checks all jobs of a sweep before anything runs."""
 
 import copy
+import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from ndsc.config.checks import typed
 from ndsc.config.command_line import validate_keys
 from ndsc.config.schema import BackboneConfig, TrackingConfig
+from ndsc.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,31 @@ class ComposingSweeper(Sweeper):
         validate_keys(given)
         overrides = {override.get_key_element(): override for override in self._parsed([*given, *arguments])}
         swept = {key: override for key, override in overrides.items() if override.is_sweep_override()}
+        typed_here = {override.get_key_element(): override for override in self._parsed(arguments)}
+        self._validate_choices(typed_here, [one for key, one in overrides.items() if key not in typed_here])
         return [_as_typed(override) for key, override in overrides.items() if key not in swept], swept
+
+    def _validate_choices(self, given: Mapping[str, Override], params: Sequence[Override]) -> None:
+        """Check that a sweep of the experiment includes the values of each choice on the command line (`sampling=all`).
+
+        Raises:
+            UserError: a value of such a choice would be lost in every run.
+        """
+        fixed = {key: _as_typed(override) for key, override in given.items() if not override.is_sweep_override()}
+        for group, override in given.items():
+            below = [one for one in params if one.get_key_element().startswith(f"{group}.") and _values(one)]
+            others = [text for key, text in fixed.items() if key != group]
+            for choice, param in itertools.product(_values(override) if below else (), below):
+                key, chosen = param.get_key_element(), f"{group}={choice}"
+                value = OmegaConf.select(self._composed(others, [chosen]), key)
+                swept = [self._composed(others, [chosen, f"{key}={one}"]) for one in _values(param)]
+                if value not in [OmegaConf.select(composed, key) for composed in swept]:
+                    text = "null" if value is None else value
+                    raise UserError(
+                        f"{chosen} sets {key}={text}, which should be among the values that the experiment sweeps. "
+                        f"Received: {chosen} and {param.input_line} of the experiment. Write {key}={text}, or the "
+                        "values to sweep instead."
+                    )
 
     def _parsed(self, overrides: Sequence[str]) -> list[Override]:
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -149,6 +175,13 @@ class ComposingSweeper(Sweeper):
         with open_dict(composed):
             del composed["hydra"]
         return composed
+
+
+def _values(override: Override) -> list[str]:
+    """Return the values of an override as Hydra writes them; none for an interval."""
+    if not override.is_sweep_override():
+        return [override.get_value_element_as_str()]
+    return list(override.sweep_string_iterator()) if override.is_discrete_sweep() else []
 
 
 def _as_typed(override: Override) -> str:

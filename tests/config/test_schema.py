@@ -1,14 +1,17 @@
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import DictConfig, OmegaConf
 
 from ndsc.config.checks import typed
 from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.errors import UserError
+from tests.conftest import composing
 
 GROUPS = sorted(
     (folder.name, file.stem)
@@ -45,6 +48,43 @@ def test_every_choice_of_every_group_composes_and_passes_the_check(configured, g
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_composes_and_passes_the_check(configured, experiment: str):
     assert isinstance(configured(f"+experiment={experiment}"), Config)
+
+
+def rounds() -> list[dict[str, str]]:
+    """Return choices of all groups at once, until every choice of every group has been in one of them."""
+    options: dict[str, list[str]] = {}
+    for group, choice in GROUPS:
+        options.setdefault(group, []).append(choice)
+    longest = max(map(len, options.values()))
+    return [{group: one[number % len(one)] for group, one in options.items()} for number in range(longest)]
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., DictConfig]]:
+    """Composes these choices of groups, each combination once."""
+    with composing(tmp_path_factory.mktemp("chosen")) as composed:
+        yield cache(lambda *overrides: composed(*overrides))
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_an_experiment_overrides_nothing_that_a_choice_of_a_group_sets(
+    chosen: Callable[..., DictConfig], experiment: str
+):
+    for choices in rounds():
+        typed = [f"{group}={choice}" for group, choice in choices.items()]
+        without, within = chosen(*typed), chosen(*typed, f"+experiment={experiment}")
+        assert {group: within[group] for group in choices} == {group: without[group] for group in choices}
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_a_backbone_s_own_settings_win_over_every_experiment(
+    composed: Callable[..., DictConfig], tmp_path: Path, experiment: str
+):
+    own = {"image_size": 299, "resize": "pad", "freeze": "before:block5", "weights": "own.weights.h5"}
+    (tmp_path / "backbone").mkdir()
+    (tmp_path / "backbone" / "own.yaml").write_text(yaml.safe_dump({"defaults": ["xception"], "name": "own", **own}))
+    config = composed(f"hydra.searchpath=[file://{tmp_path}]", f"+experiment={experiment}", "backbone=own")
+    assert {key: config.backbone[key] for key in own} == own
 
 
 def test_the_baseline_is_what_the_original_study_did(configured: Callable[..., Config]):

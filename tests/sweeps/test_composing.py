@@ -1,6 +1,7 @@
 """Jobs have the configurations that Hydra composes, although Hydra composes only one for jobs that differ in values."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from ndsc.config.checks import typed
 from ndsc.config.run_key import run_key
 from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.data.data_digest import data_digest
+from ndsc.errors import UserError
 from ndsc.sweeps.composing import ComposingSweeper
 from tests.sweeps.conftest import job_of
 
@@ -26,8 +28,8 @@ SHARED = ("+experiment=baseline", "head=mlp", "tracking=off")
 class Composing(ComposingSweeper):
     """A sweeper that only composes. It counts how often Hydra composes a configuration."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, params: Mapping[str, str] | None = None) -> None:
+        super().__init__(params)
         self.asked = 0
 
     def sweep(self, arguments: list[str]) -> None:
@@ -39,9 +41,10 @@ class Composing(ComposingSweeper):
 
 
 @pytest.fixture
-def sweeper() -> Iterator[Composing]:
+def sweeper(request: pytest.FixtureRequest) -> Iterator[Composing]:
+    """A sweeper of the params that a test gives as its parameter `sweeper`, if any."""
     with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
-        made = Composing()
+        made = Composing(getattr(request, "param", None))
         made.config = compose("train", return_hydra_config=True)
         HydraConfig.instance().set_config(made.config)
         made.hydra_context = SimpleNamespace(config_loader=GlobalHydra.instance().config_loader())
@@ -74,6 +77,29 @@ def test_composed_jobs_are_what_hydra_composes(sweeper: Composing, chosen: list[
 def test_a_wrong_override_gives_the_error_of_hydra(sweeper: Composing, wrong: str):
     with pytest.raises(ConfigCompositionException, match=wrong.partition("=")[0]):
         sweeper._composed(SHARED, [wrong])
+
+
+@pytest.mark.parametrize(
+    ("sweeper", "typed", "refused"),
+    [
+        ({"sampling.per_class": "50,100"}, ["sampling=all"], "sampling=all sets sampling.per_class=null"),
+        ({"sampling.per_class": "50,100"}, ["sampling=per_class,fraction"], "sampling=per_class sets .*=1150"),
+        ({"sampling.per_class": "50"}, ["sampling=fraction"], "sampling=fraction sets sampling.per_class=null"),
+        ({"head": "linear,mlp", "head.dropout": "0.0,0.5"}, ["head=mlp"], "head=mlp sets head.dropout=0.3"),
+        ({"sampling.per_class": "50,1150"}, ["sampling=per_class"], None),
+        ({"sampling.per_class": "50,100"}, ["sampling=all", "sampling.per_class=null"], None),
+        ({"sampling.per_class": "50,100"}, ["sampling=all", "sampling.per_class=20,40"], None),
+        ({"augmentation.views": "1,2,4,8"}, ["augmentation=strong"], None),
+        ({"backbone.freeze": "all,'before:conv5_block1',none"}, ["backbone=xception", "seed=1,2"], None),
+        ({"optimizer.learning_rate": "interval(1e-5,1e-3)"}, ["optimizer=sgd"], None),
+    ],
+    indirect=["sweeper"],
+)
+def test_an_experiment_s_sweep_never_loses_the_value_of_a_choice(
+    sweeper: Composing, typed: list[str], refused: str | None
+):
+    with pytest.raises(UserError, match=refused) if refused else nullcontext():
+        sweeper._overrides(typed)
 
 
 def test_a_callback_that_writes_into_hydra_s_folder_gives_sweep_and_job_the_same_key(
