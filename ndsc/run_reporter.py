@@ -1,7 +1,6 @@
 """The log of a run: artifacts, tags and lines for the results of each step, and the rows of the closing table."""
 
 import logging
-import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -39,11 +38,11 @@ def log_start(run: Run, job: HydraJob, data: DataConfig, cache_root: Path, weigh
     """
     if weights.warning:
         log.warning(weights.warning)
+    if not resumed:
+        run.log_params(job.params())
     run.log_text(job.yaml, "config/config.yaml")
     invocation = {"overrides": job.overrides, "choices": job.choices, "folder": str(job.folder)}
     run.log_json(invocation, "config/invocation.json")
-    if not resumed:
-        run.log_params(job.params())
     run.set_tags(
         {
             "command": job.command,
@@ -123,9 +122,7 @@ def log_manifest(run: Run, manifest: Manifest, source: str) -> None:
     )
     run.set_tags({"manifest": manifest.digest()})
     run.log_json(list(manifest.classes), "data/classes.json")
-    with tempfile.TemporaryDirectory() as folder:
-        manifest.save(file := Path(folder) / "manifest.parquet")
-        run.log_file(file, "data")
+    run.log_saved(manifest.save, "data/manifest.parquet")
     for split in manifest.rows["split"].unique():
         run.log_dataset(manifest.of(split), split, source, "training" if split == "train" else split)
 

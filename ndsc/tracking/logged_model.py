@@ -11,6 +11,7 @@ import tempfile
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import mlflow
@@ -21,7 +22,8 @@ from mlflow.types import ColSpec, DataType, Schema
 import ndsc
 from ndsc.caching.openvino_cache import FILE_NAMES
 from ndsc.tracking.downloads import CLASSIFIER, NETWORK_TAG, NETWORKS
-from ndsc.tracking.tracked_run import Run, buffer_file
+from ndsc.tracking.offline_buffer import ARTIFACTS, buffer_file, buffer_lines
+from ndsc.tracking.tracked_run import Run
 
 PACKAGE = Path(ndsc.__file__).parent
 # Rooms of the package that a served model does not import.
@@ -34,23 +36,28 @@ def log_classifier(run: Run, classifier: keras.Model, classes: Sequence[str]) ->
 
     Its `.keras` file is in it, at `artifacts/classifier.keras`.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        files = Path(folder, "files")
-        files.mkdir()
-        classifier.save(files / CLASSIFIER)
-        (files / "classes.json").write_text(json.dumps(list(classes)), encoding="utf-8")
-        run.attempt(
-            "the model",
-            lambda: _send_model(files, classes, Path(folder, PACKAGE.name)),
-            lambda offline: shutil.copytree(files, offline, dirs_exist_ok=True),
-        )
+
+    def send() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            mlflow.pyfunc.log_model(name="model", **_prepare_model(classifier, classes, Path(folder)))
+
+    def buffer(offline: Path) -> None:
+        with tempfile.TemporaryDirectory(dir=offline) as folder:
+            target = offline / ARTIFACTS / "model"
+            shutil.rmtree(target, ignore_errors=True)
+            mlflow.pyfunc.save_model(target, **_prepare_model(classifier, classes, Path(folder)))
+
+    with warnings.catch_warnings():
+        # An example would be a photo of the data, which may not be public; the signature is given instead.
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+        # MLflow raises this warning about its own code when `mlflow.pyfunc` is imported.
+        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
+        run.attempt("the model", send, buffer)
 
 
 def log_head(run: Run, head: keras.Model, classes: Sequence[str]) -> None:
     """Log the head alone, a few kB: enough to rebuild the classifier where the backbone was not trained."""
-    with tempfile.TemporaryDirectory() as folder:
-        head.save(Path(folder) / "head.keras")
-        run.log_file(Path(folder) / "head.keras", "head")
+    run.log_saved(head.save, "head/head.keras")
     run.log_json(list(classes), "head/classes.json")
 
 
@@ -78,31 +85,29 @@ def log_quantized_network(run: Run, network_folder: Path, digest: str, line: str
     def buffer(offline: Path) -> None:
         for file in files:
             buffer_file(offline, file, path)
+        buffer_lines(offline, "tags", [{"key": f"{NETWORK_TAG}{line}", "value": f"{run.id}/{digest}"}])
 
     run.attempt("the quantized network", send, buffer)
 
 
-def _send_model(files: Path, classes: Sequence[str], package: Path) -> None:
-    """Log the model with a copy of this package, made at the path `package`."""
+def _prepare_model(classifier: keras.Model, classes: Sequence[str], folder: Path) -> dict[str, Any]:
+    """Write the files of the model and a copy of this package to the folder; return the arguments that MLflow needs."""
+    classifier.save(folder / CLASSIFIER)
+    (folder / "classes.json").write_text(json.dumps(list(classes)), encoding="utf-8")
+    package = folder / PACKAGE.name
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__", *NOT_SERVED))
     probabilities = [ColSpec(DataType.double, f"p_{name}") for name in classes]
-    with warnings.catch_warnings():
-        # An example would be a photo of the data, which may not be public; the signature is given instead.
-        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        # MLflow raises this warning about its own code when `mlflow.pyfunc` is imported.
-        warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
-        mlflow.pyfunc.log_model(
-            name="model",
-            python_model=str(package / "tracking" / "served_model.py"),
-            artifacts={"classifier": str(files / CLASSIFIER), "classes": str(files / "classes.json")},
-            code_paths=[str(package)],
-            signature=ModelSignature(
-                inputs=Schema([ColSpec(DataType.binary, "image")]),
-                outputs=Schema([ColSpec(DataType.string, "label"), *probabilities]),
-            ),
-            # Otherwise MLflow would load the model in another process to find its requirements.
-            pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED],
-        )
+    return {
+        "python_model": str(package / "tracking" / "served_model.py"),
+        "artifacts": {"classifier": str(folder / CLASSIFIER), "classes": str(folder / "classes.json")},
+        "code_paths": [str(package)],
+        "signature": ModelSignature(
+            inputs=Schema([ColSpec(DataType.binary, "image")]),
+            outputs=Schema([ColSpec(DataType.string, "label"), *probabilities]),
+        ),
+        # Otherwise MLflow would load the model in another process to find its requirements.
+        "pip_requirements": [f"{name}=={importlib.metadata.version(name)}" for name in REQUIRED],
+    }
 
 
 def _find_owner(client: MlflowClient, run_id: str, digest: str, line: str) -> str | None:

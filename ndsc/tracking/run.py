@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned, UserError
+from ndsc.tracking.offline_buffer import send_earlier
 from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
 from ndsc.tracking.store import local_root, open_store
 from ndsc.tracking.system_metrics import SystemMetricsMonitor
@@ -54,6 +55,7 @@ def start_run(
             yield UntrackedRun()
         return
     with sigterm_raises(), open_store(tracking) as experiment_id, ExitStack() as ending:
+        send_earlier(MlflowClient(), local_root(tracking))
         end_stale_runs(experiment_id)
         # A signal between the creation of the run and the next lines would leave it RUNNING.
         with defer_signals():

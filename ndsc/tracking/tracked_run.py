@@ -1,20 +1,14 @@
-"""One run as the steps of an experiment see it: they log, and need not know where it is stored.
-
-MLflow has no offline mode. Here, a server that stops costs one time-out and not the run: the rest is written to a
-folder. `<root>/unsent/<run id>/` holds `params.jsonl`, `metrics.jsonl`, `tags.jsonl` and
-`datasets.jsonl`, one JSON object a line in the order in which they were logged, and below `artifacts/` the files at
-their artifact paths.
-"""
+"""One run as the steps of an experiment see it: they log, and need not know where it is stored."""
 
 import hashlib
 import json
 import logging
-import shutil
 import tempfile
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +17,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
-from mlflow.exceptions import MlflowException
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
 from ndsc.evaluation.figures.style import as_png
+from ndsc.tracking.offline_buffer import ARTIFACTS, STATUS, UNSENT, buffer_file, buffer_lines, send_buffer, send_dataset
 from ndsc.tracking.store import create_folder, impatient
 
 # MLflow cuts longer values without a warning.
@@ -35,18 +29,18 @@ LONGEST_PARAM = 6000
 DIGEST_LENGTH = 32
 
 # Errors in this code, which a server that does not answer never raises.
-MISTAKES = (TypeError, AttributeError, NameError, LookupError, ImportError)
+MISTAKES = (TypeError, AttributeError, NameError, LookupError)
 
 logger = logging.getLogger(__name__)
 
 
 class Run:
-    """One run. It writes to MLflow until MLflow fails, and from then on into the folder `offline_folder`.
+    """One run. It writes to MLflow, and what MLflow does not take into the folder `offline_folder`.
 
-    A store that fails (server gone, disk full, database locked) must cost no training. The first failure is logged in
-    one warning that names the folder. After it nothing more is sent, so that a dead server costs its time-out once
-    and the folder holds everything from that point on. Values that MLflow rejects as invalid raise its exception. If
-    the folder cannot be written either, the OSError is raised.
+    A store that fails (server gone, disk full, database locked) must cost no training. After a first artifact that it
+    does not take, no more artifacts are sent until the end of the run, and after the first values (params, metrics,
+    tags, datasets) nothing more: a dead server costs its time-out twice. Each is logged in one warning. Values that
+    MLflow rejects as invalid raise its exception.
 
     Safe to use from several threads.
 
@@ -62,6 +56,7 @@ class Run:
         self._client = client
         self._root = root
         self._lock = threading.RLock()
+        self._refused: set[str] = set()
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log settings, with keys and values as on the command line.
@@ -74,7 +69,7 @@ class Run:
             if len(text) > LONGEST_PARAM:
                 self.log_text(text, f"params/{key}.txt")
                 texts[key] = f"{len(text)} characters, see the artifact params/{key}.txt"
-        self._log_batch("params", [Param(*item) for item in texts.items()], [texts])
+        self._log_batch("params", [Param(*item) for item in texts.items()])
 
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Log one value of each metric, at `step` (0 where none is given)."""
@@ -96,14 +91,11 @@ class Run:
 
     def log_points(self, points: Sequence[Metric]) -> None:
         """Log any number of values of any metrics, in as few requests as MLflow allows (1,000 values each)."""
-        fields = ("key", "value", "timestamp", "step")
-        rows = ({name: getattr(point, name) for name in fields} for point in points)
-        self._log_batch("metrics", points, rows)
+        self._log_batch("metrics", points)
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set facts about the run that, unlike params, can be changed."""
-        texts = {key: str(value) for key, value in tags.items()}
-        self._log_batch("tags", [RunTag(*item) for item in texts.items()], [texts])
+        self._log_batch("tags", [RunTag(key, str(value)) for key, value in tags.items()])
 
     def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
         """Log a table as an MLflow dataset: columns, number of rows and a digest of all of them, without the rows.
@@ -121,8 +113,9 @@ class Run:
             entity = DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
         self.attempt(
             f"dataset {name}",
-            lambda: _send_dataset(self._client, self._id, entity),
+            lambda: send_dataset(self._client, self._id, entity),
             lambda folder: buffer_lines(folder, "datasets", [{"context": context, **dict(entity.dataset)}]),
+            "values",
         )
 
     def log_file(self, file: Path, artifact_folder: str = "") -> None:
@@ -139,13 +132,24 @@ class Run:
             lambda folder: buffer_file(folder, file, artifact_folder),
         )
 
-    def log_bytes(self, content: bytes, path: str) -> None:
-        """Store an artifact at `path`, a relative path with slashes."""
+    def log_saved(self, save: Callable[[Path], object], path: str) -> None:
+        """Store the file that `save(file)` writes as an artifact at `path`, a relative path with slashes."""
         parent, _, name = path.rpartition("/")
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, name)
-            file.write_bytes(content)
-            self.log_file(file, parent)
+
+        def send() -> None:
+            with tempfile.TemporaryDirectory() as folder:
+                save(Path(folder, name))
+                self._client.log_artifact(self._id, str(Path(folder, name)), parent or None)
+
+        def buffer(folder: Path) -> None:
+            (target := folder / ARTIFACTS / path).parent.mkdir(parents=True, exist_ok=True)
+            save(target)
+
+        self.attempt(path, send, buffer)
+
+    def log_bytes(self, content: bytes, path: str) -> None:
+        """Store an artifact at `path`."""
+        self.log_saved(lambda file: file.write_bytes(content), path)
 
     def log_text(self, text: str, path: str) -> None:
         """Store a text in UTF-8."""
@@ -163,14 +167,17 @@ class Run:
         """Store a Matplotlib figure as PNG. One of pyplot's would stay in memory until it is closed."""
         self.log_bytes(as_png(figure), path)
 
-    def attempt(self, what: str, send: Callable[[], object], buffer: Callable[[Path], object]) -> None:
+    def attempt(
+        self, what: str, send: Callable[[], object], buffer: Callable[[Path], object], kind: str = "artifacts"
+    ) -> None:
         """Send something to the store by `send`. Where the store fails, write it into a folder by `buffer(folder)`.
 
-        For what the other methods do not cover, for example a model. `what` names it in the warning.
+        For what the other methods do not cover, for example a model. `what` names it in the warning; `kind` is
+        artifacts, or values, which do not wait for artifacts.
         """
         # Locked during the time-out of a dead server: a second thread then does not wait for another one.
         with self._lock:
-            if self.offline_folder is None:
+            if kind not in self._refused:
                 try:
                     send()
                     return
@@ -179,65 +186,51 @@ class Run:
                 except Exception as error:  # artifact stores raise whatever their own client libraries raise
                     if getattr(error, "error_code", None) == "INVALID_PARAMETER_VALUE":
                         raise
-                    self.offline_folder = self._detach(what, error)
-            buffer(self.offline_folder)
+                    self._refused |= {kind, "artifacts"}
+                    logger.warning(
+                        "MLflow did not take %s of run %s (%s: %s). The run continues; this and all further %s are "
+                        "sent at its end",
+                        *(what, self.id, type(error).__name__, error, kind),
+                    )
+            self._buffer(what, buffer)
 
     def end(self, status: str) -> None:
-        """Set the end status: FINISHED, FAILED or KILLED.
+        """Set the end status: FINISHED, FAILED or KILLED; then send once more what the store did not take.
 
-        A store that failed before gets one more request, because it may be available again. If it is, the run ends
-        there with this status, and the tag `ndsc.unsent` names the folder with the rest of the run.
+        What it still does not take stays in `offline_folder`, and the next run of this store sends it.
         """
-        failed_before = self.offline_folder is not None
-        self.attempt(
-            "the end status",
-            lambda: mlflow.end_run(status),
-            lambda folder: (folder / "status.txt").write_text(f"{status}\n", encoding="utf-8"),
-        )
-        if failed_before:
-            self._end_incomplete(status)
+        try:
+            with impatient(override=True) if self._refused else nullcontext():
+                mlflow.end_run(status)
+            if self.offline_folder is not None:
+                send_buffer(self._client, self._id, self.offline_folder)
+                logger.info("MLflow has now taken everything of run %s", self.id)
+                self.offline_folder = None
+        except Exception as error:
+            self._buffer("the end status", lambda folder: (folder / STATUS).write_text(f"{status}\n", encoding="utf-8"))
+            logger.warning(
+                "MLflow still does not take everything of run %s, which ended %s (%s: %s). The rest is in %s; the next "
+                "run of this store sends it",
+                *(self.id, status, type(error).__name__, error, self.offline_folder),
+            )
 
-    def _log_batch(self, kind: str, entities: Any, rows: Iterable[Mapping[str, object]]) -> None:
-        """Log params, metrics or tags: MLflow gets `entities`, the offline buffer `rows`."""
+    def _log_batch(self, kind: str, entities: Sequence[Any]) -> None:
         self.attempt(
             kind,
             lambda: self._client.log_batch(self._id, **{kind: entities}),
-            lambda folder: buffer_lines(folder, kind, rows),
+            lambda folder: buffer_lines(folder, kind, map(dict, entities)),
+            "values",
         )
 
-    def _end_incomplete(self, status: str) -> None:
+    def _buffer(self, what: str, buffer: Callable[[Path], object]) -> None:
+        folder = self._root / UNSENT / self._id
         try:
-            with impatient(override=True):
-                mlflow.end_run(status)
-                self._client.set_tag(self._id, "ndsc.unsent", str(self.offline_folder))
-        except Exception as error:
-            logger.warning(
-                "MLflow still does not answer (%s): run %s ended %s, but stays RUNNING there. The rest of it is in %s",
-                type(error).__name__,
-                self.id,
-                status,
-                self.offline_folder,
-            )
-        else:
-            logger.warning("MLflow has run %s as %s, without what is in %s", self.id, status, self.offline_folder)
-
-    def _detach(self, what: str, error: Exception) -> Path:
-        create_folder(self._root)
-        folder = self._root / "unsent" / self._id
-        folder.mkdir(parents=True, exist_ok=True)
-        logger.warning(
-            "MLflow did not take %s of run %s (%s: %s). The run continues without MLflow: this and everything after it "
-            "is written to %s. To send the artifacts later: mlflow artifacts log-artifacts --run-id %s --local-dir "
-            "%s/artifacts",
-            what,
-            self.id,
-            type(error).__name__,
-            error,
-            folder,
-            self.id,
-            folder,
-        )
-        return folder
+            create_folder(self._root)
+            folder.mkdir(parents=True, exist_ok=True)
+            buffer(folder)
+            self.offline_folder = folder
+        except OSError as error:
+            logger.error("%s of run %s is lost: %s does not take it either (%s)", what, self.id, folder, error)
 
 
 class UntrackedRun(Run):
@@ -247,24 +240,8 @@ class UntrackedRun(Run):
         self.id = None
         self.offline_folder = None
 
-    def attempt(self, what: str, send: Callable[[], object], buffer: Callable[[Path], object]) -> None:
+    def attempt(self, *_: object, **__: object) -> None:
         """Do nothing."""
-
-
-def buffer_lines(folder: Path, kind: str, rows: Iterable[Mapping[str, object]]) -> None:
-    """Append each row to `<kind>.jsonl` as a JSON object."""
-    with open(folder / f"{kind}.jsonl", "a", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in rows)
-
-
-def buffer_file(folder: Path, source: Path, artifact_folder: str) -> None:
-    """Copy a file or a folder, under its own name, to its artifact path."""
-    target = folder / "artifacts" / artifact_folder / source.name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    else:
-        shutil.copy2(source, target)
 
 
 def as_typed(value: object) -> str:
@@ -275,17 +252,3 @@ def as_typed(value: object) -> str:
 def table_digest(frame: pd.DataFrame) -> str:
     """Hash a whole table, as CSV: 32 hexadecimal digits."""
     return hashlib.sha256(frame.to_csv(index=False).encode()).hexdigest()[:DIGEST_LENGTH]
-
-
-def _send_dataset(client: MlflowClient, run_id: str, dataset: DatasetInput) -> None:
-    """Log a dataset, with a second attempt.
-
-    MLflow looks for the dataset before it inserts it, and refuses the slower of two runs that log the same one at the
-    same moment, as the first jobs of a sweep do. At the second attempt it is there.
-    """
-    try:
-        client.log_inputs(run_id, datasets=[dataset])
-    except MlflowException as error:
-        if "unique" not in str(error).lower():
-            raise
-        client.log_inputs(run_id, datasets=[dataset])

@@ -158,14 +158,16 @@ def test_a_damaged_network_is_fetched_again(
     assert list((tmp_path / "new" / "networks").iterdir()) == []
 
 
-def test_a_network_that_the_store_did_not_take_is_buffered(tracking, network, monkeypatch: pytest.MonkeyPatch):
+def test_a_network_that_the_store_did_not_take_is_sent_later(tracking, network, client, tmp_path: Path):
     folder, digest = network
-
-    def fail(*_arguments: object) -> None:
-        raise ConnectionError("gone")
-
     with start_run(tracking, "outage", {}) as run:
-        monkeypatch.setattr(MlflowClient, "log_artifact", fail)
+        artifacts = Path(client.get_run(run.id).info.artifact_uri)
+        artifacts.parent.mkdir(parents=True)
+        artifacts.write_text("a file where the folder would be")
         log_quantized_network(run, folder, digest, "all")
     assert run.offline_folder is not None
     assert (run.offline_folder / "artifacts" / "quantized_networks" / digest / "network.bin").exists()
+    artifacts.unlink()
+    with start_run(tracking, "next", {}):
+        pass
+    assert fetch_quantized_network(History(tracking), str(run.id), "all", tmp_path / "cache") is not None

@@ -1,13 +1,20 @@
 import json
 import math
+import shutil
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
 
+import keras
 import mlflow
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from mlflow.entities import Metric, Param, RunTag
 
+from ndsc.tracking.logged_model import log_classifier, log_head
+from ndsc.tracking.offline_buffer import buffer_lines
 from ndsc.tracking.run import start_run
 from ndsc.tracking.tracked_run import Run, UntrackedRun, table_digest
 
@@ -137,25 +144,127 @@ def test_each_split_is_a_dataset_with_a_context(recorded):
     assert mlflow.data.get_source(inputs[0].dataset).uri == "data/photos"
 
 
-def test_a_store_that_is_available_again_gets_the_end_status_and_the_offline_path(tracking, client, caplog):
-    def fail():
-        raise ConnectionError("gone for a moment")
+def artifacts_of(client, run) -> Path:
+    return Path(client.get_run(run.id).info.artifact_uri)
 
-    with start_run(tracking, "gap", {}) as run:
-        run.attempt("a model", fail, lambda folder: (folder / "model.keras").write_bytes(b"model"))
-        run.log_text("buffered too", "a.txt")
 
+@pytest.fixture
+def blocked():
+    """Return a function that makes it impossible to write to the artifacts of a run, and one that ends this."""
+
+    def block(folder: Path) -> None:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("a file where the folder would be")
+
+    return block, Path.unlink
+
+
+def test_artifacts_that_the_store_does_not_take_cost_no_params_and_metrics_and_are_sent_by_the_next_run(
+    tracking, client, caplog, blocked
+):
+    block, unblock = blocked
+    with start_run(tracking, "first", {}) as run:
+        block(artifacts_of(client, run))
+        run.log_text("early", "notes/a.txt")
+        run.log_params({"seed": 0})
+        run.log_metrics({"val/loss": 0.5})
+        run.log_dataset(pd.DataFrame({"path": ["a"]}), "ndsc", "data/photos", "training")
+        run.log_table(pd.DataFrame({"label": ["mobile"]}), "classes.csv")
+        log_classifier(run, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), ("one", "two"))
+        log_head(run, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), ("one", "two"))
     recorded = client.get_run(run.id)
-    assert recorded.info.status == "FINISHED"
+    assert (recorded.info.status, recorded.data.params) == ("FINISHED", {"seed": "0"})
+    assert recorded.data.metrics["val/loss"] == 0.5
+    assert "system/peak_memory_megabytes" in recorded.data.metrics
+    assert len(recorded.inputs.dataset_inputs) == 1
     assert recorded.data.tags["ndsc.unsent"] == str(run.offline_folder)
-    assert run.offline_folder is not None
-    assert (run.offline_folder / "model.keras").read_bytes() == b"model"
-    assert (run.offline_folder / "artifacts" / "a.txt").read_text() == "buffered too"
-    assert "did not take a model" in caplog.text
-    assert "ConnectionError: gone for a moment" in caplog.text
+    assert "did not take notes/a.txt" in caplog.text
+    assert f"The rest is in {run.offline_folder}" in caplog.text
+
+    unblock(artifacts_of(client, run))
+    with start_run(tracking, "second", {}):
+        pass
+    assert not run.offline_folder.exists()
+    folder = artifacts_of(client, run)
+    assert (folder / "notes" / "a.txt").read_text() == "early"
+    assert (folder / "classes.csv").read_text() == "label\nmobile\n"
+    assert (folder / "head" / "head.keras").is_file()
+    assert "ndsc.unsent" not in client.get_run(run.id).data.tags
+    assert client.get_run(run.id).info.end_time == recorded.info.end_time
 
 
-def test_a_run_that_fails_during_an_outage_ends_failed_and_its_traceback_is_buffered(tracking, client):
+def test_an_artifact_that_the_store_does_not_take_for_a_moment_is_sent_at_the_end_of_the_run(recorded, caplog):
+    def work(run):
+        folder = Path(mlflow.get_artifact_uri())
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.write_text("a file where the folder would be")
+        run.log_text("first", "a.txt")
+        folder.unlink()
+        run.log_text("second", "deep/b.txt")
+        work.run = run
+
+    run, folder = recorded(work)
+    assert (folder / "a.txt").read_text() == "first"
+    assert (folder / "deep" / "b.txt").read_text() == "second"
+    assert work.run.offline_folder is None
+    assert "ndsc.unsent" not in run.data.tags
+    assert "MLflow did not take a.txt" in caplog.text
+
+
+def test_a_full_temporary_folder_costs_no_run_and_no_artifact(recorded, monkeypatch, tmp_path):
+    def work(run):
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+        run.log_text("text", "a.txt")
+        log_head(run, keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]), ("one", "two"))
+        monkeypatch.setattr(tempfile, "tempdir", None)
+
+    run, folder = recorded(work)
+    assert run.info.status == "FINISHED"
+    assert (folder / "a.txt").read_text() == "text"
+    assert (folder / "head" / "head.keras").is_file()
+
+
+def test_what_neither_the_store_nor_the_folder_takes_is_named_and_costs_no_metrics(tracking, client, caplog, blocked):
+    block, unblock = blocked
+    with start_run(tracking, "nowhere", {}) as run:
+        block(artifacts_of(client, run))
+        block(run._root / "unsent" / run.id)
+        run.log_text("text", "notes/a.txt")
+        run.log_metrics({"val/loss": 0.5})
+    unblock(run._root / "unsent" / run.id)
+    assert f"notes/a.txt of run {run.id} is lost" in caplog.text
+    assert client.get_run(run.id).data.metrics["val/loss"] == 0.5
+    assert client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_values_that_a_killed_process_buffered_are_sent_by_a_later_run(tracking, client):
+    with start_run(tracking, "killed", {}) as run:
+        folder = run._root / "unsent" / run.id
+        folder.mkdir(parents=True)
+    buffer_lines(folder, "params", [dict(Param("seed", "1"))])
+    buffer_lines(folder, "metrics", map(dict, [Metric("val/loss", math.nan, 5, 1), Metric("val/loss", 0.25, 6, 2)]))
+    buffer_lines(folder, "tags", [dict(RunTag("weights", "random"))])
+    with start_run(tracking, "later", {}):
+        pass
+    data = client.get_run(run.id).data
+    assert (data.params, data.metrics["val/loss"]) == ({"seed": "1"}, 0.25)
+    assert data.tags["weights"] == "random"
+    assert len(client.get_metric_history(run.id, "val/loss")) == 2
+    assert not folder.exists()
+
+
+def test_what_a_running_process_buffers_is_left_to_it(tracking):
+    with start_run(tracking, "at work", {}) as run:
+        folder = run._root / "unsent" / run.id
+        folder.mkdir(parents=True)
+        buffer_lines(folder, "params", [dict(Param("seed", "1"))])
+        with start_run(tracking, "another", {}):
+            pass
+        assert (folder / "params.jsonl").exists()
+    shutil.rmtree(folder)
+
+
+def test_a_run_that_fails_during_an_outage_ends_failed_with_its_traceback(tracking, client):
     def fail():
         raise ConnectionError
 
@@ -165,9 +274,8 @@ def test_a_run_that_fails_during_an_outage_ends_failed_and_its_traceback_is_buff
 
     with pytest.raises(RuntimeError), start_run(tracking, "gap", {}) as run:
         work(run)
-    assert run.offline_folder is not None
     assert client.get_run(run.id).info.status == "FAILED"
-    assert "RuntimeError: broken" in (run.offline_folder / "artifacts" / "error" / "traceback.txt").read_text()
+    assert "RuntimeError: broken" in (artifacts_of(client, run) / "error" / "traceback.txt").read_text()
 
 
 def test_a_mistake_in_the_sending_code_is_raised(tracking):
