@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.user_tables import UserTable, blank_to_null
+from ndsc.data.user_tables import UserTable
 from ndsc.errors import UserError
 from ndsc.storage.photo_files import files_below, is_photo, is_utf8
 from ndsc.terminal import progress
@@ -119,9 +119,9 @@ class TableSource:
         """
         table = self.table.read()
         shown = table.column(self.image_column).fill_null("")
-        label, category = blank_to_null(table.column(self.label_column)), pa.nulls(table.num_rows, pa.string())
+        label, category = table.column(self.label_column), pa.nulls(table.num_rows, pa.string())
         if "category" in table.column_names:
-            category = blank_to_null(table.column("category"))
+            category = table.column("category")
         folder = self.path.parent
         rows = _rows(folder, shown, label, category)
         if rows.column("offset").null_count == rows.num_rows:

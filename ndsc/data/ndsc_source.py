@@ -39,7 +39,7 @@ class NdscSource:
         self._validate_listings_exist()
         table = local_copy(self.root / LISTINGS, self.cache_root)
         required = ("image_path", "Category") if self.labels == "category" else ("image_path",)
-        return UserTable(table, str(self.root / LISTINGS), required, ("Category",), text=("title",), prefix="train")
+        return UserTable(table, str(self.root / LISTINGS), required, ("Category",), prefix="train")
 
     def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
         """See `UserTable.columns_beside`."""

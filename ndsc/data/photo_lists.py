@@ -13,7 +13,6 @@ import pyarrow.compute as pc
 from ndsc.data.user_tables import (
     EXCLUDE,
     TEST_LIST,
-    blank_to_null,
     exclusion_table,
     matching_paths,
     test_list_table,
@@ -46,7 +45,7 @@ def find_test_list(rows: pa.Table, path: str | None) -> tuple[dict[int, str], np
     position = pc.index_in(paths, value_set=known)
     columns = {"image_path": paths, "difficulty": table.column("difficulty").fill_null("")}
     if "label" in table.column_names:
-        columns |= {"label": blank_to_null(table.column("label")), "in_data": rows.column("label").take(position)}
+        columns |= {"label": table.column("label"), "in_data": rows.column("label").take(position)}
     listed = pa.table(columns).to_pandas()
     _validate_test_list(path, listed, pc.is_null(position).to_numpy())
     free = pc.invert(pc.is_in(known, value_set=paths)).to_numpy()

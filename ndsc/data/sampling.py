@@ -18,7 +18,7 @@ from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
 from ndsc.data.photo_lists import Excluded, find_excluded, find_test_list, join_first
 from ndsc.data.splitting import choose_groups, keyed_hash
-from ndsc.data.user_tables import blank_to_null, require_columns
+from ndsc.data.user_tables import as_text, clean_text, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive
 
@@ -121,7 +121,7 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
     if split.kind == "random":
         return np.full(rows.num_rows, "sample", dtype=object)
     require_columns(rows.column_names, [str(split.by)], "For split.by the data")
-    stated = blank_to_null(rows.column(str(split.by)).cast(pa.string()))
+    stated = clean_text(as_text(rows.column(str(split.by)), f"split.by={split.by}: the column"))
     if split.kind == "group":
         # A listing without a value is a group of its own.
         named = pc.binary_join_element_wise("group", stated, "/")

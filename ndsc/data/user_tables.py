@@ -1,6 +1,7 @@
 """Tables that users provide: read with errors that users can act on, and joined by photo."""
 
 import csv
+import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -17,22 +18,24 @@ from ndsc.errors import UserError
 
 TEST_LIST = "sampling.test.list"
 EXCLUDE = "sampling.exclude"
+MISSING = ("", "nan", "NaN")
 
 
 @dataclass(frozen=True)
 class UserTable:
     """A CSV (with a header line, UTF-8) or Parquet file, and the columns of it that ndsc itself reads.
 
-    `setting` is its name in errors, for example `data.metadata`. The required and optional columns are read as text
-    even where every value looks like a number, and so are those in `text`. All others are further columns; one whose
-    name is taken gets `prefix` in front of it.
+    `setting` is its name in errors, for example `data.metadata`. The first required column names the photo. All others
+    are further columns; one whose name is taken gets `prefix` in front of it.
+
+    Every column of a CSV is text, as it is written: 7, 07 and 007 may be three shops. In a Parquet file the required
+    and optional columns must be text or convertible to it.
     """
 
     path: Path
     setting: str
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
-    text: tuple[str, ...] = ()
     prefix: str = ""
 
     def check(self) -> list[str]:
@@ -55,21 +58,24 @@ class UserTable:
         return names_beside(taken, self.check(), self.prefix)
 
     def read(self) -> pa.Table:
-        """Return the whole table.
+        """Return the whole table. Paths of photos are as in the file; for other text see `clean_text`.
 
         Raises:
             UserError: see `check`; or a value cannot be read.
         """
         self.check()
-        text = (*self.required, *self.optional, *self.text)
         with self._readable():
-            table = pyarrow.parquet.read_table(self.path) if self._is_parquet else _read_csv(self.path, text)
+            table = pyarrow.parquet.read_table(self.path) if self._is_parquet else self._read_csv()
         # Arrow would keep what it needed for reading: 80 MB after NDSC's train.csv.
         pa.default_memory_pool().release_unused()
         for number, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
-            table = table.set_column(number, name, column.cast(pa.string()) if name in text else column)
+            if name in (*self.required, *self.optional):
+                column = as_text(column, f"The column {name} of {self.setting}")
+            if pa.types.is_string(column.type) and name not in self.required[:1]:
+                column = clean_text(column)
+            table = table.set_column(number, name, column)
         return table
 
     def further_columns(self, table: pa.Table) -> pa.Table:
@@ -84,6 +90,13 @@ class UserTable:
 
     def _further(self, names: Collection[str]) -> list[str]:
         return [name for name in names if name not in (*self.required, *self.optional)]
+
+    def _read_csv(self) -> pa.Table:
+        return pyarrow.csv.read_csv(
+            self.path,
+            parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+            convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(self._column_names(), pa.string())),
+        )
 
     @property
     def _is_parquet(self) -> bool:
@@ -162,9 +175,26 @@ def names_beside(taken: Collection[str], names: Collection[str], prefix: str) ->
     return given
 
 
-def blank_to_null(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Replace empty text by null, as a CSV cannot tell them apart."""
-    return pc.if_else(pc.equal(values, ""), pa.scalar(None, pa.string()), values)
+def as_text(column: pa.ChunkedArray, subject: str) -> pa.ChunkedArray:
+    """Return a column as text. `subject`: its name at the beginning of an error.
+
+    Raises:
+        UserError: it holds lists, structures or bytes.
+    """
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowException as error:
+        raise UserError(
+            f"{subject} must hold one text or number in each row. Received: the type {column.type}. Convert it, or "
+            "name another column in the configuration."
+        ) from error
+
+
+def clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return text without blanks around it, composed by Unicode's NFC, and null where a value is missing: blank, or
+    NaN as Python and Arrow write it. Other words, such as NA and None, are values."""
+    text = pa.chunked_array(map(_composed, pc.utf8_trim_whitespace(column).chunks), pa.string())
+    return pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
 
 
 def repair_paths(paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
@@ -190,9 +220,9 @@ def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.Chunked
     return pc.subtract(pa.scalar(last, pa.int64()), pc.index_in(wanted, value_set=backwards).cast(pa.int64()))
 
 
-def _read_csv(path: Path, text_columns: Collection[str]) -> pa.Table:
-    return pyarrow.csv.read_csv(
-        path,
-        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
-        convert_options=pyarrow.csv.ConvertOptions(column_types={name: pa.string() for name in text_columns}),
-    )
+def _composed(text: pa.Array) -> pa.Array:
+    # Arrow's utf8_normalize decomposes for NFC too.
+    if pc.all(pc.string_is_ascii(text)).as_py():
+        return text
+    composed = (value and unicodedata.normalize("NFC", value) for value in text.to_pylist())
+    return pa.array(composed, pa.string())

@@ -172,7 +172,7 @@ def test_a_folder_and_a_table_can_be_loaded_as_catalogues(tmp_path: Path, cache:
         == {x: x.encode() for x in ("bags/a.png", "shoes/b.jpg")}
     )
     assert (of_folder.classes, of_table.classes) == (("bags", "shoes"), ("1", "2"))
-    assert of_table.rows.column("season").to_pylist() == ["spring", "", ""]
+    assert of_table.rows.column("season").to_pylist() == ["spring", None, None]
     assert of_table.facts == {"listings": 4, "unlabelled": 1, "absent": 1}
     assert of_table.rows.column("archive").combine_chunks()[0].as_py() == str(tmp_path / "root" / "bags/a.png")
 

@@ -61,7 +61,7 @@ def test_each_listing_has_the_location_of_its_photo(root: Path):
             "archive": str(root / "beauty_image.tar"),
             "offset": 512 + 2048 + 512,
             "size": 2000,
-            "itemid": 2,
+            "itemid": "2",
             "title": "lipstick",
         }
     ]

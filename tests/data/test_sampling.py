@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from ndsc.config.schema import SamplingConfig, SplitConfig
@@ -370,3 +371,40 @@ def test_a_queue_sums_its_quotas(configured):
     config = configured()
     made = draw(catalogue_of(listings()), config.sampling, config.split, config.seed)
     assert all(isinstance(queue, Queue) and queue.wanted > 0 for queue in made.queues)
+
+
+def sides(catalogue: Catalogue, made: SamplePlan) -> dict[str, set[str]]:
+    """The paths for each role."""
+    return {role: set(paths) for role, paths in front(catalogue, made).items()}
+
+
+def test_a_listing_without_a_group_is_a_group_of_its_own_however_it_is_missing():
+    rows = listings({"bags": 40, "hats": 40})
+    for missing in (None, "", "  ", "NaN"):
+        catalogue = catalogue_of(rows, shop=pa.array([missing] * 80, pa.string()))
+        assert counts(catalogue, drawn(catalogue, sampling(), split("group", "shop")))["validation"] == {
+            "bags": 8,
+            "hats": 8,
+        }
+    catalogue = catalogue_of(rows, shop=pa.array([float("nan")] * 80))
+    assert len(sides(catalogue, drawn(catalogue, sampling(), split("group", "shop")))["validation"]) == 16
+
+
+def test_groups_and_sides_are_compared_without_blanks_around_them():
+    rows = listings({"bags": 40, "hats": 40})
+    plain, sloppy = [f"s{number % 8}" for number in range(80)], [" ", "\t", ""]
+    catalogues = [
+        catalogue_of(rows, shop=pa.array(plain)),
+        catalogue_of(rows, shop=pa.array([f"{name}{sloppy[at % 3]}" for at, name in enumerate(plain)])),
+    ]
+    first, second = (sides(one, drawn(one, sampling(), split("group", "shop"))) for one in catalogues)
+    assert first == second
+    stated = [["train ", "validation", None][number % 3] for number in range(80)]
+    catalogue = catalogue_of(rows, side=pa.array(stated))
+    assert counts(catalogue, drawn(catalogue, sampling(), split("column", "side")))["train"] == {"bags": 14, "hats": 13}
+
+
+def test_a_split_by_a_column_of_lists_is_an_error_that_names_it():
+    catalogue = catalogue_of(listings({"bags": 4, "hats": 4}), shop=pa.array([["a"]] * 8))
+    with pytest.raises(UserError, match=r"split\.by=shop: the column must hold one text .* the type list"):
+        drawn(catalogue, sampling(), split("group", "shop"))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
@@ -21,22 +22,64 @@ def csv(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_csv_is_read_with_its_text_as_text(csv: Path):
+def test_every_column_of_a_csv_is_text_as_it_is_written(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    written = ["7", "07", "007", "1e3", "10e2", "1000", "12345678901234567801", "12345678901234567802", "true", "0x1F"]
+    path.write_text("label,shop\n" + "".join(f"{value},{value}\n" for value in written))
+    table = UserTable(path, "data.table", ("label",)).read()
+    assert table.column("label").to_pylist() == table.column("shop").to_pylist() == written
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_null_nan_and_blank_values_are_missing_and_the_words_for_nothing_are_values(tmp_path: Path, suffix: str):
+    path = tmp_path / f"x.{suffix}"
+    values = ["", "  ", "\u00a0", "nan", "NaN", "NA", "None", "null", " bags\t", "cre\u0300me"]
+    expected = [None] * 5 + ["NA", "None", "null", "bags", "cr\u00e8me"]
+    table = pa.table({"image": ["x"] * 10, "label": values, "shop": values})
+    if suffix == "csv":
+        pyarrow.csv.write_csv(table, path)
+    else:
+        pyarrow.parquet.write_table(table, path)
+    read = UserTable(path, "data.table", ("image", "label")).read()
+    assert read.column("label").to_pylist() == read.column("shop").to_pylist() == expected
+
+
+def test_numbers_that_are_missing_in_a_parquet_file_are_missing_labels(tmp_path: Path):
+    path = tmp_path / "x.parquet"
+    label = pa.array([0.0, float("nan"), None, 1.0], pa.float64())
+    pyarrow.parquet.write_table(pa.table({"image": list("abcd"), "label": label}), path)
+    read = UserTable(path, "data.table", ("image", "label")).read()
+    assert read.column("label").to_pylist() == ["0", None, None, "1"]
+
+
+def test_paths_of_photos_are_read_as_they_are_written(tmp_path: Path):
+    path = tmp_path / "x.csv"
+    path.write_text("image,label\n a.jpg ,x\nnan,x\ncre\u0300me.jpg,x\n")
+    read = UserTable(path, "data.table", ("image", "label")).read()
+    assert read.column("image").to_pylist() == [" a.jpg ", "nan", "cre\u0300me.jpg"]
+
+
+@pytest.mark.parametrize("value", [["a"], {"bytes": b"x", "path": "a.jpg"}, b"\xff"])
+def test_a_column_of_lists_structures_or_bytes_is_an_error_that_names_it(tmp_path: Path, value: object):
+    path = tmp_path / "x.parquet"
+    pyarrow.parquet.write_table(pa.table({"image": ["a.jpg"], "label": [value]}), path)
+    with pytest.raises(UserError, match=r"The column label of data\.table must hold one text or number .* the type "):
+        UserTable(path, "data.table", ("image", "label")).read()
+
+
+def test_quotes_and_line_breaks_in_a_csv_are_part_of_the_text(csv: Path):
     table = UserTable(csv, "data.table", ("label",), ("not there",)).read()
-    assert table.column("label").to_pylist() == ["007", "8"]
-    assert table.column("note").to_pylist() == ["two\nlines, quoted", ""]
-    assert UserTable(csv, "data.table", ()).read().column("label").to_pylist() == [7, 8]
-    assert UserTable(csv, "data.table", (), text=("label",)).read().column("label").to_pylist() == ["007", "8"]
+    assert table.column("note").to_pylist() == ["two\nlines, quoted", None]
 
 
 def test_a_parquet_file_is_read_with_its_categories_as_plain_values(tmp_path: Path):
     path = tmp_path / "x.parquet"
     label = pa.array(["b", "a", "b"]).dictionary_encode()
     pyarrow.parquet.write_table(pa.table({"label": label, "number": [1, 2, 3]}), path)
-    table = UserTable(path, "data.table", (), text=("number",))
+    table = UserTable(path, "data.table", (), ("number",))
     assert table.read().schema.types == [pa.string(), pa.string()]
     assert table.read().column("label").to_pylist() == ["b", "a", "b"]
-    assert table.check() == ["label", "number"]
+    assert table.check() == ["label"]
 
 
 def test_the_further_columns_are_the_same_from_the_header_and_from_the_table(csv: Path):
