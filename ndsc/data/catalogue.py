@@ -29,7 +29,7 @@ from ndsc.storage.locations import location_signature
 log = logging.getLogger(__name__)
 
 # Part of the key of every cached catalogue: one made by other rules must not be found.
-RULES = 3
+RULES = 4
 COLUMNS = ("image_path", "label", "category", "archive", "offset", "size")
 # Those that describe the photo, and not where it is stored.
 DESCRIBING_COLUMNS = ("label", "category")

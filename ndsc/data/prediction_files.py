@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, Any, Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ndsc.caching.atomic import atomic_write
@@ -88,8 +89,9 @@ def _members(path: Path, cache_root: Path) -> pa.Table:
     with open_archive(path, cache_root) as archive:
         members = archive.members
         archive_path = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
-        reason = pa.repeat(pa.scalar(""), members.num_rows)
-        columns = [members.column("name"), archive_path, members.column("offset"), members.column("size"), reason]
+        size = members.column("size")
+        reason = pc.if_else(pc.is_null(size), "link to nothing in the archive", "")
+        columns = [members.column("name"), archive_path, members.column("offset").fill_null(0), size, reason]
         return pa.table(columns, schema=SCHEMA)
 
 

@@ -19,13 +19,15 @@ from ndsc.errors import UserError
 from ndsc.storage.byte_sources import SEEK_STEP, ByteSource, ForwardStream, GzipStream, SeekableGzip
 from ndsc.storage.locations import Location, location_of, location_signature, open_bytes, read_large_blocks
 from ndsc.storage.remote import RemotePath
-from ndsc.storage.tar_scan import Scan, scan_members
+from ndsc.storage.tar_scan import Scan, resolve_links, scan_members
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
 
 SUFFIXES = (".tar", ".tar.gz", ".tgz")
 GZIP = b"\x1f\x8b"
+# An index that was made by other rules is made again.
+RULES = 2
 
 
 class ShortRead(Exception):
@@ -38,8 +40,9 @@ class UnreadableArchive(UserError):
 
 @dataclass(frozen=True)
 class Archive:
-    """An open archive. `members` has the columns name, offset and size (bytes) of the regular files, in the archive's
-    order; `skipped` counts its other members, by kind; `truncated`: its end is missing or damaged."""
+    """An open archive. `members` has the columns name, offset and size (bytes) of the regular files and the links to
+    them, in the archive's order, null for a link to nothing in the archive; `skipped` counts the others, by kind;
+    `truncated`: its end is missing or damaged."""
 
     path: Location
     members: pa.Table
@@ -133,7 +136,10 @@ def build_index(path: Location, index: Path, signature: str) -> None:
             f"A tar file, plain or gzipped, with at least one photo was expected. Received: {path}, {size:,} bytes "
             f"that begin with {start!r}. Download it again, or convert it to a .tar."
         )
-    facts = {"skipped": scan.skipped, "truncated": scan.truncated, "end": scan.end, "seek_index": None}
+    if scan.links:
+        members, counts = resolve_links(scan.members, scan.links)
+        scan = replace(scan, members=members, skipped=scan.skipped | counts)
+    facts = {"rules": RULES, "skipped": scan.skipped, "truncated": scan.truncated, "end": scan.end, "seek_index": None}
     if gzip_path is not None:
         facts["seek_index"] = _save_seek_index(gzip_path, scan.end, index.with_suffix(".seek"))
     if location_signature(path) != signature:
@@ -150,6 +156,8 @@ def _load(path: Location, index: Path) -> Archive | None:
     if loaded is None:
         return None
     members, facts = loaded
+    if facts.get("rules") != RULES:
+        return None
     if facts["seek_index"] is None:
         source = open_bytes(path)
     else:
@@ -226,7 +234,7 @@ def _progress(step: str, total: int) -> Iterator[Callable[[int], None]]:
 
 
 def _log_scan(path: Location, scan: Scan) -> None:
-    skipped = "".join(f", {count:,} {kind} skipped" for kind, count in scan.skipped.items())
+    skipped = "".join(f", {count:,} {kind} skipped" for kind, count in scan.skipped.items() if count)
     log.info("%s: %s photos%s", path.name, f"{scan.members.num_rows:,}", skipped)
     if scan.truncated:
         log.warning("%s is cut off or damaged; its %s whole photos are used.", path, f"{scan.members.num_rows:,}")

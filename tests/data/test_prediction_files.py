@@ -10,6 +10,7 @@ import pytest
 
 from ndsc.data.prediction_files import ResultsFile, find_prediction_inputs
 from ndsc.errors import UserError
+from tests.storage.archives import linked_tar_bytes
 
 SCHEMA = pa.schema([("path", pa.string()), ("p", pa.float32()), ("reason", pa.string())])
 
@@ -53,6 +54,16 @@ def test_files_folders_and_archives_come_in_the_order_in_which_they_were_named(t
     packed = folder / "packed" / "inside.jpg"
     expected = [alone, folder / "1.jpg", "inside.jpg", folder / "3.jpg", packed, alone]
     assert found["path"].to_pylist() == [str(path) for path in expected]
+
+
+def test_links_in_an_archive_are_classified_and_those_to_nothing_have_a_reason(tmp_path: Path):
+    (tmp_path / "x.tar").write_bytes(linked_tar_bytes())
+    found = find_prediction_inputs([str(tmp_path / "x.tar")], tmp_path / "cache").to_pandas().set_index("path")
+    assert (found.loc["hard/2.jpg", ["offset", "size"]] == found.loc["a/2.jpg", ["offset", "size"]]).all()
+    unreadable = found[found["size"].isna()]
+    assert list(unreadable.index) == ["soft/nothing.jpg", "soft/outside.jpg", "soft/itself.jpg"]
+    assert set(unreadable["reason"]) == {"link to nothing in the archive"}
+    assert set(found.loc[found["size"].notna(), "reason"]) == {""}
 
 
 def test_entries_that_are_no_regular_files_have_no_size_and_are_never_opened(tmp_path: Path):

@@ -59,6 +59,34 @@ def by_tarfile(path: Path) -> list[tuple[str, int, int]]:
     ]
 
 
+def linked_tar_bytes(tar_format: int = tarfile.GNU_FORMAT) -> bytes:
+    """Photos, and links of every kind: to them, to each other, to a folder, to nothing, to themselves."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tar_format) as archive:
+        for name in ("./a/1.jpg", "a/2.jpg", "n" * 150 + "/3.jpg"):
+            add(archive, name, content(name, 700))
+        for name, target in LINKS.items():
+            hard = name.startswith("hard/")
+            add(archive, name, type=tarfile.LNKTYPE if hard else tarfile.SYMTYPE, linkname=target)
+        add(archive, "a/4.jpg", content("a/4.jpg", 700))
+    return buffer.getvalue()
+
+
+# The targets of links by name: those of hard links begin at the top, those of symbolic links in their own folder.
+LINKS = {
+    "hard/1.jpg": "a/1.jpg",
+    "hard/2.jpg": "a/2.jpg",
+    "hard/3.jpg": "n" * 150 + "/3.jpg",
+    "hard/" + "m" * 150 + ".jpg": "hard/2.jpg",
+    "a/soft.jpg": "2.jpg",
+    "soft/up.jpg": "../a/soft.jpg",
+    "soft/folder": "../a",
+    "soft/nothing.jpg": "2.jpg",
+    "soft/outside.jpg": "/etc/passwd",
+    "soft/itself.jpg": "itself.jpg",
+}
+
+
 def odd_tar_bytes(tar_format: int = tarfile.GNU_FORMAT) -> bytes:
     """Two archives, one behind the other, with all that an archive can hold beside photos, and names that would lead
     out of any folder."""
