@@ -31,7 +31,7 @@ class OptunaSweeper(ComposingSweeper):
     ) -> None:
         super().__init__(params)
         self._n_trials, self._n_jobs, self._seed = n_trials, n_jobs, seed
-        self._storage = storage if "://" in storage else f"sqlite:///{Path(storage).absolute()}"
+        self._storage = storage
 
     def sweep(self, arguments: list[str]) -> None:
         """Search until there are `n_trials`; exit with code 1 if a run failed."""
@@ -50,10 +50,12 @@ class OptunaSweeper(ComposingSweeper):
             first = self._job(shared, {}, {})
             from ndsc.sweeps.search import Search, distribution  # it imports MLflow, which takes seconds
             from ndsc.sweeps.sweep import Sweep
+            from ndsc.tracking.addresses import sqlite_uri
 
             space = {key: distribution(override) for key, override in swept.items()}
             key = content_hash(f"{first.key} {space} {self._seed}")
-            search = Search(self._storage, key, space, self._seed, partial(self._chosen_job, shared))
+            storage = self._storage if "://" in self._storage else sqlite_uri(Path(self._storage).absolute())
+            search = Search(storage, key, space, self._seed, partial(self._chosen_job, shared))
             sweep = Sweep(self._launcher, self.config, arguments)
             with sweep.recorded(key, f"search over {last_parts(space)}", first):
                 search.run(sweep, self._n_trials, self._n_jobs)

@@ -154,7 +154,8 @@ def _load_manifest(history: "History", run_id: str) -> "Manifest":
         if found is None:
             raise UserError(
                 "A run that logged its manifest (the artifact data/manifest.parquet) was expected. Received: "
-                f"run={run_id}, which has none, because the store failed during the run. Name another run."
+                f"run={run_id}, which has none: the store failed during the run, or was moved without its folder "
+                "artifacts. Name another run, or move that folder too."
             )
         return load_manifest(found)
 

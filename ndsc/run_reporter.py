@@ -1,6 +1,7 @@
 """The log of a run: artifacts, tags and lines for the results of each step, and the rows of the closing table."""
 
 import logging
+import shlex
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -213,4 +214,5 @@ def _with_interval(metrics: Mapping[str, float], name: str) -> str:
 def _view_command(tracking: TrackingConfig) -> str:
     if tracking.kind == "server":
         return "the tracking server's page"
-    return "make ui" if tracking.root == "mlruns" else f"mlflow ui --backend-store-uri {store_uri(tracking)}"
+    own = shlex.join(["mlflow", "ui", "--backend-store-uri", store_uri(tracking)])
+    return "make ui" if tracking.root == "mlruns" else own

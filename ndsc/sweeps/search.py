@@ -4,22 +4,21 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import optuna
-from hydra.core.override_parser.types import IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import IntervalSweep, Override, Quote, QuotedString, RangeSweep
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
 
 from ndsc.errors import UserError
 from ndsc.sweeps.composing import Job
 from ndsc.sweeps.sweep import JobResult, Sweep
+from ndsc.tracking.addresses import database_folder
 from ndsc.tracking.store import create_folder
 
 log = logging.getLogger(__name__)
 
-SQLITE = "sqlite:///"
 # The value of a run that failed: the search then avoids what made it fail.
 WORST = 0.0
 # Before any run is pruned, so many trials show what can be expected at which epoch.
@@ -60,7 +59,8 @@ class Search:
     def _with_reports(self, job: Job, trial: int) -> Job:
         """Return the same job with a callback that reports to the trial and may prune the run."""
         target = "_target_:ndsc.training.callbacks.PruneTrial"
-        callback = f"{target},storage:'{self.storage}',study:'{self.name}',trial:{trial}"
+        storage = QuotedString(self.storage, Quote.single).with_quotes()
+        callback = f"{target},storage:{storage},study:'{self.name}',trial:{trial}"
         return replace(job, extra_overrides=[f"+callbacks.pruning={{{callback}}}"])
 
 
@@ -93,8 +93,7 @@ def distribution(override: Override) -> BaseDistribution:
 def open_study(storage: str, name: str, seed: int) -> optuna.Study:
     """Create or continue the study of this name. Trials that a killed process did not finish are queued again."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder = Path(storage.removeprefix(SQLITE)).parent
-    if storage.startswith(SQLITE) and not folder.exists():
+    if storage.startswith("sqlite") and not (folder := database_folder(storage)).exists():
         create_folder(folder)  # usually the local store's, which exists with tracking=local only
     engine = optuna.storages.RDBStorage(storage)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=TRIALS_BEFORE_PRUNING, n_min_trials=TRIALS_BEFORE_PRUNING)

@@ -5,12 +5,12 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 
 from ndsc.caching.atomic import publish_folder
 from ndsc.caching.openvino_cache import load_network
@@ -37,14 +37,19 @@ def fetch_classifier(run_id: str, tracking: StoreSettings, cache_root: Path) -> 
     uri = earlier_runs_uri(tracking)
     client = MlflowClient(uri)
     run = find_run(client, run_id, uri)
-    folder = _model_artifacts(client, run, uri, cache_root)
-    if folder is None or not (folder / CLASSIFIER).is_file():
-        raise UserError(
-            f"A run that logged its whole classifier was expected (tracking.model=full, the default). Received: run "
-            f"{run_id} ({run.info.run_name}, {run.info.status}), which logged none: it was started with "
-            "tracking.model=head or none, or ended before the model was saved. Name another run, or train it again."
-        )
-    return folder / CLASSIFIER
+    locations = _model_locations(client, run)
+    for owner, location in locations.items():
+        folder = _local_folder(location, uri, cache_root / "classifiers" / owner)
+        if (folder / CLASSIFIER).is_file():
+            return folder / CLASSIFIER
+    reason = "logged none: it was started with tracking.model=head or none, or ended before the model was saved"
+    if len(locations) > 1:
+        reason = f"logged one to {next(iter(locations.values()))}, where it is not. If the store was moved without its "
+        reason += "folder artifacts, move that too"
+    raise UserError(
+        f"A run that logged its whole classifier was expected (tracking.model=full, the default). Received: run "
+        f"{run_id} ({run.info.run_name}, {run.info.status}), which {reason}. Name another run, or train it again."
+    )
 
 
 def fetch_quantized_network(history: History, run_id: str, line: str, cache_root: Path) -> Path | None:
@@ -77,25 +82,23 @@ def fetch_quantized_network(history: History, run_id: str, line: str, cache_root
     return folder
 
 
-def _model_artifacts(client: MlflowClient, run: mlflow.entities.Run, uri: str, cache_root: Path) -> Path | None:
-    """Return the folder of what was logged with the run's model named `model`."""
+def _model_locations(client: MlflowClient, run: mlflow.entities.Run) -> dict[str, str]:
+    """Return the addresses where the classifier of a run may be, by the id of what has it: first the logged model."""
     outputs = run.outputs.model_outputs if run.outputs else []
-    models = [model for model in (client.get_logged_model(one.model_id) for one in outputs) if model.name == "model"]
-    if not models:
-        return None
-    location = f"{models[-1].artifact_location}/artifacts"
-    parts = urlsplit(location)
-    if parts.scheme in ("", "file"):
-        return Path(url2pathname(parts.path))
-    folder = cache_root / "classifiers" / models[-1].model_id
-    if not folder.exists():
-        _add_to_cache(
-            folder,
-            lambda target: mlflow.artifacts.download_artifacts(
-                artifact_uri=location, dst_path=target, tracking_uri=uri
-            ),
-        )
-    return folder
+    models = [client.get_logged_model(one.model_id) for one in outputs]
+    named = {one.model_id: f"{one.artifact_location}/artifacts" for one in reversed(models) if one.name == "model"}
+    # A model that was sent later is an artifact of the run.
+    return named | {run.info.run_id: f"{run.info.artifact_uri}/model/artifacts"}
+
+
+def _local_folder(location: str, uri: str, cached: Path) -> Path:
+    """Return the folder of a location on this machine, or of the copy that is downloaded once; it may not exist."""
+    repository = get_artifact_repository(location, uri)
+    if isinstance(repository, LocalArtifactRepository):
+        return Path(repository.artifact_dir)
+    if not cached.exists() and CLASSIFIER in [entry.path for entry in repository.list_artifacts()]:
+        _add_to_cache(cached, lambda target: repository.download_artifacts("", target))
+    return cached
 
 
 def _add_to_cache(folder: Path, download: Callable[[str], str]) -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import logging
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,8 @@ from pathlib import Path, PurePosixPath
 import mlflow
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.artifact.local_artifact_repo import LocalArtifactRepository
 from omegaconf import DictConfig, OmegaConf
 
 from ndsc.config.schema import TrackingConfig
@@ -26,6 +29,8 @@ CONFIGURATION = "config/config.yaml"
 SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty if it did not finish
 KEY, SWEEP = "ndsc.key", "ndsc.sweep"
 METRIC = "best/val_accuracy"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -122,10 +127,19 @@ class History:
         """Yield the local path of an artifact, a file or a folder; None if the run has none of this path."""
         folder = str(PurePosixPath(path).parent)
         if path not in [entry.path for entry in self.client.list_artifacts(run_id, folder)]:
+            self._warn_if_lost(run_id)
             yield None
             return
         with tempfile.TemporaryDirectory() as temporary:
             yield Path(self.client.download_artifacts(run_id, path, temporary))
+
+    def _warn_if_lost(self, run_id: str) -> None:
+        repository = get_artifact_repository(self.artifact_uri(run_id), self.uri)
+        if isinstance(repository, LocalArtifactRepository) and not Path(repository.artifact_dir).exists():
+            log.warning(
+                "run %s has no artifacts in %s. If the store was moved without its folder artifacts, move that too",
+                *(run_id, repository.artifact_dir),
+            )
 
     def _of_run(self, run_id: str) -> list[RecordedRun]:
         run = find_run(self.client, run_id, self.uri)

@@ -47,7 +47,7 @@ def read_rerun_config(history: History, run_id: str, locations: Mapping[str, obj
         raise UserError(
             "A run of python -m ndsc.train was expected, with its artifacts config/config.yaml and "
             f"config/invocation.json. Received: run={run_id}, which lacks one of them in "
-            f"{history.artifact_uri(run_id)}. If the store was moved, move it back: MLflow stores absolute paths. "
+            f"{history.artifact_uri(run_id)}. If the store was moved without its folder artifacts, move that too. "
             "Otherwise name another run."
         )
     invocation = json.loads(text)

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import shlex
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,16 +14,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+from mlflow.utils.file_utils import local_file_uri_to_path
 
 from ndsc.caching.atomic import atomic_write
 from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.startup import environment
+from ndsc.tracking.addresses import ARTIFACTS, artifact_uri, sqlite_uri
 
 DATABASE = "mlflow.db"
 IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
-ARTIFACTS = "artifacts"
 # Without this tag, MLflow's page guesses the kind of an experiment.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
@@ -80,11 +82,6 @@ def earlier_runs_uri(tracking: StoreSettings) -> str:
 def local_root(tracking: StoreSettings) -> Path:
     """Return the folder of the local store; absolute, so that a job that changes its working directory finds it."""
     return Path(tracking.root).absolute()
-
-
-def sqlite_uri(database: Path) -> str:
-    """Return MLflow's address of a database, given its absolute path."""
-    return f"sqlite:///{database}"
 
 
 @contextmanager
@@ -156,7 +153,7 @@ def _create_database(root: Path) -> None:
     """Create the database under another name: a process killed in between leaves no half-migrated store."""
     with atomic_write(root / DATABASE) as temporary:
         # Through a client, MLflow would give its default experiment an artifact folder below the working directory.
-        store = SqlAlchemyStore(sqlite_uri(temporary), str(root / ARTIFACTS))
+        store = SqlAlchemyStore(sqlite_uri(temporary), artifact_uri(root / ARTIFACTS))
         store.engine.dispose()
     logger.info("created an MLflow store in %s", root)
 
@@ -186,7 +183,7 @@ def _experiment_id(client: MlflowClient, uri: str, tracking: TrackingConfig) -> 
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"tracking.experiment expects an experiment that exists or a new name. Received: {tracking.experiment!r}, "
-            f"which was deleted. Restore it (MLFLOW_TRACKING_URI={uri} mlflow experiments restore -x "
+            f"which was deleted. Restore it (MLFLOW_TRACKING_URI={shlex.quote(uri)} mlflow experiments restore -x "
             f"{experiment.experiment_id}), or choose another name."
         )
     if tracking.kind == "local":
@@ -195,15 +192,22 @@ def _experiment_id(client: MlflowClient, uri: str, tracking: TrackingConfig) -> 
 
 
 def _warn_if_moved(artifacts: str, root: Path) -> None:
-    """Warn that files go to the former path of a moved store: MLflow stores absolute paths, and says nothing."""
-    path = artifacts.removeprefix("file://")
-    if "://" not in path and not Path(path).resolve().is_relative_to(root.resolve()):
-        logger.warning("the files of this experiment go to %s, not into %s: was the store moved?", path, root)
+    """Warn of a moved store, because MLflow stores absolute paths and says nothing."""
+    recorded = Path(local_file_uri_to_path(artifacts))
+    if "://" in str(recorded) or recorded.resolve().is_relative_to(root.resolve()):
+        return
+    if recorded.parent.exists():
+        logger.warning("the files of this experiment go to %s, not into %s: was the store moved?", recorded, root)
+    else:
+        advice = shlex.join(["ln", "-s", str(root), str(recorded.parent)])
+        logger.warning(
+            "this store was %s. ndsc finds its artifacts here; MLflow's page needs: %s", recorded.parent, advice
+        )
 
 
 def _find_or_create_experiment(client: MlflowClient, tracking: TrackingConfig) -> Experiment:
     if client.get_experiment_by_name(tracking.experiment) is None:
-        artifacts = str(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
+        artifacts = artifact_uri(local_root(tracking) / ARTIFACTS) if tracking.kind == "local" else None
         try:
             client.create_experiment(tracking.experiment, artifact_location=artifacts, tags=EXPERIMENT_TAGS)
         except MlflowException as error:

@@ -4,12 +4,19 @@ import subprocess
 import sys
 import time
 
+import keras
 import pytest
 from mlflow import MlflowClient
+from mlflow.tracking._tracking_service.utils import _artifact_repos_cache
 
 from ndsc.errors import UserError
+from ndsc.tracking.downloads import fetch_classifier
+from ndsc.tracking.history import History
+from ndsc.tracking.logged_model import log_classifier
 from ndsc.tracking.run import start_run
 from ndsc.tracking.store import IGNORE_RULES, create_store, earlier_runs_uri, store_uri
+
+STORE = ("mlflow.db", "artifacts", ".gitignore", ".creating.lock")
 
 RECORDER = """
 from ndsc.config.schema import TrackingConfig
@@ -116,6 +123,64 @@ def test_a_moved_store_is_a_warning_with_the_path_where_files_go(settings, tmp_p
     with start_run(settings(tmp_path / "moved", experiment=tracking.experiment), "second", {}):
         pass
     assert f"go to {store_root}/artifacts, not into {tmp_path}/moved: was the store moved?" in caplog.text
+
+
+def record(tracking, name: str) -> str:
+    """Record a run with a text, a head and a whole classifier; return its id."""
+    classifier = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    with start_run(tracking, name, {}) as run:
+        run.log_text(name, "notes/a.txt")
+        log_classifier(run, classifier, ("one", "two"))
+        assert run.offline_folder is None
+    return str(run.id)
+
+
+@pytest.mark.parametrize("name", ["My%20Project", "50% what?#;'\"\\[x] é\n日本"])
+def test_the_store_may_be_in_a_folder_of_any_name(settings, tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    tracking = settings(folder / "mlruns")
+    run_id = record(tracking, "odd")
+    assert History(tracking).text(run_id, "notes/a.txt") == "odd"
+    assert fetch_classifier(run_id, tracking, tmp_path / "cache").is_relative_to(folder / "mlruns" / "artifacts")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert [path.name for path in folder.iterdir()] == ["mlruns"]
+    assert not [path for path in (folder / "mlruns").iterdir() if path.name not in STORE]
+
+
+def test_artifacts_are_found_after_the_store_was_renamed_and_new_ones_go_into_it(settings, tmp_path, caplog):
+    before, after = tmp_path / "before" / "mlruns", tmp_path / "after" / "mlruns"
+    first = record(settings(before), "first")
+    (tmp_path / "before").rename(tmp_path / "after")
+    _artifact_repos_cache.clear()  # another process does not have it
+    tracking = settings(after)
+    assert History(tracking).text(first, "notes/a.txt") == "first"
+    assert fetch_classifier(first, tracking, tmp_path / "cache").is_relative_to(after)
+    second = record(tracking, "second")
+    assert History(tracking).text(second, "notes/a.txt") == "second"
+    assert fetch_classifier(second, tracking, tmp_path / "cache").is_relative_to(after)
+    assert (after / "artifacts" / second / "artifacts" / "notes" / "a.txt").is_file()
+    assert not (tmp_path / "before").exists()
+    assert f"this store was {before}" in caplog.text
+    assert f"ln -s {after} {before}" in caplog.text
+
+
+def test_a_store_that_was_moved_without_its_artifacts_says_so(settings, tmp_path, caplog):
+    before, after = tmp_path / "before", tmp_path / "after"
+    run_id = record(settings(before), "first")
+    after.mkdir()
+    (before / "mlflow.db").rename(after / "mlflow.db")
+    (before / "artifacts").rename(tmp_path / "left behind")
+    before.rename(tmp_path / "rest")
+    _artifact_repos_cache.clear()
+    tracking = settings(after)
+    with pytest.raises(UserError, match="If the store was moved without its folder artifacts, move that too"):
+        fetch_classifier(run_id, tracking, tmp_path / "cache")
+    assert History(tracking).text(run_id, "notes/a.txt") is None
+    assert f"run {run_id} has no artifacts in {after}/artifacts" in caplog.text
+    (tmp_path / "left behind").rename(after / "artifacts")
+    _artifact_repos_cache.clear()
+    assert History(tracking).text(run_id, "notes/a.txt") == "first"
 
 
 def test_a_server_needs_an_address(settings, tmp_path, monkeypatch):
