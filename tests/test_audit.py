@@ -16,6 +16,7 @@ from PIL import Image
 
 from ndsc.audit import AuditConfig, main, training_command
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig
 from ndsc.errors import UserError
@@ -155,13 +156,13 @@ def test_a_training_never_draws_excluded_photos_and_can_be_repeated(location: Lo
     logged = pd.read_csv(io.StringIO(history.text(run.id, "data/excluded.csv")))
     assert sorted(logged["image_path"]) == sorted(excluded)
     issues.unlink()
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
         overrides = [f"run={run.id}", f"tracking.root={tracking.root}", f"cache.root={location.folder / 'cache'}"]
         assert reproduce(typed(compose("reproduce", overrides=overrides), ReproduceConfig), tmp_path) is None
 
 
 def composed_audit(*overrides: str) -> AuditConfig:
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
         return typed(compose("audit", overrides=list(overrides)), AuditConfig)
 
 

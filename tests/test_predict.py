@@ -13,6 +13,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import UserError
 from ndsc.predict import PredictConfig, main
@@ -51,7 +52,7 @@ def predict(locations: tuple[str, ...], tmp_path: Path) -> Callable[..., pd.Data
     """Labels in this process what the overrides say; gives the table that was written."""
 
     def with_overrides(*overrides: str, output: str = "predictions.csv") -> pd.DataFrame:
-        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
             composed = compose("predict", overrides=[*locations, f"output={tmp_path / output}", *overrides])
         main(typed(composed, PredictConfig))
         return pd.read_parquet(tmp_path / output) if output.endswith(".parquet") else pd.read_csv(tmp_path / output)

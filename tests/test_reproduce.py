@@ -15,6 +15,7 @@ from hydra import compose, initialize_config_dir
 from mlflow.entities import Run
 
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.schema import CONFIG_FOLDER, TrackingConfig
 from ndsc.errors import UserError
@@ -126,7 +127,7 @@ def reproduce(location: Location, tmp_path: Path) -> Callable[..., str | None]:
 
     def with_overrides(*overrides: str) -> str | None:
         paths = [f"tracking.root={location.tracking.root}", f"cache.root={tmp_path / 'cache'}"]
-        with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+        with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
             return main(typed(compose("reproduce", overrides=[*paths, *overrides]), ReproduceConfig), tmp_path)
 
     return with_overrides

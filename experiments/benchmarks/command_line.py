@@ -8,6 +8,7 @@ from pathlib import Path
 from hydra import compose, initialize_config_dir
 
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.sample import render_sample
 
@@ -50,5 +51,5 @@ def data_name(given: argparse.Namespace) -> str:
 
 def configured(overrides: Sequence[str]) -> Config:
     """Return the configuration that the overrides describe, checked."""
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
         return typed(compose("train", overrides=list(overrides)))

@@ -11,10 +11,14 @@ from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
 from ndsc.config.constraints import raise_faults
+from ndsc.config.instantiate import HAS_WHITELIST, WHITELIST
 from ndsc.config.keys import RENAMED_KEYS
 from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import report_errors
 from ndsc.startup import PLAIN_FIGURES
+
+# Hydra 1.3 has to be told not to behave like 1.1; 1.4 warns of it.
+VERSION_BASE = {} if HAS_WHITELIST else {"version_base": "1.3"}
 
 
 def hydra_command(
@@ -35,7 +39,8 @@ def hydra_command(
             os.environ.update(PLAIN_FIGURES)
             with report_errors():
                 validate_keys(sys.argv[1:])
-            hydra.main(version_base="1.3", config_path=str(CONFIG_FOLDER), config_name=config_name)(function)()
+            whitelist = {"execution_whitelist": [*WHITELIST, "ndsc.terminal.ConsoleHandler"]} if HAS_WHITELIST else {}
+            hydra.main(str(CONFIG_FOLDER), config_name, **VERSION_BASE, **whitelist)(function)()
 
         return command
 

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from typing import Any
 
+import hydra
 import hydra.utils
 from hydra.errors import InstantiationException
 
@@ -17,6 +19,15 @@ ALLOWED_TARGETS = {
     "callbacks": ("keras.callbacks", "ndsc.training.callbacks"),
     "optimizer": ("keras.optimizers", "keras.optimizers.schedules"),
 }
+# The same as Hydra's execution whitelist, which checks the module that defines a class: keras.src.layers.
+WHITELIST = [
+    pattern
+    for modules in ALLOWED_TARGETS.values()
+    for module in modules
+    for pattern in (f"{module}.*", f"{module.replace('.', '.src.', 1)}.*")
+]
+# Hydra has a whitelist since version 1.4. Before, only `target_faults` checks what a configuration names.
+HAS_WHITELIST = "execution_whitelist" in signature(hydra.main).parameters
 
 
 def target_faults(section: str, objects: Mapping[str, Any]) -> Iterator[str]:
@@ -58,7 +69,9 @@ def build(described: Mapping[str, Any], key: str) -> Any:
     """
     given = {name: value for name, value in described.items() if value is not None}
     try:
-        return hydra.utils.instantiate(given, _convert_="all")
+        return hydra.utils.instantiate(
+            given, _convert_="all", **({"_execution_whitelist_": WHITELIST} if HAS_WHITELIST else {})
+        )
     except InstantiationException as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         raise UserError(f"{key} cannot be built: {reason} Received: {dict(described)}.") from error

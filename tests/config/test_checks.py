@@ -3,6 +3,7 @@ from collections.abc import Callable
 import pytest
 
 from ndsc.config.checks import check
+from ndsc.config.instantiate import HAS_WHITELIST, build
 from ndsc.config.schema import Config
 from ndsc.errors import UserError
 
@@ -131,3 +132,10 @@ def test_all_faults_are_reported_at_once(configured: Callable[..., Config]):
         configured("seed=-1", "training.epochs=0", "backbone.resize=squeeze")
     for key in ("seed", "training.epochs", "backbone.resize"):
         assert f"{key} must be" in str(refused.value)
+
+
+@pytest.mark.skipif(not HAS_WHITELIST, reason="Hydra has a whitelist since 1.4 (make hydra14)")
+@pytest.mark.parametrize("target", ["shutil.rmtree", "keras.utils.get_file", "ndsc.terminal.print_table"])
+def test_hydra_s_own_whitelist_refuses_what_the_checks_refuse(target: str):
+    with pytest.raises(UserError, match="is not in the Hydra execution whitelist"):
+        build({"_target_": target}, "callbacks.mine")

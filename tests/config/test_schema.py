@@ -32,8 +32,9 @@ LIGHT = """
 import sys
 from hydra import compose, initialize_config_dir
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.schema import CONFIG_FOLDER
-with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
     typed(compose("train", overrides=["+experiment=baseline"]))
 print(*sorted({name.partition(".")[0] for name in sys.modules}))
 """

@@ -15,6 +15,7 @@ from hydra.types import HydraContext
 from omegaconf import OmegaConf, open_dict
 
 from ndsc.config.checks import typed
+from ndsc.config.command_line import VERSION_BASE
 from ndsc.config.run_key import run_key
 from ndsc.config.schema import CONFIG_FOLDER, Config
 from ndsc.data.data_digest import data_digest
@@ -43,7 +44,7 @@ class Composing(ComposingSweeper):
 @pytest.fixture
 def sweeper(request: pytest.FixtureRequest) -> Iterator[Composing]:
     """A sweeper of the params that a test gives as its parameter `sweeper`, if any."""
-    with initialize_config_dir(str(CONFIG_FOLDER), version_base="1.3"):
+    with initialize_config_dir(str(CONFIG_FOLDER), **VERSION_BASE):
         made = Composing(getattr(request, "param", None))
         made.config = compose("train", return_hydra_config=True)
         HydraConfig.instance().set_config(made.config)

@@ -40,8 +40,8 @@ def unprivileged() -> dict[str, int]:
 
 @pytest.fixture
 def database() -> Iterator[str]:
-    """The address of a private PostgreSQL server, which ends with the test."""
-    pytest.importorskip("psycopg2", reason="psycopg2 is not installed (make .venv/postgres)")
+    """The address of a private PostgreSQL server, without its dialect; the server ends with the test."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (make .venv/postgres)")
     tools, account = programs(), unprivileged()
     # Not below pytest's folder, which other accounts may not read.
     with tempfile.TemporaryDirectory(prefix="ndsc-postgres-") as folder:
@@ -56,7 +56,7 @@ def database() -> Iterator[str]:
         settings = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder}"
         run(f"{tools}/pg_ctl", "start", "--wait", "--pgdata", cluster, "--log", f"{folder}/log", "--options", settings)
         try:
-            yield f"postgresql+psycopg2://ndsc@127.0.0.1:{port}/postgres"
+            yield f"ndsc@127.0.0.1:{port}/postgres"
         finally:
             run(f"{tools}/pg_ctl", "stop", "--wait", "--pgdata", cluster, "--mode", "immediate")
 
@@ -73,10 +73,11 @@ def tracking_server(database: str, folder: Path) -> Iterator[str]:
 
 @pytest.mark.soak
 @pytest.mark.postgres
+@pytest.mark.parametrize("dialect", ["postgresql", "postgresql+psycopg"])
 def test_four_workers_record_their_runs_on_a_server_with_postgresql(
-    database: str, workspace: SweepWorkspace, monkeypatch: pytest.MonkeyPatch
+    dialect: str, database: str, workspace: SweepWorkspace, monkeypatch: pytest.MonkeyPatch
 ):
-    with tracking_server(database, workspace.folder) as address:
+    with tracking_server(f"{dialect}://{database}", workspace.folder) as address:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", address)
         workers = ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={WORKERS}")
         workspace.sweep("tracking=server", *workers, "seed=0,1,2,3")
