@@ -20,6 +20,16 @@ config = keras.config
 assert str(keras_folder()) == keras_home()
 print(config.floatx(), config.epsilon(), config.backend(), config.image_data_format(), config.max_epochs())
 """
+# What commands import before they start TensorFlow.
+EARLY = (
+    "ndsc.preflight",
+    "ndsc.data.prediction_files",
+    "ndsc.storage.photo_reader",
+    "ndsc.tracking.downloads",
+    "ndsc.tracking.rerun_config",
+    "ndsc.comparison.report",
+    "ndsc.sweeps.search",
+)
 
 
 class Left:
@@ -48,3 +58,10 @@ def test_keras_starts_with_its_own_defaults_whatever_its_settings_file_says(tmp_
     assert done.stdout == "float32 1e-07 tensorflow channels_last None\n", done.stderr[-2000:]
     assert "KERAS_MAX_EPOCHS=many, KERAS_BACKEND=numpy" in done.stderr
     assert file.is_dir() if content is None else file.read_text() == content
+
+
+def test_tensorflow_is_imported_by_its_start_only():
+    """Any other import of it takes longer, and logs a dozen lines."""
+    listing = f"import sys, {', '.join(EARLY)}; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, check=True)
+    assert not {"keras", "tensorflow"} & set(done.stdout.split())

@@ -9,13 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
-
-import keras
+from typing import TYPE_CHECKING, Any
 
 from ndsc.caching.atomic import atomic_folder, cache_errors
 from ndsc.caching.digests import combined_hash, content_hash
 from ndsc.startup import environment
+
+if TYPE_CHECKING:
+    import keras
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,15 @@ class Network:
 
 def describe_network(identity: Identity, digest: str) -> dict[str, str | int]:
     """Return what identifies an exported network: its settings, the digest of its weights, library versions."""
+    # Keras starts TensorFlow, which the download of a network comes before.
+    import keras
     import openvino
 
     versions = {"keras": keras.__version__, "openvino": openvino.__version__}
     return {**identity, "weights": digest, **versions}
 
 
-def export_network(model: keras.Model, identity: Identity, digest: str, cache_root: Path) -> Network:
+def export_network(model: "keras.Model", identity: Identity, digest: str, cache_root: Path) -> Network:
     """Return a part of the backbone, whose weights have this digest, as Keras exports it for OpenVINO."""
 
     def export(path: Path) -> None:
