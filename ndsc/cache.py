@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ndsc.cache", description="List, verify and prune the cache.")
     shared = argparse.ArgumentParser(add_help=False)
-    root = Path(os.environ.get("NDSC_CACHE", "cache"))
+    root = Path(os.environ.get("NDSC_CACHE") or "cache")
     shared.add_argument("--root", type=Path, default=root, help="folder of cache.root (default: $NDSC_CACHE or cache)")
     commands = parser.add_subparsers(required=True)
     commands.add_parser("list", parents=[shared], help="show what is cached, and its size").set_defaults(run=_list)

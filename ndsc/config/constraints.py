@@ -74,8 +74,8 @@ def raise_faults(faults: Iterable[str]) -> None:
 
 
 def value_faults(config: Any, prefix: str = "") -> Iterator[str]:
-    """Yield a sentence for every setting that its constraint forbids, and for every one that the schema does not have:
-    Hydra accepts those with a plus sign."""
+    """Yield a sentence for every setting that is empty text, that its constraint forbids, or that the schema does not
+    have: Hydra accepts those with a plus sign."""
     declared = {declaration.name: declaration for declaration in fields(config)}
     for name, value in vars(config).items():
         if name not in declared:
@@ -83,5 +83,7 @@ def value_faults(config: Any, prefix: str = "") -> Iterator[str]:
             yield f"There is no setting {prefix}{name}; expected one of {expected}. Received: {value!r}."
         elif is_dataclass(value):
             yield from value_faults(value, f"{prefix}{name}.")
+        elif value == "":  # mostly from a shell variable that is not set; as a path, it would be the current folder
+            yield f"{prefix}{name} must not be empty. Received: {prefix}{name}=''. Set it, or the shell variable in it."
         elif value is not None and (constraint := declared[name].metadata.get("constraint")):
             yield from constraint.faults(f"{prefix}{name}", value)

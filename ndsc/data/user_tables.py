@@ -120,9 +120,9 @@ class UserTable:
     def _readable(self) -> Iterator[None]:
         """Turn every error of reading the file into a UserError."""
         if not self.path.is_file():
+            found = "is no file" if self.path.exists() else "does not exist"
             raise UserError(
-                f"{self.setting} must be a CSV or Parquet file. Received: {self.path}, which does not exist. Fix the "
-                "path."
+                f"{self.setting} must be a CSV or Parquet file. Received: {self.path}, which {found}. Fix the path."
             )
         try:
             yield

@@ -54,6 +54,12 @@ REFUSED = {
     "~optimizer.learning_rate": "optimizer.learning_rate must be a finite number above 0. Received: .*=null",
     "training=finetune training.finetune.learning_rate=-1e-5": "training.finetune.learning_rate must be",
     "tracking.system_metrics_interval=0": "tracking.system_metrics_interval must be a finite number above 0",
+    # empty text, which as a path would be the current folder
+    "data=folder data.root=": "data.root must not be empty. Received: data.root=''. Set it, or the shell variable in it",
+    "cache.root=": "cache.root must not be empty",
+    "tracking.root=": "tracking.root must not be empty",
+    "backbone.weights=": "backbone.weights must not be empty",
+    "sampling.test.list=": "sampling.test.list must not be empty",
     # combinations
     "data=ndsc": "data=ndsc needs the folder of the photos: data.root=<folder>",
     "data=folder": "data=folder needs the folder of the photos: data.root=<folder>",

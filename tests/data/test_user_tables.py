@@ -94,6 +94,8 @@ def test_the_further_columns_are_the_same_from_the_header_and_from_the_table(csv
 def test_a_missing_table_is_an_error_that_names_the_setting(tmp_path: Path, read):
     with pytest.raises(UserError, match=r"^data\.metadata must be .* Received: .*missing\.csv, which does not exist"):
         read(UserTable(tmp_path / "missing.csv", "data.metadata", ()))
+    with pytest.raises(UserError, match="which is no file"):
+        read(UserTable(tmp_path, "data.metadata", ()))
 
 
 @pytest.mark.parametrize(
