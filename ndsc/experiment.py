@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 
 from ndsc import run_reporter as reporter
-from ndsc.caching.openvino_cache import Network
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.run_key import run_key
 from ndsc.config.schema import Config
@@ -25,7 +24,7 @@ from ndsc.data.sampling import SamplePlan, draw
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
 from ndsc.evaluation.figures.run_figures import figures
 from ndsc.evaluation.report import evaluate
-from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, FeatureExtractors
+from ndsc.features.feature_extractor import CacheStats, FeatureExtractor, FeatureExtractors, QuantizedNetworks
 from ndsc.features.image_pipeline import ImagePipeline
 from ndsc.features.views import Policy
 from ndsc.model.backbone import build_backbone, obtain_backbone
@@ -142,7 +141,7 @@ def start(
     run: Run,
     reader: PhotoReader,
     weights: Weights,
-    quantized: Mapping[str, Network] | None = None,
+    quantized: QuantizedNetworks | None = None,
 ) -> Components:
     """Log the start of a run and build its components; see `build_components`."""
     timer = Timer()
@@ -153,7 +152,7 @@ def start(
 
 
 def build_components(
-    config: Config, weights: Weights, reader: PhotoReader, timer: Timer, quantized: Mapping[str, Network] | None = None
+    config: Config, weights: Weights, reader: PhotoReader, timer: Timer, quantized: QuantizedNetworks | None = None
 ) -> Components:
     """Build what the steps of a run share, in a second or two: a mistake in it shows before any photo is read.
 

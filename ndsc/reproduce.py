@@ -7,6 +7,7 @@ on is computed again, and logged like any run.
 import logging
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,8 +23,11 @@ from ndsc.startup import start_tensorflow
 from ndsc.terminal import print_comparison, print_table
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ndsc.caching.openvino_cache import Network
     from ndsc.data.manifest import Manifest
+    from ndsc.features.feature_extractor import QuantizedNetworks
     from ndsc.tracking.history import History, RecordedRun
     from ndsc.tracking.rerun_config import RerunConfig
 
@@ -94,13 +98,18 @@ def _repeat(rerun: "RerunConfig", history: "History", recorded: "RecordedRun", d
     cache = Path(config.cache.root)
     root = None if data_root is None else location_of(os.path.expanduser(data_root))
     manifest = _load_manifest(history, recorded.id)
-    manifest = replace(manifest, rows=relocate_photos(manifest.rows, config.data.source, root, cache))
-    weights = experiment.find_weights(config)
     with PhotoReader(cache) as reader:
-        check_contents(manifest.rows, reader)
+
+        def relocate(photos: "pd.DataFrame") -> "pd.DataFrame":
+            relocated = relocate_photos(photos, config.data.source, root, cache)
+            check_contents(relocated, reader)
+            return relocated
+
+        manifest = replace(manifest, rows=relocate(manifest.rows))
+        weights = experiment.find_weights(config)
         freeze_lines = {phase.freeze for phase in experiment.plan_phases(config)}
         is_int8 = config.backbone.precision == "int8"
-        networks = _fetch_quantized_networks(history, recorded.id, freeze_lines, cache) if is_int8 else {}
+        networks = _find_quantized_networks(history, recorded.id, freeze_lines, cache, relocate) if is_int8 else {}
         with start_run(config.tracking, f"reproduce {recorded.name}", {"ndsc.reproduces": recorded.id}) as run:
             components = experiment.start(config, rerun.invocation, run, reader, weights, networks)
             result = experiment.train_and_evaluate(config, components, manifest, run)
@@ -160,25 +169,43 @@ def _load_manifest(history: "History", run_id: str) -> "Manifest":
         return load_manifest(found)
 
 
-def _fetch_quantized_networks(
-    history: "History", run_id: str, freeze_lines: set[str], cache: Path
-) -> "dict[str, Network]":
-    """Return the int8 networks that the run used, by freeze line."""
+def _find_quantized_networks(
+    history: "History",
+    run_id: str,
+    freeze_lines: set[str],
+    cache: Path,
+    relocate: "Callable[[pd.DataFrame], pd.DataFrame]",
+) -> "QuantizedNetworks":
+    """Return the int8 networks that the run used, by freeze line; of a run of version 0.1, which logged no networks,
+    the photos that calibrated them.
+
+    Args:
+        relocate: returns a table of photos with their current paths.
+    """
     from ndsc.caching.openvino_cache import load_network
     from ndsc.tracking.downloads import fetch_quantized_network
 
-    networks = {}
+    networks: dict[str, Network | pd.DataFrame] = {}
     for freeze in freeze_lines:
         folder = fetch_quantized_network(history, run_id, freeze, cache)
         if folder is not None and (network := load_network(folder)) is not None:
             networks[freeze] = network
-        else:
-            log.warning(
-                "The run logged no int8 network at the freeze line %s. The network of the cache or a new one is used, "
-                "so numbers may differ.",
-                freeze,
-            )
+            continue
+        try:
+            networks[freeze] = relocate(_load_calibration(history, run_id, freeze))
+        except UserError as error:
+            log.warning("%s The network of the cache or a new one is used, so numbers may differ.", error)
     return networks
+
+
+def _load_calibration(history: "History", run_id: str, freeze: str) -> "pd.DataFrame":
+    import pandas as pd
+
+    with history.file(run_id, "data/calibration.parquet") as found:
+        photos = None if found is None else pd.read_parquet(found).query("line == @freeze")
+    if photos is None or photos.empty:
+        raise UserError(f"The run logged no int8 network at the freeze line {freeze}.")
+    return photos
 
 
 @hydra_command("reproduce", ReproduceConfig)

@@ -204,6 +204,12 @@ def test_an_int8_run_is_repeated_with_the_network_that_it_logged(tmp_path: Path,
     _, output = location.reproduce(f"run={run.info.run_id}", code=1)
     assert "numbers may differ" in output
     assert output.splitlines()[-1].startswith("the first difference: calibration")
+    # Version 0.1 logged no network, but the photos that calibrated it: on these, the same network is made again.
+    with History(location.tracking).file(first.info.run_id, "data/manifest.parquet") as manifest:
+        pd.read_parquet(manifest).assign(line="all").to_parquet(tmp_path / "calibration.parquet")
+    location.client.log_artifact(run.info.run_id, str(tmp_path / "calibration.parquet"), "data")
+    _, output = location.reproduce(f"run={run.info.run_id}")
+    assert output.splitlines()[-1] == "identical"
 
 
 def test_a_photo_with_different_bytes_is_reported_before_a_run_is_recorded(

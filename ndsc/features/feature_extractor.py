@@ -24,6 +24,9 @@ from ndsc.process import Timer
 from ndsc.startup import numeric_variables
 from ndsc.terminal import progress
 
+# int8 networks of a run that is repeated, by `freeze`; or, where the run logged none, the photos that calibrated it.
+QuantizedNetworks = Mapping[str, Network | pd.DataFrame]
+
 
 class CacheStats:
     """Hits and misses of the cache in a run, and the seconds that the misses took (decoding and the backbone).
@@ -225,7 +228,7 @@ class FeatureExtractors:
 
     Attributes:
         float32_until: the line up to which the frozen part stays at float32 if the rest runs at bfloat16.
-        quantized: int8 networks by `freeze` to use when a run is repeated; others are read from the cache or made.
+        quantized: int8 networks to use when a run is repeated; others are read from the cache or made.
     """
 
     backbone: Backbone
@@ -234,7 +237,7 @@ class FeatureExtractors:
     cache: CacheConfig
     float32_until: str
     stats: CacheStats
-    quantized: Mapping[str, Network]
+    quantized: QuantizedNetworks
 
     def at(self, freeze: str, calibration: pd.DataFrame) -> FeatureExtractor:
         """Build the extractor at a freeze line, at int8 with its quantized network.
@@ -248,18 +251,20 @@ class FeatureExtractors:
         at_line = cut(self.backbone, freeze, self.float32_until)
         digest = self.backbone.frozen_digest(at_line.line, at_line.frozen)
         network = self.quantized.get(freeze)
-        if self.engine_spec.precision == "int8" and network is None:
+        if isinstance(network, pd.DataFrame):
+            network = self._quantize(at_line, digest, network, exactly=True)
+        elif self.engine_spec.precision == "int8" and network is None:
             network = self._quantize(at_line, digest, calibration)
         return FeatureExtractor(at_line, digest, self.engine_spec, self.pipeline, self.cache, self.stats, network)
 
-    def _quantize(self, at_line: Cut, digest: str, calibration: pd.DataFrame) -> Network:
+    def _quantize(self, at_line: Cut, digest: str, calibration: pd.DataFrame, exactly: bool = False) -> Network:
         chosen = calibration.iloc[choose_calibration_photos(content_bytes(calibration))]
 
         def batches() -> Iterator[np.ndarray]:
             wanted = np.ones((len(chosen), 1), bool)
             return self.pipeline.batches(chosen, np.array([0]), wanted, CALIBRATION_BATCH)
 
-        return quantized(at_line, digest, Path(self.cache.root), chosen["content"].tolist(), batches)
+        return quantized(at_line, digest, Path(self.cache.root), chosen["content"].tolist(), batches, exactly)
 
 
 def content_bytes(photos: pd.DataFrame) -> np.ndarray:

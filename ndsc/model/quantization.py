@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ndsc.caching.digests import content_hash
 from ndsc.caching.openvino_cache import Network, cached_network, describe_network, export_network, read_network
 from ndsc.model.freeze_line import Cut
 
@@ -39,7 +40,12 @@ def choose_calibration_photos(contents: np.ndarray) -> np.ndarray:
 
 
 def quantized(
-    cut: Cut, digest: str, cache_root: Path, contents: Sequence[str], batches: Callable[[], Iterable[np.ndarray]]
+    cut: Cut,
+    digest: str,
+    cache_root: Path,
+    contents: Sequence[str],
+    batches: Callable[[], Iterable[np.ndarray]],
+    exactly: bool = False,
 ) -> Network:
     """Return the frozen part of a cut backbone in 8-bit integers, from the cache if it is there.
 
@@ -49,6 +55,7 @@ def quantized(
             may have been calibrated on as many others.
         batches: called only if the network has to be made; gives the calibration photos as batches
             (n, size, size, 3) float32, 0 to 255.
+        exactly: whether it must be calibrated on these photos, and not on as many others.
     """
 
     def make(path: Path) -> dict[str, object]:
@@ -58,7 +65,10 @@ def quantized(
         return {"contents": list(contents)}
 
     description = {**describe_network(cut.identity, digest), "precision": "int8", "nncf": version("nncf")}
-    return cached_network({**description, "photos": len(contents)}, cache_root, make)
+    description["photos"] = len(contents)
+    if exactly:
+        description["contents"] = content_hash("".join(sorted(contents)))
+    return cached_network(description, cache_root, make)
 
 
 def _quantize(network: Network, batches: list[np.ndarray], path: Path) -> None:
