@@ -62,6 +62,8 @@ def plan_phases(
     seed: int,
 ) -> tuple[Phase, ...]:
     """Return the phases of a training: one, or two with `training.finetune`."""
+    if isinstance(rate := optimizer.get("learning_rate"), int):  # Keras refuses 1, and takes 1.0
+        optimizer = {**optimizer, "learning_rate": float(rate)}
     first = Phase(
         "first",
         backbone.freeze,

@@ -44,6 +44,11 @@ def test_fine_tuning_has_a_second_phase_with_its_own_line_rate_and_files(setup: 
     assert files == [Path("out/best.weights.h5"), Path("out/finetune-best.weights.h5")]
 
 
+def test_a_whole_number_is_a_learning_rate(setup: Callable[..., Setup]):
+    first, second = setup(*FINETUNE, "optimizer.learning_rate=1").components.phases
+    assert (first.optimizer["learning_rate"], second.optimizer["learning_rate"]) == (1.0, 1e-5)
+
+
 def test_a_training_on_random_weights_is_not_resumed_on_imagenet_weights(setup: Callable[..., Setup]):
     one, manifest = setup(*FINETUNE), Manifest(pd.DataFrame(columns=pd.Index(IDENTITY)), ())
     random = one.components
