@@ -53,9 +53,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _amount(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not value >= 0:
-        raise ValueError  # argparse turns it into a message and exit code 2.
+        raise argparse.ArgumentTypeError(f"a number of at least 0 was expected. Received: {text}")
     return value
 
 
@@ -91,10 +94,14 @@ def _prune(chosen: argparse.Namespace) -> int:
             "prune needs at least one of --older-than, --keep-gigabytes and --damaged. Received: none of them. "
             "--dry-run shows what would be deleted."
         )
-    remaining = _remove_unused(survey(chosen.root)[0], chosen)
-    for damage in _find_damages(remaining) if chosen.damaged else ():
+    found = survey(chosen.root)[0]
+    remaining = _remove_unused(found, chosen)
+    damages = _find_damages(remaining) if chosen.damaged else []
+    for damage in damages:
         deleted = chosen.dry_run or discard(damage)
         print(f"{_result(deleted, chosen.dry_run)}: damaged {_rows(damage, chosen.root)}")
+    if len(remaining) == len(found) and not damages:
+        print(f"nothing to delete: {chosen.root} holds {len(found)} folders of features, and all of them stay")
     return 0
 
 

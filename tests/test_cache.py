@@ -197,6 +197,13 @@ def test_prune_needs_a_criterion(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with pytest.raises(SystemExit) as wrong:
         main(["prune", "--root", str(tmp_path), "--older-than", "-1"])
     assert wrong.value.code == 2
+    assert "argument --older-than: a number of at least 0 was expected. Received: -1" in capsys.readouterr().err
+
+
+def test_prune_says_that_it_deleted_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    fill(tmp_path, days_ago=5, backbone="resnet50")
+    assert main(["prune", "--root", str(tmp_path), "--older-than", "30", "--damaged"]) == 0
+    assert "nothing to delete" in capsys.readouterr().out
 
 
 def test_the_command_starts_without_tensorflow_or_mlflow(tmp_path: Path) -> None:

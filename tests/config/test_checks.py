@@ -55,7 +55,7 @@ REFUSED = {
     "training=finetune training.finetune.learning_rate=-1e-5": "training.finetune.learning_rate must be",
     "tracking.system_metrics_interval=0": "tracking.system_metrics_interval must be a finite number above 0",
     # empty text, which as a path would be the current folder
-    "data=folder data.root=": "data.root must not be empty. Received: data.root=''. Set it, or the shell variable in it",
+    "data=folder data.root=": "data.root must not be empty. Received: data.root=''. Set it, or the shell",
     "cache.root=": "cache.root must not be empty",
     "tracking.root=": "tracking.root must not be empty",
     "backbone.weights=": "backbone.weights must not be empty",
