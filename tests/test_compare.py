@@ -160,6 +160,13 @@ def test_an_experiment_without_runs_is_an_error(store: Store, capsys: pytest.Cap
     assert "At least one finished run with accuracies was expected. Received: no runs in Default." in error
 
 
+def test_an_output_that_cannot_be_written_is_an_error(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (tmp_path / "file").write_text("mine")
+    assert main([*store.children, str(store), "--output", str(tmp_path / "file")]) == 1
+    expected = f"--output must name a folder that can be written. Received: {tmp_path / 'file'} ("
+    assert expected in capsys.readouterr().err
+
+
 def test_a_missing_store_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert main(["study", f"tracking.root={tmp_path / 'nowhere'}"]) == 1
     assert "nowhere" in capsys.readouterr().err

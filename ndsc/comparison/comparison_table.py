@@ -13,7 +13,7 @@ REQUIRED = (VALIDATION, TRAINING)
 # A run that diverged has a best epoch too, and accuracies that look like any others.
 FINITE = (*REQUIRED, TEST, "train/loss", "val/loss")
 REPEATED = "repeated later with the same seed and photos"
-REPRODUCTION = "repetition (ndsc.reproduce) of a compared run"
+REPRODUCTION = "repeating a compared run (ndsc.reproduce)"
 
 
 class SeedStatistics(NamedTuple):

@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +26,8 @@ def report_comparison(names: Sequence[str], tracking: TrackingStoreConfig, folde
         folder: of the files; None for one below outputs/ named after what is compared.
 
     Raises:
-        UserError: the store cannot be read, has nothing with one of these names, or no run that can be compared.
+        UserError: the store cannot be read, has nothing with one of these names, or no run that can be compared; or
+            the folder cannot be written.
     """
     history = History(tracking)
     comparison = compare_runs(history.find(names))
@@ -43,13 +44,26 @@ def report_comparison(names: Sequence[str], tracking: TrackingStoreConfig, folde
     title = _title(names)
     text = summary(title, comparison, best_two)
     print(text)
+    files = {
+        "comparison.md": f"{text}\n{appendix(comparison)}".encode(),
+        "comparison.csv": data_table(comparison).to_csv(index=False).encode(),
+        "comparison.png": as_png(comparison_figure(title, comparison)),
+    }
     folder = folder or _folder(names[0])
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"comparison.{ending}" for ending in ("md", "csv", "png")]
-    paths[0].write_text(f"{text}\n{appendix(comparison)}", encoding="utf-8")
-    data_table(comparison).to_csv(paths[1], index=False)
-    paths[2].write_bytes(as_png(comparison_figure(title, comparison)))
-    print(*paths, sep="\n")
+    _write(folder, files)
+    print(*(folder / name for name in files), sep="\n")
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+    except OSError as error:
+        raise UserError(
+            f"--output must name a folder that can be written. Received: {folder} ({error.strerror or error}). Name "
+            "another folder."
+        ) from error
 
 
 def _predictions(history: History, run_id: str) -> pd.DataFrame | None:

@@ -88,7 +88,7 @@ def test_repetitions_of_a_compared_run_are_excluded():
     comparison = compare_runs([first, again, later])
     assert [run.id for run in comparison.configurations[0].runs] == [first.id]
     assert comparison.excluded == {
-        "repetition (ndsc.reproduce) of a compared run": (later,),
+        "repeating a compared run (ndsc.reproduce)": (later,),
         "repeated later with the same seed and photos": (again,),
     }
 
