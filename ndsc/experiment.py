@@ -16,11 +16,11 @@ import numpy as np
 from ndsc import run_reporter as reporter
 from ndsc.config.hydra_job import HydraJob
 from ndsc.config.run_key import run_key
-from ndsc.config.schema import Config
+from ndsc.config.schema import Config, SplitConfig
 from ndsc.data.catalogue import load_catalogue
 from ndsc.data.manifest import Manifest, build_manifest
 from ndsc.data.photo_validation import ValidatedPhotos, validate_photos
-from ndsc.data.sampling import SamplePlan, draw
+from ndsc.data.sampling import SamplePlan, draw, split_in_effect
 from ndsc.duplicates.duplicate_groups import Duplicates, find_duplicates
 from ndsc.evaluation.figures.run_figures import figures
 from ndsc.evaluation.report import evaluate
@@ -57,11 +57,13 @@ class PreparedPhotos:
     """The photos of a run before they are split.
 
     Attributes:
+        split: the one in effect.
         extractor: of the features of the whole backbone.
         vectors: (n, d) features of the plain photos.
         metrics: counts by the names under which they are logged.
     """
 
+    split: SplitConfig
     plan: SamplePlan
     validated: ValidatedPhotos
     extractor: FeatureExtractor
@@ -101,7 +103,7 @@ def run_experiment(config: Config, job: HydraJob, key: str, weights: Weights | N
         components = start(config, job, run, reader, weights or find_weights(config))
         prepared = prepare_photos(config, components, run)
         photos, groups = prepared.validated.photos, prepared.duplicates.groups
-        split = build_manifest(photos, prepared.vectors, groups, config.split, config.sampling.test, config.seed)
+        split = build_manifest(photos, prepared.vectors, groups, prepared.split, config.sampling.test, config.seed)
         counts = {**prepared.metrics, **reporter.log_split(run, split)}
         return train_and_evaluate(config, components, split.manifest, run, prepared, counts)
 
@@ -185,7 +187,8 @@ def prepare_photos(config: Config, components: Components, run: Run) -> Prepared
     with timer("index"):
         catalogue = load_catalogue(config.data, cache)
     run.log_json(catalogue.facts, "data/catalogue.json")
-    plan = draw(catalogue, config.sampling, config.split, config.seed)
+    split = split_in_effect(catalogue, config.split)
+    plan = draw(catalogue, config.sampling, split, config.seed)
     metrics = reporter.log_excluded(run, plan, config.sampling.exclude)
     with timer("read"):
         validated = validate_photos(catalogue, plan, reader, cache, config.sampling.max_rejected)
@@ -196,7 +199,7 @@ def prepare_photos(config: Config, components: Components, run: Run) -> Prepared
         vectors = extractor.extract(photos, [0]).load()[0]
     duplicates = find_duplicates(photos, vectors, config.split.duplicates, reader, cache, config.threads)
     reporter.log_duplicates(run, duplicates)
-    return PreparedPhotos(plan, validated, extractor, vectors, duplicates, metrics)
+    return PreparedPhotos(split, plan, validated, extractor, vectors, duplicates, metrics)
 
 
 def train_and_evaluate(

@@ -13,6 +13,7 @@ from ndsc.data.data_digest import data_digest
 from ndsc.model.weights import existing_file
 from ndsc.process import install_command, missing_packages
 from ndsc.storage import remote
+from ndsc.storage.archive import is_archive
 
 # Packages of extras, by the module that each is imported as.
 INT8 = {"nncf": "nncf"}
@@ -84,10 +85,10 @@ def _address_faults(data: DataConfig) -> Iterator[str]:
             f"variables and files of AWS. Received: an address with a password or a query on {address.hostname}."
         )
         return
-    if data.source != "ndsc":
+    if data.source != "ndsc" and not is_archive(data.root):
         yield (
-            f"Only data in NDSC's layout is read from a server: data=ndsc. Received: data={data.source} "
-            f"data.root={data.root}."
+            "Only archives are read from a server: data=ndsc, or data=folder and the address of a .tar. Received: "
+            f"data={data.source} data.root={data.root}."
         )
     yield from _package_faults(f"data.root={data.root}", remote.missing_packages(data.root), "remote")
 

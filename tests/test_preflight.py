@@ -19,7 +19,7 @@ REFUSED = {
     "backbone.weights=conf/train.yaml": "existing file that ends in .weights.h5 or .keras",
     "data=folder data.root=nowhere": "nowhere",
     "data.metadata=nowhere.csv": "data.metadata must be a CSV or Parquet file",
-    "data=folder data.root=https://host/folder": "Only data in NDSC's layout is read from a server",
+    "data=folder data.root=https://host/folder": "Only archives are read from a server",
     "data=ndsc data.root=https://me:secret@host/folder": "must be the plain address of a folder.* on host\\.",
     "data=ndsc data.root='https://host/folder?signature=1'": "must be the plain address of a folder",
 }

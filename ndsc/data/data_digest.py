@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from ndsc.caching.digests import combined_hash, content_signature, file_digest
 from ndsc.config.schema import DataConfig, SamplingConfig
-from ndsc.data.ndsc_source import NdscSource
 from ndsc.data.sources import SAMPLE, SAMPLE_VERSION, find_source
 from ndsc.storage.archive import is_archive
 from ndsc.storage.locations import Location, local_copy, location_content_signature
@@ -46,7 +45,7 @@ def _source_parts(data: DataConfig, cache_root: Path) -> Iterator[str]:
     source = find_source(data, cache_root)
     for path in source.files():
         yield f"{path.name} {_file_state(path, cache_root)}"
-    if not isinstance(source, NdscSource):
+    if not source.in_archives:
         yield from _photo_states(source.read()[0])
 
 

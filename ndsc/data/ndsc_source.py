@@ -30,6 +30,11 @@ class NdscSource:
     cache_root: Path
 
     @property
+    def in_archives(self) -> bool:
+        """Whether the photos are in archives."""
+        return True
+
+    @property
     def listings(self) -> UserTable:
         """train.csv, fetched into the cache where it is on a server.
 

@@ -3,6 +3,7 @@
 import logging
 import os
 import secrets
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from itertools import groupby
@@ -16,7 +17,7 @@ import pyarrow.parquet as pq
 from ndsc.caching.atomic import atomic_write
 from ndsc.errors import UserError
 from ndsc.storage.archive import UnreadableArchive, is_archive, open_archive
-from ndsc.storage.photo_files import files_below
+from ndsc.storage.photo_files import files_below, is_passed_over, log_passed_over
 from ndsc.terminal import progress
 
 log = logging.getLogger(__name__)
@@ -54,40 +55,45 @@ def find_prediction_inputs(images: Sequence[str], cache_root: Path) -> pa.Table:
     """Return one row for each file, with the columns path, archive, offset, size (bytes; null if it cannot be read) and
     reason (why it cannot be read, or empty).
 
-    A folder gives all files below it except hidden ones, sorted folder by folder, and the members of its archives, in
-    the archive's order. Every file counts, as the names of listings' photos often have no extension. The path of a
-    member is its name in the archive, as in `train.csv`. An archive in a folder that cannot be read has one row, and a
-    warning gives the reason.
+    A folder gives all files below it, sorted folder by folder, and the members of its archives, in the archive's order;
+    hidden ones, and what operating systems and network disks add, are passed over. Every other file counts, as the
+    names of listings' photos often have no extension. The path of a member is its name in the archive, as in
+    `train.csv`. An archive in a folder that cannot be read has one row, and a warning gives the reason.
 
     Raises:
         UserError: a path does not exist, an archive that is named itself cannot be read, or there are no files.
     """
     check_images(images)
     tables = [SCHEMA.empty_table()]
+    passed_over: Counter[str] = Counter()
     with progress("listing files") as advance:
         for image in images:
-            for table in _tables(Path(image).expanduser(), cache_root):
+            for table in _tables(Path(image).expanduser(), cache_root, passed_over):
                 advance(table.num_rows)
                 tables.append(table)
+    log_passed_over(passed_over)
     found = pa.concat_tables(tables)
     if found.num_rows == 0:
         raise UserError(f"images= must hold at least one file. Received: {', '.join(images)}, without any. Fix them.")
     return found
 
 
-def _tables(path: Path, cache_root: Path) -> Iterator[pa.Table]:
-    files, read = (files_below(path), _members_if_readable) if path.is_dir() else ([path], _members)
+def _tables(path: Path, cache_root: Path, passed_over: Counter[str]) -> Iterator[pa.Table]:
+    files, read = (files_below(path, passed_over), _members_if_readable) if path.is_dir() else ([path], _members)
     for are_archives, group in groupby(files, lambda file: is_archive(file) and file.is_file()):
         if are_archives:
             for archive in group:
-                yield read(archive, cache_root)
+                yield read(archive, cache_root, passed_over)
         else:
             yield _plain(group)
 
 
-def _members(path: Path, cache_root: Path) -> pa.Table:
+def _members(path: Path, cache_root: Path, passed_over: Counter[str]) -> pa.Table:
     with open_archive(path, cache_root) as archive:
-        members = archive.members
+        names = archive.members.column("name").to_pylist()
+        members = archive.members.filter(
+            pa.array([not is_passed_over(name, passed_over) for name in names], pa.bool_())
+        )
         archive_path = pa.repeat(pa.scalar(_as_bytes(path), pa.binary()), members.num_rows)
         size = members.column("size")
         reason = pc.if_else(pc.is_null(size), "link to nothing in the archive", "")
@@ -95,9 +101,9 @@ def _members(path: Path, cache_root: Path) -> pa.Table:
         return pa.table(columns, schema=SCHEMA)
 
 
-def _members_if_readable(path: Path, cache_root: Path) -> pa.Table:
+def _members_if_readable(path: Path, cache_root: Path, passed_over: Counter[str]) -> pa.Table:
     try:
-        return _members(path, cache_root)
+        return _members(path, cache_root, passed_over)
     except UnreadableArchive as error:
         log.warning("An archive is skipped. %s", error)
         return pa.table([[_shown(path)], [_as_bytes(path)], [0], [None], ["no readable archive"]], schema=SCHEMA)

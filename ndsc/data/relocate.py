@@ -20,8 +20,8 @@ def relocate_photos(photos: pd.DataFrame, source: str, root: Location | None, ca
 
     Args:
         source: `data.source` of the recorded run. The sample is rendered into the cache if it is missing.
-        root: the folder that holds the archives now, or that the image paths of plain files begin in; None: no file
-            has moved.
+        root: the folder that holds the archives now, the only archive, or the folder that the image paths of plain
+            files begin in; None: no file has moved.
 
     Raises:
         UserError: a file is missing.
@@ -30,8 +30,8 @@ def relocate_photos(photos: pd.DataFrame, source: str, root: Location | None, ca
         root = sample_folder(cache_root)
     if root is not None:
         recorded = zip(photos["archive"].astype(str), photos["image_path"], strict=True)
-        current = [str(root / (location_of(old).name if is_archive(old) else path)) for old, path in recorded]
-        photos = photos.assign(archive=current)
+        current = [root / (location_of(old).name if is_archive(old) else path) for old, path in recorded]
+        photos = photos.assign(archive=[str(root if is_archive(root) else path) for path in current])
     missing = _missing(photos)
     if missing:
         raise UserError(

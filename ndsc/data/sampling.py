@@ -6,8 +6,9 @@ A photo that turns out to be unusable is replaced by the next in its queue, if t
 or a list names are not replaced.
 """
 
+import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,11 +17,14 @@ import pyarrow.compute as pc
 
 from ndsc.config.schema import SamplingConfig, SplitConfig
 from ndsc.data.catalogue import Catalogue
+from ndsc.data.folder_source import SPLIT_BY_FOLDER
 from ndsc.data.photo_lists import Excluded, find_excluded, find_test_list, join_first
 from ndsc.data.splitting import choose_groups, keyed_hash
 from ndsc.data.user_tables import as_text, clean_text, require_columns
 from ndsc.errors import UserError
 from ndsc.seeds import derive
+
+log = logging.getLogger(__name__)
 
 SIDES = ("train", "validation", "test")
 
@@ -58,6 +62,15 @@ class SamplePlan:
     excluded: Excluded | None = None
 
 
+def split_in_effect(catalogue: Catalogue, split: SplitConfig) -> SplitConfig:
+    """Return the configured split, or the one that the folders of the data state where none is configured."""
+    if split.kind != "random" or SPLIT_BY_FOLDER not in catalogue.facts:
+        return split
+    sides = sorted(pc.unique(catalogue.rows.column("split")).to_pylist())
+    log.info("the top folders of data.root are taken as the split: %s", ", ".join(sides))
+    return replace(split, kind="column", by="split") if "validation" in sides else split
+
+
 def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, seed: int) -> SamplePlan:
     """Plan which listings to try, in which order.
 
@@ -74,6 +87,8 @@ def draw(catalogue: Catalogue, sampling: SamplingConfig, split: SplitConfig, see
         _validate_excluded_test(rows, listed, excluded.mask)
         free &= ~excluded.mask
     side = _side(rows, split, derive(seed, "split"))
+    if split.kind == "random" and SPLIT_BY_FOLDER in catalogue.facts:
+        side[_values(rows, "split") == "test"] = "test"
     if listed:
         # The list alone is the test; other test photos by a column are not for training either.
         side = np.where(side == "test", "", side)
@@ -143,8 +158,10 @@ def _queues(
 ) -> list[Queue]:
     """The queues of one class. `mine` are positions in random order, `side` their sides."""
     if split.kind == "random":
+        mine, test = mine[side == "sample"], mine[side == "test"]
         pool = _pool(sampling, len(mine)) if pool_wanted else 0
-        return [Queue(label, mine, (Quota("pool", pool), Quota("sample", _limited(sampling, len(mine)))))]
+        sample = Queue(label, mine, (Quota("pool", pool), Quota("sample", _limited(sampling, len(mine)))))
+        return [sample, Queue(label, test, (Quota("test", len(test)),))] if len(test) else [sample]
     train, validation, test = (mine[side == name] for name in SIDES)
     pool = _pool(sampling, len(validation)) if pool_wanted else 0
     if split.kind == "column":

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ndsc.config.schema import DataConfig
-from ndsc.data.file_sources import FolderSource, TableSource
+from ndsc.data.file_sources import TableSource
+from ndsc.data.folder_source import FolderSource
 from ndsc.data.ndsc_source import NdscSource
 from ndsc.sample import render_sample
 from ndsc.sample.sample import RENDERER_VERSION
@@ -15,8 +16,8 @@ SAMPLE = "sample"
 SAMPLE_VERSION = f"rendered by version {RENDERER_VERSION}"
 
 
-# Each has `columns_beside`, `files` and `read`. The photos of an NdscSource are in archives, so that its `files` cover
-# their bytes; those of the others are plain files, each of which may change.
+# Each has `columns_beside`, `files`, `read` and `in_archives`. Where the photos are in archives, `files` covers their
+# bytes; otherwise they are plain files, each of which may change.
 Source = NdscSource | FolderSource | TableSource
 
 
@@ -25,9 +26,9 @@ def find_source(data: DataConfig, cache_root: Path) -> Source:
     root = os.path.expanduser(data.root or ".")
     if data.source == "ndsc":
         return NdscSource(location_of(root), data.labels, cache_root)
-    folder = Path(os.path.abspath(root))
     if data.source == "folder":
-        return FolderSource(folder)
+        return FolderSource(location_of(root), cache_root)
+    folder = Path(os.path.abspath(root))
     return TableSource(folder / Path(data.table or "").expanduser(), data.image_column, data.label_column)
 
 

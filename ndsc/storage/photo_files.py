@@ -1,40 +1,89 @@
 """Photos in plain files: which files a folder holds, and which of them are photos."""
 
+import io
+import logging
 import os
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ndsc.errors import UserError
 from ndsc.storage.archive import is_archive
 from ndsc.storage.image_header import BEGINNINGS
 
+log = logging.getLogger(__name__)
+
+MOST_SHOWN = 5
 # A file with such a name is meant to be a photo, and is rejected with a reason where it is none.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp")
 BEGINNING_BYTES = 12  # enough to recognize every format
 
+# Folders and files that operating systems, network disks and photo managers put among photos: thumbnails, waste bins,
+# snapshots.
+CLUTTER = re.compile(
+    r"@eadir|@tmp|@__thumb|@synoresource|[@#]recycle|[@#~](recently-)?snapshot|\$recycle\.bin|__macosx|lost\+found|"
+    r"(eh)?thumbs(_vista)?\.db|desktop\.ini|icon\r|system volume information|network trash folder|temporary items",
+    re.IGNORECASE,
+)
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """All files below a folder except hidden ones, sorted folder by folder. Links to folders are followed, except to
-    a folder that contains the link.
+
+def files_below(folder: Path, passed_over: Counter[str] | None = None) -> Iterator[Path]:
+    """All files below a folder except those that are passed over, sorted folder by folder. Links to folders are
+    followed, except to a folder that contains the link.
+
+    Args:
+        passed_over: see `is_passed_over`.
 
     Raises:
         UserError: a folder cannot be read.
     """
-    yield from _files_below(folder, (os.path.realpath(folder),))
+    yield from _files_below(folder, (os.path.realpath(folder),), passed_over)
 
 
-def is_photo(path: Path) -> bool:
-    """Whether a file is named like a photo or begins like one: photos from phones end in .jfif or nothing at all."""
-    if path.name.lower().endswith(EXTENSIONS):
+def is_passed_over(path: str, passed_over: Counter[str] | None = None) -> bool:
+    """Whether a part of a relative path is hidden or clutter. Clutter is counted in `passed_over` by its name."""
+    for part in path.split("/"):
+        if CLUTTER.fullmatch(part):
+            if passed_over is not None:
+                passed_over[part] += 1
+            return True
+        if part.startswith(".") and part not in (".", ".."):
+            return True
+    return False
+
+
+def log_passed_over(passed_over: Counter[str]) -> None:
+    """Log what was passed over, if anything was."""
+    if passed_over:
+        names = ", ".join(f"{count:,} {name}" for name, count in passed_over.most_common(MOST_SHOWN))
+        log.info("passed over what operating systems and network disks add: %s", names)
+
+
+def is_photo(name: str, beginning: Callable[[], bytes]) -> bool:
+    """Whether a file is named like a photo or begins like one: photos from phones end in .jfif or nothing at all.
+
+    Args:
+        beginning: returns its first bytes.
+    """
+    if name.lower().endswith(EXTENSIONS):
         return True
-    # A reader would wait for ever at a pipe; an archive may begin with the name of a member, BMW/1.jpg.
-    if is_archive(path) or not path.is_file():
-        return False
-    try:
-        with path.open("rb") as file:
-            return BEGINNINGS.match(file.read(BEGINNING_BYTES)) is not None
-    except OSError:
-        return False
+    # An archive may begin with the name of a member, BMW/1.jpg.
+    return not is_archive(name) and BEGINNINGS.match(beginning()) is not None
+
+
+def is_photo_file(path: Path) -> bool:
+    """Whether a file on a disk is a photo (see `is_photo`)."""
+
+    def beginning() -> bytes:
+        try:
+            # A reader would wait for ever at a pipe.
+            with path.open("rb") if path.is_file() else io.BytesIO() as file:
+                return file.read(BEGINNING_BYTES)
+        except OSError:
+            return b""
+
+    return is_photo(path.name, beginning)
 
 
 def is_utf8(path: Path | str) -> bool:
@@ -46,12 +95,12 @@ def is_utf8(path: Path | str) -> bool:
     return True
 
 
-def _files_below(folder: Path, parents: tuple[str, ...]) -> Iterator[Path]:
+def _files_below(folder: Path, parents: tuple[str, ...], passed_over: Counter[str] | None) -> Iterator[Path]:
     files, folders = [], []
     try:
         with os.scandir(folder) as entries:
             for entry in sorted(entries, key=lambda entry: entry.name):
-                if not entry.name.startswith("."):
+                if not is_passed_over(entry.name, passed_over):
                     (folders if entry.is_dir() else files).append(Path(entry.path))
     except OSError as error:
         raise UserError(
@@ -61,4 +110,4 @@ def _files_below(folder: Path, parents: tuple[str, ...]) -> Iterator[Path]:
     yield from files
     for path in folders:
         if (real := os.path.realpath(path)) not in parents:
-            yield from _files_below(path, (*parents, real))
+            yield from _files_below(path, (*parents, real), passed_over)

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ndsc.data.file_sources import FolderSource, TableSource
+from ndsc.data.file_sources import TableSource
+from ndsc.data.folder_source import FolderSource
 from ndsc.errors import UserError
 from ndsc.storage.photo_files import files_below
 from tests.encoded import GOOD, jpeg
 from tests.storage.archives import tar_bytes
+
+CACHE = Path("no cache is needed")
 
 
 @pytest.fixture
@@ -31,7 +34,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_the_class_is_the_folder_below_the_root(root: Path):
-    rows = FolderSource(root).read()[0]
+    rows = FolderSource(root, CACHE).read()[0]
     assert rows.select(["image_path", "label", "category", "offset", "size"]).to_pylist() == [
         {"image_path": "bags/c.png", "label": "bags", "category": None, "offset": 0, "size": 10},
         {"image_path": "shoes/b.JPG", "label": "shoes", "category": None, "offset": 0, "size": 11},
@@ -49,9 +52,13 @@ def test_files_that_begin_like_photos_are_photos_whatever_their_names_and_the_re
     (root / "bags" / "g.tar").write_bytes(tar_bytes(["BMW/1.jpg"]))
     os.mkfifo(root / "bags" / "h")
     (root / "bags" / "i").symlink_to("nowhere")
-    found = [path for path in FolderSource(root).read()[0].column("image_path").to_pylist() if path.startswith("bags/")]
+    found = [
+        path
+        for path in FolderSource(root, CACHE).read()[0].column("image_path").to_pylist()
+        if path.startswith("bags/")
+    ]
     assert found == [f"bags/{name}" for name in ("a.jfif", "b", "c.dat", "c.png", "d.exe", "e.txt")]
-    (line,) = (record.getMessage() for record in caplog.records)
+    line, _ = (record.getMessage() for record in caplog.records)
     assert line == "5 files are skipped because they do not begin like photos, first b'bags/f.xml'"
 
 
@@ -82,7 +89,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path: Path):
 def test_photos_without_extensions_form_a_class(root: Path):
     (root / "scarves").mkdir()
     (root / "scarves" / "photo").write_bytes(jpeg())
-    assert FolderSource(root).classes() == ["bags", "scarves", "shoes"]
+    assert FolderSource(root, CACHE).class_folders() == ["bags", "scarves", "shoes"]
 
 
 def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
@@ -90,15 +97,15 @@ def test_a_class_without_photos_is_an_error_that_names_it(root: Path):
     (root / "texts").mkdir()
     (root / "texts" / "a.txt").write_text("")
     with pytest.raises(UserError, match="nothing in empty, texts"):
-        FolderSource(root).read()[0]
+        FolderSource(root, CACHE).read()[0]
 
 
 def test_a_root_without_folders_or_a_missing_root_is_an_error(tmp_path: Path):
     (tmp_path / "a.jpg").write_bytes(b"")
     with pytest.raises(UserError, match="without folders"):
-        FolderSource(tmp_path).classes()
+        FolderSource(tmp_path, CACHE).class_folders()
     with pytest.raises(UserError, match=r"Received: .*missing\. Fix the path"):
-        FolderSource(tmp_path / "missing").classes()
+        FolderSource(tmp_path / "missing", CACHE).class_folders()
 
 
 def test_a_table_can_name_photos_by_relative_or_absolute_path(root: Path):
@@ -135,10 +142,10 @@ def test_photos_whose_names_are_not_utf_8_are_skipped_and_counted(root: Path, ca
     except OSError:
         pytest.skip("this file system takes UTF-8 only")
     (root / "bags" / os.fsdecode(b"th\xe9.jpg")).write_bytes(b"photo")
-    assert FolderSource(root).read()[0].num_rows == 3
-    _, line = (record.getMessage() for record in caplog.records)
+    assert FolderSource(root, CACHE).read()[0].num_rows == 3
+    _, line, _ = (record.getMessage() for record in caplog.records)
     assert line == r"2 photos are skipped because their names are not UTF-8, first b'bags/caf\xe9.jpg'"
     (root / os.fsdecode(b"sacs\xe9")).mkdir()
     (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
     with pytest.raises(UserError, match=r"nothing in sacs\\udce9\."):
-        FolderSource(root).classes()
+        FolderSource(root, CACHE).class_folders()
