@@ -8,31 +8,61 @@ import PIL
 import tensorflow as tf
 from PIL import Image
 
+from ndsc.storage.image_containers import (
+    JPEG_END,
+    JpegScans,
+    essential,
+    essential_png,
+    jpeg_components,
+    jpeg_scans,
+)
 from ndsc.storage.image_header import ImageHeader, Unusable, read_image_header
 
 # Part of the key of everything that is cached for a photo: another decoder, or other rules, may decide otherwise.
-DECODER = f"tensorflow-{tf.__version__} pillow-{PIL.__version__} rules-2"
+DECODER = f"tensorflow-{tf.__version__} pillow-{PIL.__version__} rules-3"
+
+
+# Bytes that no complete JPEG needs.
+FILLER = np.random.default_rng(0).integers(1, 255, 2048, np.uint8).tobytes()
 
 
 def decodable(data: bytes, format: str, animated: bool) -> tuple[bytes, str]:
     """Return the photo's data and format in a form that `decode` takes.
 
     TensorFlow reads the palette of a BMP as shades of grey, decodes all frames of a GIF at once without its
-    transparency, and no animated WebP: Pillow converts all three, which are rare, to PNGs of the same pixels.
+    transparency, no animated WebP, and CMYK as if a camera's software had inverted it: Pillow converts all these, which
+    are rare, to PNGs of the same pixels.
 
     Raises:
         Unusable: the data behind the header is damaged.
     """
-    if format not in ("bmp", "gif") and not (format == "webp" and animated):
+    if format == "jpeg":
+        # Behind an end, a second one changes nothing.
+        data = data if data.endswith(JPEG_END) else data + JPEG_END
+        return (data, format) if jpeg_components(data) < 4 else (_as_png(data), "png")
+    if format == "png":
+        return essential_png(data), format
+    if format == "webp" and not animated:
         return data, format
+    return _as_png(data), "png"
+
+
+def _as_png(data: bytes) -> bytes:
     lossless = io.BytesIO()
     try:
-        with Image.open(io.BytesIO(data)) as image:
-            mode = "RGBA" if image.has_transparency_data else "RGB"
-            image.convert(mode).save(lossless, "PNG", compress_level=1)
+        with Image.open(io.BytesIO(essential(data))) as image:
+            frame = image.tile[0].extents if image.format == "GIF" else None
+            pixels = image.convert("RGBA" if image.has_transparency_data else "RGB")
+        if pixels.mode == "RGBA" and image.format == "BMP" and not pixels.getchannel("A").getbbox():
+            pixels = pixels.convert("RGB")  # most programs write zeros where BMP's fourth byte is not used
+        if frame is not None and frame != (0, 0, *pixels.size):
+            whole = Image.new(pixels.mode, pixels.size, "white")  # around a smaller frame, as in browsers
+            whole.paste(pixels.crop(frame), frame)
+            pixels = whole
+        pixels.save(lossless, "PNG", compress_level=1)
     except Exception as error:  # almost anything
         raise Unusable("cut off or damaged") from error
-    return lossless.getvalue(), "png"
+    return lossless.getvalue()
 
 
 SIGNATURE = [
@@ -123,11 +153,23 @@ def read_pixels_uint8(data: bytes) -> np.ndarray:
 
 
 def _decoded(data: bytes, header: ImageHeader) -> tf.Tensor:
+    if header.format == "jpeg" and not (scans := jpeg_scans(data)).ended:
+        _check_complete(data, scans)
     data, format = decodable(data, header.format, header.animated)
     try:
         return _decode_bytes(data, format, header.orientation, header.alpha)
     except (tf.errors.InvalidArgumentError, tf.errors.UnknownError, tf.errors.InternalError) as error:
         raise Unusable("cut off or damaged") from error
+
+
+def _check_complete(data: bytes, scans: JpegScans) -> None:
+    """Check that a JPEG lacks nothing but its end marker: then its pixels do not depend on what follows.
+
+    Decoders fill missing pixels without a word. Pillow is used because TensorFlow would write to the terminal.
+    """
+    pixels = [_as_png(data.rstrip(b"\xff") + follows + JPEG_END) for follows in (b"", FILLER)]
+    if not scans.complete or pixels[0] != pixels[1]:
+        raise Unusable("cut off or damaged")
 
 
 def resizer(size: int, mode: str) -> keras.layers.Resizing:

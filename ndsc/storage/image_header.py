@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from ndsc.storage.image_containers import essential, jpeg_scans
+
 # Checked before a file is read: a larger one is a film or an archive, whatever its name.
 MAX_BYTES = 200_000_000
 MAX_PIXELS = 25_000_000  # phones' default modes end at 24.5 million; decoding takes up to 20 bytes a pixel and thread
@@ -18,6 +20,22 @@ MAX_SCANNED_PIXELS = 100 * MAX_PIXELS
 # Pillow names them (it opens an MPO, a JPEG with more JPEGs behind it, as JPEG); TensorFlow decodes them.
 FORMATS = {"JPEG": "jpeg", "MPO": "jpeg", "PNG": "png", "GIF": "gif", "BMP": "bmp", "WEBP": "webp"}
 BEGINNINGS = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF....WEBP", re.DOTALL)
+# What else is found under the names of photos, by its first bytes.
+OTHERS = {
+    "AVIF": rb".{4}ftypavi[fs]",
+    "HEIC": rb".{4}ftyp(hei[cmsx]|hev[cmsx]|mif1|msf1)",
+    "a video": rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ",
+    "JPEG XL": rb"\xff\x0a|.{4}JXL ",
+    "JPEG 2000": rb".{4}jP  |\xff\x4f\xff\x51",
+    "TIFF or a raw photo": rb"II[*+]\0|MM\0[*+]",
+    "Photoshop": rb"8BPS",
+    "an icon": rb"\0\0[\x01\x02]\0",
+    "PDF": rb"%PDF",
+    "SVG": rb"\s*(<\?xml.*)?<svg",
+    "a web page": rb"(?i)\s*(<!--.*-->\s*)?<(!doctype )?html",
+    "a ZIP archive": rb"PK\x03\x04",
+    "a gzip file": rb"\x1f\x8b",
+}
 
 
 class Unusable(Exception):
@@ -49,7 +67,7 @@ def read_image_header(data: bytes) -> ImageHeader:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise Unusable("dimensions over the limit") from None
     except UnidentifiedImageError:
-        raise Unusable("damaged header" if BEGINNINGS.match(data) else "not an image") from None
+        raise Unusable("damaged header" if BEGINNINGS.match(data) else _other(data)) from None
     except Exception as error:  # Pillow's parsers raise almost anything on damaged headers
         raise Unusable("damaged header") from error
     _validate_limits(header, data)
@@ -64,24 +82,38 @@ def _validate_limits(header: ImageHeader, data: bytes) -> None:
         raise Unusable("dimensions over the limit")
     if longer > MAX_ASPECT * shorter:
         raise Unusable("aspect over the limit")
-    if header.format == "jpeg" and data.count(b"\xff\xda") * shorter * longer > MAX_SCANNED_PIXELS:
+    if header.format == "jpeg" and jpeg_scans(data).count * shorter * longer > MAX_SCANNED_PIXELS:
         raise Unusable("scans over the limit")
 
 
+def _other(data: bytes) -> str:
+    """The reason why a file that is not one of the supported formats cannot be used."""
+    start = data[:512]
+    name = next((name for name, pattern in OTHERS.items() if re.match(pattern, start, re.DOTALL)), None)
+    return f"{name}, not supported" if name else "not an image"
+
+
 def _header(data: bytes) -> ImageHeader:
-    with Image.open(io.BytesIO(data), formats=[name for name in FORMATS if name != "MPO"]) as image:
+    with Image.open(io.BytesIO(essential(data)), formats=[name for name in FORMATS if name != "MPO"]) as image:
         orientation = _orientation(image)
         width, height = image.size if orientation < 5 else image.size[::-1]
-        animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
         format = FORMATS[str(image.format)]
-        return ImageHeader(format, width, height, orientation, image.has_transparency_data, animated)
+        return ImageHeader(format, width, height, orientation, image.has_transparency_data, _animated(image))
+
+
+def _animated(image: Image.Image) -> bool:
+    try:
+        return bool(getattr(image, "is_animated", False)) and image.format != "MPO"
+    except Exception:  # almost anything: the second frame, which is not used, is damaged
+        return True
 
 
 def _orientation(image: Image.Image) -> int:
-    if image.format == "PNG" and "exif" not in image.info:
-        return 1  # to look for EXIF behind the pixels, Pillow would decode the photo
+    """The rotation by EXIF, as browsers use it. Pillow itself would also search XMP and texts."""
     try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
+        exif = Image.Exif()
+        exif.load(image.info.get("exif", b""))
+        orientation = exif.get(ExifTags.Base.Orientation)
     except Exception:  # again almost anything; every viewer shows a photo with damaged EXIF unrotated
         return 1
     return int(orientation) if orientation in range(1, 9) else 1

@@ -77,7 +77,7 @@ def test_bad_photos_are_listed_with_the_reason_and_replaced_by_the_next(tmp_path
     assert names(usable.photos["image_path"]) == ["0", *map(str, range(6, 15))]
     assert dict(zip(names(usable.rejected["image_path"]), usable.rejected["reason"], strict=True)) == {
         "1": "empty file",
-        "2": "not an image",
+        "2": "a web page, not supported",
         "3": "cut off or damaged",
         "4": "dimensions over the limit",
         "5": "listed, but not in the archive",
@@ -120,7 +120,8 @@ def test_the_second_run_decodes_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_too_many_bad_photos_are_an_error_that_counts_the_reasons(tmp_path: Path):
     catalogue = data_of(tmp_path, [jpeg(number) for number in range(20)] + [b"<html>", b"<html>", b""])
-    with pytest.raises(UserError, match=r"At most 10.0% .*3 of the first 23 \(2 × not an image, 1 × empty file\)"):
+    counted = r"At most 10.0% .*3 of the first 23 \(2 × a web page, not supported, 1 × empty file\)"
+    with pytest.raises(UserError, match=counted):
         validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 23)), max_rejected=0.1)
 
 
@@ -152,7 +153,8 @@ def test_a_class_with_only_bad_photos_is_an_error(tmp_path: Path):
         Queue("b", np.array([40, 41]), (Quota("sample", 2),)),
         Queue("a", np.arange(40), (Quota("sample", 40),)),
     ]
-    with pytest.raises(UserError, match=r"1 of 2 classes without any \(b: 1 × not an image, 1 × empty file\)\. Fix"):
+    counted = r"1 of 2 classes without any \(b: 1 × a web page, not supported, 1 × empty file\)\. Fix"
+    with pytest.raises(UserError, match=counted):
         validated(catalogue, tmp_path, *queues, max_rejected=0.05)
 
 

@@ -56,7 +56,8 @@ def test_a_result_is_the_header_or_the_reason(tmp_path: Path):
     turned, grey, empty, page, cut = validated(tmp_path, PHOTOS)
     assert turned == ValidationResult(named(TURNED), "", "jpeg", 48, 64, 6, alpha=False, animated=False)
     assert grey.alpha
-    assert [result.reason for result in (empty, page, cut)] == ["empty file", "not an image", "damaged header"]
+    reasons = [result.reason for result in (empty, page, cut)]
+    assert reasons == ["empty file", "a web page, not supported", "damaged header"]
 
 
 def test_the_next_run_finds_the_results_and_decodes_nothing(tmp_path: Path, decoded: list[bytes]):

@@ -9,7 +9,7 @@ import pytest
 from ndsc.data.decoding import read_pixels
 from ndsc.data.photo_validation import validate_photos
 from ndsc.data.sampling import Queue, Quota, SamplePlan
-from ndsc.storage.image_header import MAX_BYTES, Unusable
+from ndsc.storage.image_header import MAX_BYTES, OTHERS, Unusable
 from ndsc.storage.photo_reader import PhotoReader
 from tests.data.listings import photo_catalogue
 from tests.encoded import GOOD
@@ -25,6 +25,7 @@ REASONS = {
     "scans over the limit",
     "file over the limit",
     "listed, but not in the archive",
+    *(f"{name}, not supported" for name in OTHERS),
 }
 
 

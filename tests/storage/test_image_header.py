@@ -24,10 +24,10 @@ HTML = b"<!DOCTYPE html><html><body>404 Not Found</body></html>"
 
 REFUSED = {
     "no bytes": (b"", "empty file"),
-    "a web page": (HTML, "not an image"),
+    "a web page": (HTML, "a web page, not supported"),
     "text that begins like a WebP": (b"RIFF and other chapters", "not an image"),
     "zeros": (bytes(5000), "not an image"),
-    "a format that is not taken": (encoded(picture(), "TIFF"), "not an image"),
+    "a format that is not taken": (encoded(picture(), "TIFF"), "TIFF or a raw photo, not supported"),
     "a JPEG cut in its header": (encoded(picture(), "JPEG")[:100], "damaged header"),
     "a PNG cut in its header": (png_header(64, 48)[:20], "damaged header"),
     "a WebP cut in its header": (encoded(picture(), "WEBP")[:20], "damaged header"),
