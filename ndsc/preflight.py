@@ -75,22 +75,23 @@ def _machine_faults(config: Config) -> Iterator[str]:
 
 
 def _address_faults(data: DataConfig) -> Iterator[str]:
-    if data.root is None or not remote.is_remote(data.root):
-        return
-    address = urlsplit(data.root)
-    # The value of data.root is logged with the run and shown in messages, so it must hold no secret.
-    if address.query or "@" in address.netloc:
-        yield (
-            "data.root must be the plain address of a folder; credentials belong in ~/.netrc, and for s3:// in the "
-            f"variables and files of AWS. Received: an address with a password or a query on {address.hostname}."
-        )
-        return
-    if data.source != "ndsc" and not is_archive(data.root):
-        yield (
-            "Only archives are read from a server: data=ndsc, or data=folder and the address of a .tar. Received: "
-            f"data={data.source} data.root={data.root}."
-        )
-    yield from _package_faults(f"data.root={data.root}", remote.missing_packages(data.root), "remote")
+    for key, location in (("data.root", data.root), ("data.archive", data.archive)):
+        if location is None or not remote.is_remote(location):
+            continue
+        address = urlsplit(location)
+        # The value is logged with the run and shown in messages, so it must hold no secret.
+        if address.query or "@" in address.netloc:
+            yield (
+                f"{key} must be the plain address of a folder or an archive; credentials belong in ~/.netrc, and for s3:// "
+                f"in the variables and files of AWS. Received: an address with a password or a query on {address.hostname}."
+            )
+            continue
+        if data.source != "ndsc" and not is_archive(location):
+            yield (
+                "Only archives are read from a server: data=ndsc, or data=folder and the address of a .tar. Received: "
+                f"data={data.source} {key}={location}."
+            )
+        yield from _package_faults(f"{key}={location}", remote.missing_packages(location), "remote")
 
 
 def _package_faults(needed_by: str, missing: list[str], extra: str, instead: str | None = None) -> Iterator[str]:

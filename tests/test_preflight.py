@@ -21,6 +21,7 @@ REFUSED = {
     "data.metadata=nowhere.csv": "data.metadata must be a CSV or Parquet file",
     "data=folder data.root=https://host/folder": "Only archives are read from a server",
     "data=ndsc data.root=https://me:secret@host/folder": "must be the plain address of a folder.* on host\\.",
+    "data=table data.table=t.csv data.archive=https://me:secret@host/x.tar": r"data\.archive must be the plain address",
     "data=ndsc data.root='https://host/folder?signature=1'": "must be the plain address of a folder",
 }
 

@@ -76,8 +76,9 @@ def _data_faults(data: DataConfig) -> Iterator[str]:
         yield "data=table needs a CSV or Parquet file: data.table=<file>. Received: data.table=null."
     if data.source == "sample" and data.root is not None:
         yield f"data=sample is rendered; use data=ndsc or data=folder for your own. Received: data.root={data.root}."
-    if data.source != "table" and data.table is not None:
-        yield f"data.table is read with data=table only. Received: data={data.source} data.table={data.table}."
+    for name, value in (("table", data.table), ("archive", data.archive)):
+        if data.source != "table" and value is not None:
+            yield f"data.{name} is read with data=table only. Received: data={data.source} data.{name}={value}."
     if data.labels == "category" and data.source in ("folder", "table"):
         yield (
             "data.labels=category is for data in NDSC's layout; the classes of a folder are its subfolders, and a "

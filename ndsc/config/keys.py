@@ -17,6 +17,7 @@ UNCOMPARED_KEYS = (
     "data.root",
     "data.metadata",
     "data.table",
+    "data.archive",
     "sampling.test.list",
     # Where a run is recorded and cached, and how many cores it uses. `cache.dtype` does shape numbers.
     "tracking",

@@ -28,6 +28,7 @@ class DataConfig:
     labels: str = choice("domain", "category")
     metadata: str | None = None
     table: str | None = None
+    archive: str | None = None
     image_column: str = MISSING
     label_column: str = MISSING
 

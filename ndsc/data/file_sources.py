@@ -8,23 +8,29 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.user_tables import UserTable
+from ndsc.data.user_tables import UserTable, find_names
 from ndsc.errors import UserError
+from ndsc.storage.archive import is_archive, open_archive
+from ndsc.storage.locations import Location
+from ndsc.storage.photo_files import find_file
 from ndsc.terminal import progress
 
 
 @dataclass(frozen=True)
 class TableSource:
-    """Photos that a table names, relative to its own folder or absolute (see `ndsc.data.sources.Source`)."""
+    """Photos that a table names (see `ndsc.data.sources.Source`): files, relative to its own folder or absolute, or
+    members of an archive."""
 
     path: Path
     image_column: str
     label_column: str
+    archive: Location | None
+    cache_root: Path
 
     @property
     def in_archives(self) -> bool:
         """Whether the photos are in an archive."""
-        return False
+        return self.archive is not None
 
     @property
     def table(self) -> UserTable:
@@ -33,12 +39,17 @@ class TableSource:
         return UserTable(self.path, "data.table", required, ("category",), prefix="table")
 
     def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
-        """See `UserTable.columns_beside`."""
+        """See `UserTable.columns_beside`; check that the archive exists."""
+        if self.archive is not None and not (is_archive(self.archive) and self.archive.is_file()):
+            raise UserError(
+                "data.archive must be a .tar, .tar.gz or .tgz with the photos that data.table names. Received: "
+                f"{self.archive}. Fix the path, or leave data.archive out if the photos are plain files."
+            )
         return self.table.columns_beside(taken)
 
-    def files(self) -> list[Path]:
-        """Return the table itself."""
-        return [self.path]
+    def files(self) -> list[Location]:
+        """Return the table itself, and the archive."""
+        return [self.path] if self.archive is None else [self.path, self.archive]
 
     def read(self) -> tuple[pa.Table, dict[str, int]]:
         """Return one row for each row of the table, with all of its further columns.
@@ -52,13 +63,16 @@ class TableSource:
         if "category" in table.column_names:
             category = table.column("category")
         folder = self.path.parent
-        rows = rows_of_files(folder, shown).add_column(1, "label", label).add_column(2, "category", category)
+        if self.archive is None:
+            rows, where = rows_of_files(folder, shown), f"absolute or relative to {folder}"
+        else:
+            rows, where = _rows_of_members(self.archive, shown, self.cache_root), f"as {self.archive} does"
         if rows.column("offset").null_count == rows.num_rows:
             raise UserError(
-                f"The column {self.image_column} of data.table must name photos, absolute or relative to {folder}. "
-                f"Received: {shown[0] if len(shown) else 'no rows'}, and none of the files that it names exists. Fix "
-                "the paths."
+                f"The column {self.image_column} of data.table must name photos, {where}. Received: "
+                f"{shown[0] if len(shown) else 'no rows'}, and none of the files that it names exists. Fix the paths."
             )
+        rows = rows.add_column(1, "label", label).add_column(2, "category", category)
         return self.table.add_further(rows, self.table.further_columns(table)), {}
 
 
@@ -68,11 +82,20 @@ def rows_of_files(folder: Path, shown: pa.Array | pa.ChunkedArray) -> pa.Table:
     Args:
         shown: their paths, which begin in `folder` where they are relative.
     """
-    paths = [os.path.abspath(os.path.join(folder, name)) for name in shown.to_pylist()]
+    paths = [str(find_file(folder, name)) for name in shown.to_pylist()]
     with progress("finding files", total=len(paths)) as advance:
         sizes = pa.array((_size(path, advance) for path in paths), pa.int64())
     archive = pa.array(paths, pa.string()).dictionary_encode()
     return pa.table({"image_path": shown, "archive": archive, "offset": pc.multiply(sizes, 0), "size": sizes})
+
+
+def _rows_of_members(path: Location, shown: pa.ChunkedArray, cache_root: Path) -> pa.Table:
+    """Return the same columns for members of an archive."""
+    with open_archive(path, cache_root) as archive:
+        positions, names = find_names(shown, archive.members["name"])
+        found = archive.members.select(["offset", "size"]).take(positions)
+    archives = pa.repeat(pa.scalar(str(path)), len(names)).dictionary_encode()
+    return found.add_column(0, "image_path", names).add_column(1, "archive", archives)
 
 
 def _size(path: str, advance: Callable[[int], None]) -> int | None:

@@ -2,6 +2,7 @@
 it, and categories.json names the categories."""
 
 import json
+import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.user_tables import UserTable, last_position, repair_paths
+from ndsc.data.user_tables import UserTable, find_names, with_plain_slashes
 from ndsc.errors import UserError
 from ndsc.storage.archive import SUFFIXES, Archive, is_archive, open_archive
 from ndsc.storage.locations import Location, local_copy
@@ -85,20 +86,19 @@ class NdscSource:
         """
         listings = self.listings
         listed = listings.read()
-        paths, repaired = repair_paths(listed.column("image_path"))
+        paths = listed.column("image_path")
         ids = listed.column("Category") if "Category" in listed.column_names else pa.nulls(listed.num_rows, pa.string())
         category, unnamed = name_categories(ids, self._category_names())
         further = listings.further_columns(listed)
-        # The unrepaired paths are 30 MB that nothing reads any more.
         del listed
         folders = self._folders(paths)
         names = folders.dictionary.to_pylist()
         archives = [self._archive_of(folder) for folder in names]
-        offset, size, truncated = _find_photos(paths, folders, archives, self.cache_root)
-        domains = pa.array([folder.removesuffix("_image") for folder in names])
+        offset, size, found, truncated = _find_photos(paths, folders, archives, self.cache_root)
+        domains = pa.array([unicodedata.normalize("NFC", folder.removesuffix("_image")) for folder in names])
         rows = pa.table(
             {
-                "image_path": paths,
+                "image_path": found,
                 "label": category if self.labels == "category" else domains.take(folders.indices),
                 "category": category,
                 "archive": pa.DictionaryArray.from_arrays(folders.indices, [str(path) for path in archives]),
@@ -107,7 +107,7 @@ class NdscSource:
             }
         )
         facts = {
-            "repaired_paths": repaired,
+            "repaired_paths": pc.sum(pc.not_equal(paths, found)).as_py(),
             "unnamed_categories": unnamed,
             "truncated_archives": truncated,
         }
@@ -126,7 +126,8 @@ class NdscSource:
 
     def _folders(self, paths: pa.ChunkedArray) -> pa.DictionaryArray:
         """Return the first folder of each path, dictionary-encoded."""
-        first = pc.struct_field(pc.extract_regex(paths, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
+        plain = with_plain_slashes(paths)
+        first = pc.struct_field(pc.extract_regex(plain, r"^(?P<folder>[^/]+)/"), "folder").combine_chunks()
         if first.null_count:
             example = paths.filter(pc.is_null(first))[0]
             raise UserError(
@@ -138,7 +139,8 @@ class NdscSource:
 
     def _archive_of(self, folder: str) -> Location:
         candidates = [self.root / f"{folder}{suffix}" for suffix in SUFFIXES]
-        for path in candidates:
+        spelled = [self.root / unicodedata.normalize(form, path.name) for form in ("NFC", "NFD") for path in candidates]
+        for path in dict.fromkeys([*candidates, *spelled]):
             if path.is_file():
                 return path
         raise UserError(
@@ -150,37 +152,35 @@ class NdscSource:
 
 def _find_photos(
     paths: pa.ChunkedArray, folders: pa.DictionaryArray, archives: list[Location], cache_root: Path
-) -> tuple[pa.Array, pa.Array, int]:
-    """Return offset and size of each photo in its archive, null where it is absent, and how many archives are
-    truncated."""
-    located, truncated = np.full((2, len(paths)), ABSENT), 0
+) -> tuple[pa.Array, pa.Array, pa.ChunkedArray, int]:
+    """Return offset and size of each photo in its archive, null where it is absent, its repaired path, and how many
+    archives are truncated."""
+    located, repaired, truncated = np.full((2, len(paths)), ABSENT), paths, 0
     for number, path in enumerate(archives):
         # Arrow would keep the memory that it has freed, a third of the peak.
         pa.default_memory_pool().release_unused()
         mine = folders.indices.to_numpy() == number
         with open_archive(path, cache_root) as archive:
-            positions = _positions_in(archive, paths.filter(pa.array(mine)))
+            positions, names = _positions_in(archive, paths.filter(pa.array(mine)))
+            repaired = pc.replace_with_mask(repaired, pa.array(mine), names.combine_chunks())
             for row, name in enumerate(("offset", "size")):
                 located[row, mine] = archive.members.column(name).take(positions).fill_null(ABSENT).to_numpy()
             truncated += archive.truncated
     offset, size = (pa.array(values, mask=values == ABSENT) for values in located)
-    return offset, size, truncated
+    return offset, size, repaired, truncated
 
 
-def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return which member each path is, null where it is none."""
+def _positions_in(archive: Archive, paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return which member each path is, null where it is none, and the repaired paths (see `find_names`)."""
     names = archive.members.column("name")
-    # `tar cf x.tar ./folder` writes a dot in front of every name.
-    if names[0].as_py().startswith("./"):
-        names = pc.replace_substring_regex(names, r"^(\./)+", "")
-    positions = last_position(paths, names)
+    positions, repaired = find_names(paths, names)
     if positions.null_count == len(paths):
         raise UserError(
             f"{archive.path} must hold the {len(paths):,} photos that {LISTINGS} lists in it, for instance {paths[0]}. "
             f"Received: none of them; its first member is {names[0]}. Build the archive so that its members have the "
             "names in image_path."
         )
-    return positions
+    return positions, repaired
 
 
 def read_category_names(path: Path) -> dict[str, str]:

@@ -11,6 +11,7 @@ from ndsc.data.sources import SAMPLE, sample_folder
 from ndsc.errors import UserError
 from ndsc.storage.archive import ShortRead, is_archive
 from ndsc.storage.locations import Location, location_of
+from ndsc.storage.photo_files import find_file
 from ndsc.storage.photo_reader import PhotoReader, reads_at_once
 from ndsc.terminal import progress
 
@@ -30,8 +31,7 @@ def relocate_photos(photos: pd.DataFrame, source: str, root: Location | None, ca
         root = sample_folder(cache_root)
     if root is not None:
         recorded = zip(photos["archive"].astype(str), photos["image_path"], strict=True)
-        current = [root / (location_of(old).name if is_archive(old) else path) for old, path in recorded]
-        photos = photos.assign(archive=[str(root if is_archive(root) else path) for path in current])
+        photos = photos.assign(archive=[str(_current(root, old, path)) for old, path in recorded])
     missing = _missing(photos)
     if missing:
         raise UserError(
@@ -40,6 +40,12 @@ def relocate_photos(photos: pd.DataFrame, source: str, root: Location | None, ca
             "that the paths of single photos begin in>."
         )
     return photos
+
+
+def _current(root: Location, recorded: str, image_path: str) -> Location:
+    if is_archive(recorded):
+        return root if is_archive(root) else root / location_of(recorded).name
+    return find_file(root, image_path) if isinstance(root, Path) else root / image_path
 
 
 def check_contents(photos: pd.DataFrame, reader: PhotoReader) -> None:

@@ -11,6 +11,7 @@ from ndsc.data.ndsc_source import NdscSource
 from ndsc.sample import render_sample
 from ndsc.sample.sample import RENDERER_VERSION
 from ndsc.storage.locations import location_of
+from ndsc.storage.remote import is_remote
 
 SAMPLE = "sample"
 SAMPLE_VERSION = f"rendered by version {RENDERER_VERSION}"
@@ -29,7 +30,13 @@ def find_source(data: DataConfig, cache_root: Path) -> Source:
     if data.source == "folder":
         return FolderSource(location_of(root), cache_root)
     folder = Path(os.path.abspath(root))
-    return TableSource(folder / Path(data.table or "").expanduser(), data.image_column, data.label_column)
+    table = folder / Path(data.table or "").expanduser()
+    archive = (
+        None
+        if data.archive is None
+        else location_of(data.archive if is_remote(data.archive) else folder / Path(data.archive).expanduser())
+    )
+    return TableSource(table, data.image_column, data.label_column, archive, cache_root)
 
 
 def render_if_sample(data: DataConfig, cache_root: Path) -> DataConfig:

@@ -19,6 +19,7 @@ from ndsc.errors import UserError
 TEST_LIST = "sampling.test.list"
 EXCLUDE = "sampling.exclude"
 MISSING = ("", "nan", "NaN")
+ENDING = r"\.[0-9A-Za-z]+$"
 
 
 @dataclass(frozen=True)
@@ -197,20 +198,54 @@ def clean_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(pc.is_in(text, value_set=pa.array(MISSING)), pa.scalar(None, pa.string()), text)
 
 
-def repair_paths(paths: pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
-    """Add `.jpg` to paths without a file extension; also return how many these are."""
-    repaired, count = [], 0
+def repair_paths(paths: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Add `.jpg` to paths without a file extension."""
+    repaired = []
     # Chunk by chunk: temporary arrays of all of NDSC's paths add up to 100 MB.
     for chunk in paths.chunks:
-        bare = pc.invert(pc.match_substring_regex(chunk, r"\.[0-9A-Za-z]+$"))
+        bare = pc.invert(pc.match_substring_regex(chunk, ENDING))
         repaired.append(pc.if_else(bare, pc.binary_join_element_wise(chunk, ".jpg", ""), chunk))
-        count += pc.sum(bare).as_py() or 0
-    return pa.chunked_array(repaired, pa.string()), count
+    return pa.chunked_array(repaired, pa.string())
 
 
 def matching_paths(named: pa.ChunkedArray, known: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the paths that a user names: unchanged where the data knows them, otherwise repaired."""
-    return pc.if_else(pc.is_in(named, value_set=known), named, repair_paths(named)[0])
+    """Return the paths that a user names as the data knows them; those that it does not know are repaired."""
+    positions, names = find_names(named, known)
+    return pc.coalesce(known.take(positions), names)
+
+
+def find_names(named: pa.ChunkedArray, known: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Find names that may be spelled differently: the exact name first, then with `.jpg`, then what `_plain` leaves.
+
+    Returns:
+        The position of each name in `known`, null where it is missing, and the names, with `.jpg` unless they are found
+        without.
+    """
+    repaired, positions = repair_paths(named), last_position(named, known)
+    names = pc.if_else(pc.is_valid(positions), named, repaired)
+    if positions.null_count:
+        positions = pc.coalesce(positions, last_position(repaired, known))
+    if positions.null_count:
+        plain = _plain(known)
+        as_named = last_position(_plain(named), plain)
+        names = pc.if_else(pc.and_(pc.is_null(positions), pc.is_valid(as_named)), named, names)
+        positions = pc.coalesce(positions, as_named, last_position(_plain(repaired), plain))
+    return positions, names
+
+
+def with_plain_slashes(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return paths with slashes for backslashes, without `./` and repeated slashes."""
+    names = pc.replace_substring(names, "\\", "/")
+    names = pc.replace_substring_regex(names, r"^(\.?/)+", "")
+    return pc.replace_substring_regex(names, r"/(\.?/)+", "/")
+
+
+def _plain(names: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return names that are equal where only slashes, Unicode's form, blanks around or the ending's case differ."""
+    names = pc.utf8_normalize(pc.utf8_trim_whitespace(with_plain_slashes(names)), form="NFD")
+    ending = pc.struct_field(pc.extract_regex(names, f"(?P<ending>{ENDING})"), "ending")
+    stem = pc.replace_substring_regex(names, ENDING, "")
+    return pc.binary_join_element_wise(stem, pc.utf8_lower(pc.fill_null(ending, "")), "")
 
 
 def last_position(wanted: pa.ChunkedArray, names: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,6 +85,20 @@ def is_photo_file(path: Path) -> bool:
             return b""
 
     return is_photo(path.name, beginning)
+
+
+def find_file(folder: Path, name: str) -> Path:
+    """Return the path of a file whose name may be spelled differently on the disk; the exact name comes first.
+
+    A file that is missing under all spellings has the path of its name.
+    """
+    plain = name.replace("\\", "/")
+    spellings = [name]
+    for path in (plain, unicodedata.normalize("NFC", plain), unicodedata.normalize("NFD", plain)):
+        stem, ending = os.path.splitext(path)
+        spellings += [path, stem + ending.lower(), stem + ending.upper()] if ending else [path, f"{path}.jpg"]
+    paths = [os.path.abspath(folder / spelling) for spelling in dict.fromkeys(spellings)]
+    return Path(next(filter(os.path.isfile, paths), paths[0]))
 
 
 def is_utf8(path: Path | str) -> bool:

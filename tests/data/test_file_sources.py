@@ -9,8 +9,9 @@ from ndsc.data.file_sources import TableSource
 from ndsc.data.folder_source import FolderSource
 from ndsc.errors import UserError
 from ndsc.storage.photo_files import files_below
+from ndsc.storage.photo_reader import PhotoReader
 from tests.encoded import GOOD, jpeg
-from tests.storage.archives import tar_bytes
+from tests.storage.archives import content, tar_bytes
 
 CACHE = Path("no cache is needed")
 
@@ -113,7 +114,7 @@ def test_a_table_can_name_photos_by_relative_or_absolute_path(root: Path):
     table.write_text(
         f"file,kind,category,size\nshoes/b.JPG,1,Boots,L\n{root / 'bags/c.png'},2,,M\ngone.jpg,2,Totes,S\n,,,S\n"
     )
-    rows = TableSource(table, "file", "kind").read()[0]
+    rows = TableSource(table, "file", "kind", None, CACHE).read()[0]
     assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size", "table_size"]
     assert rows.column("label").to_pylist() == ["1", "2", "2", None]
     assert rows.column("category").to_pylist() == ["Boots", None, "Totes", None]
@@ -126,14 +127,14 @@ def test_a_table_without_any_existing_photo_is_an_error(root: Path):
     table = root / "table.csv"
     table.write_text("image_path,label\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"relative to .*root\. Received: x\.jpg, and none"):
-        TableSource(table, "image_path", "label").read()[0]
+        TableSource(table, "image_path", "label", None, CACHE).read()[0]
 
 
 def test_a_table_without_the_columns_is_an_error_that_lists_its_columns(root: Path):
     table = root / "table.csv"
     table.write_text("photo,class\nx.jpg,a\n")
     with pytest.raises(UserError, match=r"must have the columns image_path, label\. Received: photo, class\."):
-        TableSource(table, "image_path", "label").read()[0]
+        TableSource(table, "image_path", "label", None, CACHE).read()[0]
 
 
 def test_photos_whose_names_are_not_utf_8_are_skipped_and_counted(root: Path, caplog: pytest.LogCaptureFixture):
@@ -149,3 +150,42 @@ def test_photos_whose_names_are_not_utf_8_are_skipped_and_counted(root: Path, ca
     (root / os.fsdecode(b"sacs\xe9") / "a.jpg").write_bytes(b"photo")
     with pytest.raises(UserError, match=r"nothing in sacs\\udce9\."):
         FolderSource(root, CACHE).class_folders()
+
+
+def test_files_are_found_however_a_table_spells_them(tmp_path: Path):
+    on_disk = {"cre\u0300me.jpg": 1, "bags/a.JPG": 2, "plain.jpg": 3, "b": 4, "b.jpg": 5}
+    for name, size in on_disk.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"x" * size)
+    table = tmp_path / "table.csv"
+    named = ["cr\u00e8me.jpg", "bags\\a.jpg", "./plain", "b", "missing.jpg", "\0.jpg", "n" * 300]
+    table.write_text("image_path,label\n" + "".join(f"{name},x\n" for name in named))
+    rows = TableSource(table, "image_path", "label", None, CACHE).read()[0]
+    assert rows["image_path"].to_pylist() == named
+    assert rows["size"].to_pylist() == [1, 2, 3, 4, None, None, None]
+
+
+def test_a_table_names_photos_in_an_archive_however_both_spell_them(tmp_path: Path):
+    (tmp_path / "photos.tar").write_bytes(tar_bytes(["./bags/a.jpg", "bags/b", "hats/cre\u0300me.jpg"], size=700))
+    table = tmp_path / "table.csv"
+    table.write_text("image_path,label\nbags/a,bags\nbags/b,bags\nhats/cr\u00e8me.jpg,hats\nhats/gone.jpg,hats\n")
+    source = TableSource(table, "image_path", "label", tmp_path / "photos.tar", tmp_path / "cache")
+    assert source.columns_beside([]) == {}
+    assert source.files() == [table, tmp_path / "photos.tar"]
+    rows = source.read()[0]
+    assert rows.column_names == ["image_path", "label", "category", "archive", "offset", "size"]
+    assert rows["image_path"].to_pylist() == ["bags/a.jpg", "bags/b", "hats/cr\u00e8me.jpg", "hats/gone.jpg"]
+    assert rows["size"].to_pylist() == [700, 700, 700, None]
+    with PhotoReader(tmp_path / "cache") as reader:
+        for row, name in zip(rows.to_pylist(), ("./bags/a.jpg", "bags/b", "hats/cre\u0300me.jpg"), strict=False):
+            assert reader.read(row["archive"], row["offset"], row["size"]) == content(name, 700)
+
+
+def test_an_archive_that_is_missing_or_holds_none_of_the_photos_is_an_error(tmp_path: Path):
+    (tmp_path / "photos.tar").write_bytes(tar_bytes(["a.jpg"]))
+    table = tmp_path / "table.csv"
+    table.write_text("image_path,label\nb.jpg,bags\n")
+    with pytest.raises(UserError, match=r"must name photos, as .*photos\.tar does\. Received: b\.jpg, and none"):
+        TableSource(table, "image_path", "label", tmp_path / "photos.tar", tmp_path / "cache").read()
+    with pytest.raises(UserError, match=r"data\.archive must be a \.tar.* Received: .*missing\.tar\. Fix the path"):
+        TableSource(table, "image_path", "label", tmp_path / "missing.tar", tmp_path / "cache").columns_beside([])

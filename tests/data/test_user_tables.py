@@ -7,7 +7,15 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from ndsc.data.user_tables import UserTable, last_position, names_beside, repair_paths, require_columns
+from ndsc.data.user_tables import (
+    UserTable,
+    find_names,
+    last_position,
+    matching_paths,
+    names_beside,
+    repair_paths,
+    require_columns,
+)
 from ndsc.errors import UserError
 
 
@@ -126,10 +134,44 @@ def test_missing_columns_are_named_beside_those_present():
     require_columns(["photo", "class"], ["class"], "data.table")
 
 
-def test_paths_without_an_extension_are_repaired_and_counted():
-    paths, repaired = repair_paths(chunked("f/a.jpg", "f/b", "f.d/c", "f/d.PNG"))
+def test_paths_without_an_extension_are_repaired():
+    paths = repair_paths(chunked("f/a.jpg", "f/b", "f.d/c", "f/d.PNG"))
     assert paths.to_pylist() == ["f/a.jpg", "f/b.jpg", "f.d/c.jpg", "f/d.PNG"]
-    assert repaired == 2
+
+
+# What a table says, what an archive says, and under which name the photo is found.
+SPELLINGS = [
+    ("f/a.jpg", "f/a.jpg", "f/a.jpg"),
+    ("f/a", "f/a", "f/a"),
+    ("f/a", "f/a.jpg", "f/a.jpg"),
+    ("f/a", "./f/a.JPG", "f/a.jpg"),
+    ("f/a.jpg", "./f/a.jpg", "f/a.jpg"),
+    ("./f/a.jpg", "f/a.jpg", "./f/a.jpg"),
+    ("f//./a.jpg", "f/a.jpg", "f//./a.jpg"),
+    ("/f/a.jpg", "f/a.jpg", "/f/a.jpg"),
+    ("f\\a.jpg", "f/a.jpg", "f\\a.jpg"),
+    (" f/a.jpg", "f/a.jpg", " f/a.jpg"),
+    ("f/a.jpg", "f/a.JPG", "f/a.jpg"),
+    ("f/cr\u00e8me", "f/cre\u0300me", "f/cr\u00e8me"),
+    ("f/cre\u0300me.jpg", "f/cr\u00e8me.jpg", "f/cre\u0300me.jpg"),
+    ("f/A.jpg", "f/a.jpg", None),
+    ("f/a.jpg", "g/a.jpg", None),
+]
+
+
+@pytest.mark.parametrize(("named", "known", "name"), SPELLINGS)
+def test_names_are_found_however_they_are_spelled_on_either_side(named: str, known: str, name: str | None):
+    positions, names = find_names(pa.chunked_array([[named]]), pa.chunked_array([["other", known, "last"]]))
+    assert positions.to_pylist() == [None if name is None else 1]
+    assert names.to_pylist() == [name or named]
+    assert matching_paths(pa.chunked_array([[named]]), pa.chunked_array([[known]])).to_pylist() == [
+        named if name is None else known
+    ]
+
+
+def test_the_exact_name_comes_before_every_other_spelling():
+    known = pa.chunked_array([["a.jpg", "./a.jpg", "a", "a.JPG", "cre\u0300me", "cr\u00e8me"]])
+    assert find_names(known, known)[0].to_pylist() == list(range(6))
 
 
 def test_the_last_of_equal_names_is_found():
