@@ -82,8 +82,9 @@ def _address_faults(data: DataConfig) -> Iterator[str]:
         # The value is logged with the run and shown in messages, so it must hold no secret.
         if address.query or "@" in address.netloc:
             yield (
-                f"{key} must be the plain address of a folder or an archive; credentials belong in ~/.netrc, and for s3:// "
-                f"in the variables and files of AWS. Received: an address with a password or a query on {address.hostname}."
+                f"{key} must be the plain address of a folder or an archive; credentials belong in ~/.netrc, and for "
+                "s3:// in the variables and files of AWS. Received: an address with a password or a query on "
+                f"{address.hostname}."
             )
             continue
         if data.source != "ndsc" and not is_archive(location):
