@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ndsc.errors import UserError
+from ndsc.errors import UserError, redacted
 from ndsc.startup import PLAIN_FIGURES
 
 KINDS = ("local", "server")
@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         compare(parsed.what, parsed.output)
     except (UserError, OSError) as error:
-        print(error, file=sys.stderr)
+        print(redacted(str(error)), file=sys.stderr)
         return 1
     return 0
 

@@ -2,10 +2,15 @@
 
 import logging
 import os
+import re
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+# User and password in an address, also a password with "/" or "@", which is no port; and secrets in its query.
+USER = re.compile(r"://(?:[^/\s:@]+:(?!\d+(?:[/\s]|$))\S*@|(?:[^/\s@]*@)+)")
+QUERY = re.compile(r"([?&][^=&\s]*(?:pass|pwd|secret|token|key|sig)[^=&\s]*=)[^&\s'\"]+", re.IGNORECASE)
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +33,19 @@ class JobPruned(JobFailed):
     """A run of a search was pruned: others were better at the same epoch."""
 
 
+def redacted(text: str) -> str:
+    """Return a text whose addresses show no passwords."""
+    return QUERY.sub(r"\1***", USER.sub("://***@", text))
+
+
+class RedactingFormatter(logging.Formatter):
+    """Formats log records, tracebacks included, without passwords."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the redacted text of a record."""
+        return redacted(super().format(record))
+
+
 @contextmanager
 def report_errors(in_sweep: bool = False) -> Iterator[None]:
     """Print a `UserError` as a paragraph and exit with code 1; log any other exception before it is raised.
@@ -45,7 +63,10 @@ def report_errors(in_sweep: bool = False) -> Iterator[None]:
         if in_sweep:
             log.error("this run failed: %s", error)
             raise JobFailed(str(error)) from None
-        print(textwrap.fill(f"ndsc: {error}", 120, break_long_words=False, break_on_hyphens=False), file=sys.stderr)
+        print(
+            textwrap.fill(redacted(f"ndsc: {error}"), 120, break_long_words=False, break_on_hyphens=False),
+            file=sys.stderr,
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         if in_sweep or os.environ.get("HYDRA_FULL_ERROR") == "1":

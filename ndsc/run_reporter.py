@@ -17,6 +17,7 @@ from ndsc.data.manifest import Manifest, ManifestResult
 from ndsc.data.photo_validation import ValidatedPhotos
 from ndsc.data.sampling import SamplePlan
 from ndsc.duplicates.duplicate_groups import Duplicates
+from ndsc.errors import redacted
 from ndsc.model.engines import EngineSpec
 from ndsc.model.weights import Weights
 from ndsc.tracking.environment import log_environment
@@ -214,5 +215,5 @@ def _with_interval(metrics: Mapping[str, float], name: str) -> str:
 def _view_command(tracking: TrackingConfig) -> str:
     if tracking.kind == "server":
         return "the tracking server's page"
-    own = shlex.join(["mlflow", "ui", "--backend-store-uri", store_uri(tracking)])
+    own = shlex.join(["mlflow", "ui", "--backend-store-uri", redacted(store_uri(tracking))])
     return "make ui" if tracking.root == "mlruns" else own

@@ -50,7 +50,7 @@ def print_table(rows: Mapping[str, str]) -> None:
     # A truncated path is of no use.
     table = Table(Column(), Column(overflow="fold"), show_header=False, box=box.SIMPLE, pad_edge=False)
     for name, value in rows.items():
-        table.add_row(name, value)
+        table.add_row(name, Text(value))
     console.print(table)
 
 

@@ -5,6 +5,7 @@ of this room imports it. Values that the user has set are not changed, except th
 """
 
 import os
+from urllib.parse import unquote, urlsplit
 
 from ndsc.startup import ignore_variables
 
@@ -21,3 +22,8 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+# MLflow shows the address of a server in its messages, so user and password go where it shows them to nobody.
+if (_address := urlsplit(os.environ.get("MLFLOW_TRACKING_URI", ""))).scheme in ("http", "https") and _address.password:
+    os.environ["MLFLOW_TRACKING_USERNAME"] = unquote(_address.username or "")
+    os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(_address.password)
+    os.environ["MLFLOW_TRACKING_URI"] = _address._replace(netloc=_address.netloc.rpartition("@")[2]).geturl()

@@ -16,7 +16,7 @@ from ndsc.caching.atomic import publish_folder
 from ndsc.caching.openvino_cache import load_network
 from ndsc.errors import UserError
 from ndsc.tracking.history import History, find_run
-from ndsc.tracking.store import StoreSettings, earlier_runs_uri
+from ndsc.tracking.store import StoreSettings, earlier_runs_uri, open_client, store_errors
 
 CLASSIFIER = "classifier.keras"
 # Runs share quantized networks: the tag of a run names the run that has the files, and the digest of the network.
@@ -35,11 +35,12 @@ def fetch_classifier(run_id: str, tracking: StoreSettings, cache_root: Path) -> 
         UserError: the store does not answer, has no such run, or the run logged no classifier.
     """
     uri = earlier_runs_uri(tracking)
-    client = MlflowClient(uri)
+    client = open_client(uri)
     run = find_run(client, run_id, uri)
     locations = _model_locations(client, run)
     for owner, location in locations.items():
-        folder = _local_folder(location, uri, cache_root / "classifiers" / owner)
+        with store_errors(uri):
+            folder = _local_folder(location, uri, cache_root / "classifiers" / owner)
         if (folder / CLASSIFIER).is_file():
             return folder / CLASSIFIER
     reason = "logged none: it was started with tracking.model=head or none, or ended before the model was saved"

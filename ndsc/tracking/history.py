@@ -21,7 +21,7 @@ from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.tracking import earlier_versions
 from ndsc.tracking.run import KIND, end_stale_runs
-from ndsc.tracking.store import StoreSettings, earlier_runs_uri, impatient, open_store
+from ndsc.tracking.store import StoreSettings, earlier_runs_uri, open_client, open_store, store_errors
 
 RUN_ID = re.compile("[0-9a-f]{32}")
 PARENT = "mlflow.parentRunId"
@@ -66,7 +66,7 @@ class History:
     def __init__(self, tracking: StoreSettings) -> None:
         """Raises `UserError` if there is no local store, or no server is named."""
         self.uri = earlier_runs_uri(tracking)
-        self.client = MlflowClient(self.uri)
+        self.client = open_client(self.uri)
 
     def find(self, names: Sequence[str]) -> list[RecordedRun]:
         """Return the runs of these names, each once.
@@ -126,7 +126,9 @@ class History:
     def file(self, run_id: str, path: str) -> Iterator[Path | None]:
         """Yield the local path of an artifact, a file or a folder; None if the run has none of this path."""
         folder = str(PurePosixPath(path).parent)
-        if path not in [entry.path for entry in self.client.list_artifacts(run_id, folder)]:
+        with store_errors(self.uri):
+            known = [entry.path for entry in self.client.list_artifacts(run_id, folder)]
+        if path not in known:
             self._warn_if_lost(run_id)
             yield None
             return
@@ -152,7 +154,7 @@ class History:
         return children + [self.run(row["run"]) for row in table if row["run"] not in known]
 
     def _of_experiment(self, name: str) -> list[RecordedRun]:
-        with _first_request(self.uri):
+        with store_errors(self.uri):
             experiment = self.client.get_experiment_by_name(name)
             if experiment is None or experiment.lifecycle_stage != "active":
                 known = ", ".join(sorted(one.name for one in self.client.search_experiments()))
@@ -166,7 +168,8 @@ class History:
         """Return all runs of an experiment that meet the condition, the newest first."""
         found, token = [], None
         while True:
-            page = self.client.search_runs([experiment_id], condition, page_token=token)
+            with store_errors(self.uri):
+                page = self.client.search_runs([experiment_id], condition, page_token=token)
             found.extend(page)
             token = page.token
             if not token:
@@ -228,7 +231,7 @@ def find_run(client: MlflowClient, run_id: str, uri: str) -> mlflow.entities.Run
     Raises:
         UserError: the store does not answer or has no such run.
     """
-    with _first_request(uri):
+    with store_errors(uri):
         try:
             return client.get_run(run_id)
         except MlflowException as error:
@@ -238,16 +241,6 @@ def find_run(client: MlflowClient, run_id: str, uri: str) -> mlflow.entities.Run
                 f"The id of a run in {uri} was expected: 32 letters and digits, in the last lines that the run printed "
                 f"and at the top of its page (make ui). Received: {run_id}."
             ) from error
-
-
-@contextmanager
-def _first_request(uri: str) -> Iterator[None]:
-    """Turn the error of a store that does not answer into a UserError, after seconds instead of minutes."""
-    try:
-        with impatient():
-            yield
-    except MlflowException as error:
-        raise UserError(f"An MLflow store that answers was expected. Received from {uri}: {error}") from error
 
 
 def _recorded(run: mlflow.entities.Run) -> RecordedRun:

@@ -17,10 +17,10 @@ import psutil
 from mlflow import MlflowClient
 
 from ndsc.config.schema import TrackingConfig
-from ndsc.errors import JobPruned, UserError
+from ndsc.errors import JobPruned, UserError, redacted
 from ndsc.tracking.offline_buffer import send_earlier
 from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
-from ndsc.tracking.store import local_root, open_store
+from ndsc.tracking.store import local_root, open_store, store_errors
 from ndsc.tracking.system_metrics import SystemMetricsMonitor
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
@@ -58,7 +58,7 @@ def start_run(
         send_earlier(MlflowClient(), local_root(tracking))
         end_stale_runs(experiment_id)
         # A signal between the creation of the run and the next lines would leave it RUNNING.
-        with defer_signals():
+        with defer_signals(), store_errors(mlflow.get_tracking_uri()):
             run = _create_run(experiment_id, tracking, tracking.run_name or name, tags)
             monitor = SystemMetricsMonitor(tracking.system_metrics_interval, run.log_points)
             ending.push(lambda _kind, error, _trace: _close_run(run, monitor, error, end_status))
@@ -81,7 +81,7 @@ def _create_run(experiment_id: str, tracking: TrackingConfig, name: str, tags: M
         # A sweep's own run may be active in this process.
         nested=True,
         parent_run_id=tracking.parent_run_id,
-        tags={**tags, **process_tags()},
+        tags={key: redacted(value) for key, value in {**tags, **process_tags()}.items()},
         log_system_metrics=False,  # ours replaces them, see system_metrics.py
     )
     logger.info("MLflow run %s in %s", active.info.run_id, mlflow.get_tracking_uri())

@@ -1,7 +1,9 @@
 """The tracking store: a local SQLite database, created once, or a tracking server."""
 
+import importlib
 import logging
 import os
+import re
 import shlex
 import shutil
 from collections.abc import Iterator, Mapping
@@ -13,8 +15,11 @@ import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException
+from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+from mlflow.store.db import utils as db_utils
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from mlflow.utils.file_utils import local_file_uri_to_path
+from sqlalchemy.exc import SQLAlchemyError
 
 from ndsc.caching.atomic import atomic_write
 from ndsc.caching.locks import exclusive_lock
@@ -30,7 +35,24 @@ EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 
+# What helps, by what the error says.
+ADVICE = {
+    "database schema|Can't locate revision": "Make a backup of the database, then upgrade it: mlflow db upgrade {uri} "
+    "(or, if a newer MLflow wrote it: python -m pip install --upgrade mlflow).",
+    "locked": "Another process writes to it: wait until that has ended, or stop it, and start again.",
+    "not a database|malformed": "Restore the database from a backup, or name another folder: tracking.root=…",
+    "readonly|unable to open": "Name a folder that you may write to: tracking.root=…, or record nothing: tracking=off.",
+    "No module named|cannot import name": "Install what this store needs: python -m pip install {package}",
+    "": "Correct the address or start the server; tracking=local records into a folder, tracking=off nowhere.",
+}
+# Packages of databases and artifact stores, where the name of the module is another one.
+PACKAGES = {"psycopg2": "psycopg2-binary", "MySQLdb": "mysqlclient", "google": "google-cloud-storage"}
+PACKAGES |= {"azure": "azure-storage-blob azure-identity"}
+
 logger = logging.getLogger(__name__)
+# It logs, with a traceback, what it also raises; and retries for two minutes.
+logging.getLogger(db_utils.__name__).setLevel(logging.CRITICAL)
+db_utils.MAX_RETRY_COUNT = 5
 
 
 class StoreSettings(Protocol):
@@ -70,7 +92,7 @@ def earlier_runs_uri(tracking: StoreSettings) -> str:
     if tracking.kind == "off" and (named := os.environ.get("MLFLOW_TRACKING_URI")):
         return named
     database = local_root(tracking) / DATABASE
-    if not database.is_file():
+    if not _has_database(database.parent):
         raise UserError(
             f"The store of earlier runs was expected in tracking.root. Received: {database.parent}, which has none. "
             "Name the folder (tracking.root=…), or the server: tracking=server, with its address in the environment "
@@ -94,7 +116,7 @@ def open_store(tracking: TrackingConfig) -> Iterator[str]:
     uri = store_uri(tracking)
     create_store(tracking)
     with _current_store(uri):
-        experiment_id = _experiment_id(MlflowClient(uri), uri, tracking)
+        experiment_id = _experiment_id(open_client(uri), uri, tracking)
         # Four retries take about half a minute, long enough for a restart of the server. MLflow's own four minutes
         # would delay a training that does not need the server. After a longer outage the run continues without it.
         with environment(_without_user_settings({RETRIES: "4"})):
@@ -116,8 +138,9 @@ def create_store(tracking: TrackingConfig) -> None:
         create_folder(root)
         # Several processes in the migrations of one fresh SQLite file all fail, so one migrates and the others wait.
         with exclusive_lock(root / ".creating.lock"):
-            if not (root / DATABASE).exists():
-                _create_database(root)
+            if not _has_database(root):
+                with store_errors(sqlite_uri(root / DATABASE)):
+                    _create_database(root)
     except OSError as error:
         raise UserError(
             f"tracking.root expects a folder that can be written. Received: {root}: {error}. "
@@ -143,6 +166,34 @@ def impatient(override: bool = False) -> Iterator[None]:
     values = {RETRIES: "1", TIMEOUT: "10"}
     with environment(values if override else _without_user_settings(values)):
         yield
+
+
+def open_client(uri: str) -> MlflowClient:
+    """Return MLflow's client of a store. Raises `UserError` if the store cannot be opened."""
+    with store_errors(uri):
+        return MlflowClient(uri)
+
+
+@contextmanager
+def store_errors(uri: str) -> Iterator[None]:
+    """Turn what a store raises that cannot be opened into a UserError, after seconds instead of minutes."""
+    try:
+        with impatient():
+            yield
+    except (MlflowException, SQLAlchemyError, ImportError) as error:
+        lines = [line.rstrip(".") for line in str(error).splitlines() if not line.startswith("(raised as a result")]
+        helps = next((advice for pattern, advice in ADVICE.items() if re.search(pattern, str(error))), ADVICE[""])
+        package = PACKAGES.get(missing := (getattr(error, "name", None) or "").partition(".")[0], missing)
+        helps = helps.format(uri=shlex.quote(uri), package=package)
+        raise UserError(
+            f"An MLflow store that answers was expected. Received from {uri}: {lines[0]}. {helps}"
+        ) from error
+
+
+def _has_database(root: Path) -> bool:
+    """Whether there is a database, and not the empty file that SQLite's tools leave."""
+    database = root / DATABASE
+    return database.exists() and (not database.is_file() or database.stat().st_size > 0)
 
 
 def _without_user_settings(values: Mapping[str, str]) -> dict[str, str]:
@@ -172,14 +223,12 @@ def _current_store(uri: str) -> Iterator[None]:
 
 def _experiment_id(client: MlflowClient, uri: str, tracking: TrackingConfig) -> str:
     """Find the experiment by its name, or create it. It is the first request, and shows whether the store answers."""
-    try:
-        with impatient():
-            experiment = _find_or_create_experiment(client, tracking)
-    except MlflowException as error:
-        raise UserError(
-            f"tracking={tracking.kind} expects an MLflow store that answers. Received from {uri}: {error} "
-            "Correct the address or start the server; tracking=local records into a folder, tracking=off nowhere."
-        ) from error
+    with store_errors(uri):
+        experiment = _find_or_create_experiment(client, tracking)
+        # S3's artifact store imports its package only with the first artifact; the others do so here.
+        if experiment.artifact_location.startswith("s3:"):
+            importlib.import_module("boto3")
+        get_artifact_repository(experiment.artifact_location, uri)
     if experiment.lifecycle_stage != "active":
         raise UserError(
             f"tracking.experiment expects an experiment that exists or a new name. Received: {tracking.experiment!r}, "

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
 
+from ndsc.errors import redacted
 from ndsc.evaluation.figures.style import as_png
 from ndsc.tracking.offline_buffer import ARTIFACTS, STATUS, UNSENT, buffer_file, buffer_lines, send_buffer, send_dataset
 from ndsc.tracking.store import create_folder, impatient
@@ -95,7 +96,7 @@ class Run:
 
     def set_tags(self, tags: Mapping[str, object]) -> None:
         """Set facts about the run that, unlike params, can be changed."""
-        self._log_batch("tags", [RunTag(key, str(value)) for key, value in tags.items()])
+        self._log_batch("tags", [RunTag(key, redacted(str(value))) for key, value in tags.items()])
 
     def log_dataset(self, frame: pd.DataFrame, name: str, source: str, context: str) -> None:
         """Log a table as an MLflow dataset: columns, number of rows and a digest of all of them, without the rows.
@@ -152,8 +153,8 @@ class Run:
         self.log_saved(lambda file: file.write_bytes(content), path)
 
     def log_text(self, text: str, path: str) -> None:
-        """Store a text in UTF-8."""
-        self.log_bytes(text.encode(), path)
+        """Store a text in UTF-8, without passwords."""
+        self.log_bytes(redacted(text).encode(), path)
 
     def log_json(self, value: object, path: str) -> None:
         """Store plain data (dicts, lists, numbers, strings) as indented JSON. Raises TypeError for anything else."""
@@ -161,7 +162,7 @@ class Run:
 
     def log_table(self, table: pd.DataFrame, path: str) -> None:
         """Store a table as CSV without its index."""
-        self.log_text(table.to_csv(index=False), path)
+        self.log_bytes(table.to_csv(index=False).encode(), path)
 
     def log_figure(self, figure: Figure, path: str) -> None:
         """Store a Matplotlib figure as PNG. One of pyplot's would stay in memory until it is closed."""
@@ -245,8 +246,8 @@ class UntrackedRun(Run):
 
 
 def as_typed(value: object) -> str:
-    """Write a value as Hydra's command line takes it: `null`, `true`, `0.001`, `[1, 2]`, and texts as they are."""
-    return value if isinstance(value, str) else json.dumps(value)
+    """Write a value as Hydra's command line takes it: `null`, `true`, `0.001`, `[1, 2]`, and texts redacted."""
+    return redacted(value if isinstance(value, str) else json.dumps(value))
 
 
 def table_digest(frame: pd.DataFrame) -> str:

@@ -1,8 +1,11 @@
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
+from pathlib import Path
 
 import keras
 import pytest
@@ -192,10 +195,82 @@ def test_a_server_needs_an_address(settings, tmp_path, monkeypatch):
 def test_a_server_that_does_not_answer_is_an_error_before_any_work(settings, tmp_path, monkeypatch):
     # Port 9 refuses connections at once.
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
-    expected = r"expects an MLflow store that answers. Received from http://127.0.0.1:9"
+    expected = r"MLflow store that answers was expected. Received from http://127.0.0.1:9"
     with pytest.raises(UserError, match=expected), start_run(settings(tmp_path, kind="server"), "nowhere", {}):
         pytest.fail("the run started")
     assert os.environ["MLFLOW_TRACKING_URI"] == "http://127.0.0.1:9"
+
+
+def damaged(root: Path, store_root: Path, how: str) -> None:
+    """Make a store that cannot be opened."""
+    database = root / "mlflow.db"
+    if how == "no database":
+        database.write_text("not a database " * 100)
+        return
+    database.write_bytes((store_root / "mlflow.db").read_bytes())
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'another'")
+        connection.commit()
+
+
+@pytest.mark.parametrize(
+    ("how", "advice"), [("schema", r"mlflow db upgrade sqlite:////\S+/mlflow\.db "), ("no database", "from a backup")]
+)
+def test_a_store_that_cannot_be_opened_is_one_paragraph_with_what_helps(settings, tmp_path, store_root, how, advice):
+    damaged(tmp_path, store_root, how)
+    before = (tmp_path / "mlflow.db").read_bytes()
+    tracking = settings(tmp_path)
+    expected = rf"^An MLflow store that answers was expected\. Received from sqlite:.*{advice}.*[^\n]*$"
+    with pytest.raises(UserError, match=expected), start_run(tracking, "nowhere", {}):
+        pytest.fail("the run started")
+    with pytest.raises(UserError, match=expected):
+        History(tracking)
+    with pytest.raises(UserError, match=expected):
+        fetch_classifier("0" * 32, tracking, tmp_path)
+    assert (tmp_path / "mlflow.db").read_bytes() == before
+
+
+@pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
+def test_a_store_that_another_process_locks_is_one_paragraph(settings, tmp_path, store_root, tracking, lock, caplog):
+    with start_run(tracking, "creates the experiment", {}):
+        pass
+    (tmp_path / "mlflow.db").write_bytes((store_root / "mlflow.db").read_bytes())
+    locked = settings(tmp_path, experiment=tracking.experiment)
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as connection:
+        connection.execute(f"BEGIN {lock}")
+        expected = r"database is locked\. Another process writes to it: wait"
+        with pytest.raises(UserError, match=expected), start_run(locked, "nowhere", {}):
+            pytest.fail("the run started")
+    assert "Traceback" not in caplog.text
+
+
+def test_an_artifact_store_whose_package_is_missing_is_an_error_before_any_work(tracking, client):
+    client.create_experiment(tracking.experiment, artifact_location="gs://bucket/artifacts")
+    expected = "python -m pip install google-cloud-storage"
+    with pytest.raises(UserError, match=expected), start_run(tracking, "nowhere", {}):
+        pytest.fail("the run started")
+
+
+def test_an_empty_file_is_no_store(settings, tmp_path):
+    (tmp_path / "mlflow.db").touch()
+    with pytest.raises(UserError, match="which has none"):
+        History(settings(tmp_path))
+    assert (tmp_path / "mlflow.db").stat().st_size == 0
+    with start_run(settings(tmp_path), "first", {}) as run:
+        pass
+    assert History(settings(tmp_path)).run(str(run.id)).status == "FINISHED"
+
+
+SHOWN = """
+import ndsc.tracking, mlflow, os
+print(os.environ["MLFLOW_TRACKING_URI"], os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"])
+"""
+
+
+def test_user_and_password_of_a_server_are_no_part_of_its_address():
+    environment = os.environ | {"MLFLOW_TRACKING_URI": "https://ann:s3%40cret@host:5000/path"}
+    done = subprocess.run([sys.executable, "-c", SHOWN], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "https://host:5000/path ann s3@cret\n"
 
 
 def test_the_address_of_a_local_store_is_absolute(settings, tmp_path, monkeypatch):

@@ -122,6 +122,23 @@ def test_a_figure_is_stored(recorded):
     assert (folder / "figures" / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_no_password_is_stored(recorded):
+    address = "postgresql://ann:s3cret@host/db?password=s3cret"
+
+    def work(run):
+        run.log_params({"callbacks.pruning.storage": address, "list": [address]})
+        run.set_tags({"command": f"python -m ndsc.train hydra.sweeper.storage={address}"})
+        run.log_json({"storage": address}, "config/invocation.json")
+        run.log_table(pd.DataFrame({"url": ["https://host/@user/a.jpg"]}), "table.csv")
+
+    run, folder = recorded(work)
+    shown = "postgresql://***@host/db?password=***"
+    assert run.data.params["callbacks.pruning.storage"] == shown
+    assert run.data.tags["command"].endswith(f"storage={shown}")
+    assert "s3cret" not in f"{run.to_dictionary()} {(folder / 'config' / 'invocation.json').read_text()}"
+    assert "https://host/@user/a.jpg" in (folder / "table.csv").read_text()
+
+
 def test_tags_can_be_changed(recorded):
     def work(run):
         run.set_tags({"weights": "imagenet", "seed": 1})
