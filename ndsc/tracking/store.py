@@ -25,7 +25,7 @@ from ndsc.caching.atomic import atomic_write
 from ndsc.caching.locks import exclusive_lock
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
-from ndsc.startup import environment
+from ndsc.startup import environment, ignore_variables
 from ndsc.tracking.addresses import ARTIFACTS, artifact_uri, sqlite_uri
 
 DATABASE = "mlflow.db"
@@ -170,6 +170,8 @@ def impatient(override: bool = False) -> Iterator[None]:
 
 def open_client(uri: str) -> MlflowClient:
     """Return MLflow's client of a store. Raises `UserError` if the store cannot be opened."""
+    if uri.startswith("sqlite"):
+        ignore_variables(("MLFLOW_ENABLE_WORKSPACES", "MLFLOW_WORKSPACE"), "only servers have workspaces")
     with store_errors(uri):
         return MlflowClient(uri)
 

@@ -251,6 +251,15 @@ def test_an_artifact_store_whose_package_is_missing_is_an_error_before_any_work(
         pytest.fail("the run started")
 
 
+def test_workspaces_of_a_server_do_not_reach_a_local_store(tracking, client, monkeypatch, caplog):
+    monkeypatch.setenv("MLFLOW_ENABLE_WORKSPACES", "true")
+    monkeypatch.setenv("MLFLOW_WORKSPACE", "team")
+    with start_run(tracking, "local", {}) as run:
+        pass
+    assert client.get_run(run.id).info.status == "FINISHED"
+    assert "MLFLOW_ENABLE_WORKSPACES=true, MLFLOW_WORKSPACE=team" in caplog.text
+
+
 def test_an_empty_file_is_no_store(settings, tmp_path):
     (tmp_path / "mlflow.db").touch()
     with pytest.raises(UserError, match="which has none"):
