@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -70,4 +71,6 @@ def missing_packages(packages: Mapping[str, str]) -> list[str]:
 
 def install_command(extra: str) -> str:
     """Return the command that installs an extra of pyproject.toml."""
+    if not (Path(__file__).parents[1] / "requirements").is_dir():
+        return f"python -m pip install '<folder or wheel of ndsc>[{extra}]'"
     return f"python -m pip install --no-deps --require-hashes -r requirements/{extra}.txt"

@@ -14,7 +14,9 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 
 from ndsc.config.constraints import POSITIVE, choice, constrained, matching, number
 
-CONFIG_FOLDER = Path(__file__).resolve().parents[2] / "conf"
+# conf/ is beside the package in a checkout, and within it in a wheel (see pyproject.toml).
+PACKAGE = Path(__file__).resolve().parents[1]
+CONFIG_FOLDER = next(folder for folder in (PACKAGE / "conf", PACKAGE.parent / "conf") if folder.is_dir())
 
 FREEZE_LINE = ("all|none|before:.+", "all, none or before:<prefix of layer names>")
 

@@ -96,6 +96,8 @@ def git_state(folder: Path) -> GitState:
     Outside a checkout, before the first commit or without git, the state says so in `reason`. Changes nothing, not
     even git's index.
     """
+    if folder.name in ("site-packages", "dist-packages"):  # which may be below a checkout of something else
+        return GitState(reason="not a git repository: ndsc is installed from a wheel")
     try:
         commit = _git(folder, "rev-parse", "--verify", "HEAD").strip()
         diff = _git(folder, "diff", "HEAD", "--no-color", "--no-ext-diff")

@@ -29,7 +29,7 @@ from ndsc.startup import environment, ignore_variables
 from ndsc.tracking.addresses import ARTIFACTS, artifact_uri, sqlite_uri
 
 DATABASE = "mlflow.db"
-IGNORE_RULES = Path(__file__).resolve().parents[2] / "mlruns.gitignore"
+IGNORE_RULES = Path(__file__).with_name("mlruns.gitignore")
 # Without this tag, MLflow's page guesses the kind of an experiment.
 EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
 RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"

@@ -65,6 +65,15 @@ def test_a_diff_with_bytes_that_are_no_text_can_be_read(checkout):
     assert "\N{REPLACEMENT CHARACTER}" in git_state(checkout).diff
 
 
+@pytest.mark.parametrize("packages", ["site-packages", "dist-packages"])
+def test_an_installed_package_does_not_have_the_commit_of_the_checkout_around_its_environment(checkout, packages):
+    installed = checkout / ".venv" / packages
+    installed.mkdir(parents=True)
+    state = git_state(installed)
+    assert (state.commit, state.diff) == (None, "")
+    assert "installed" in state.reason
+
+
 def test_without_a_checkout_a_commit_or_git_the_state_has_a_reason(checkout, tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     assert "not a git repository" in git_state(tmp_path).reason

@@ -51,7 +51,7 @@ def crowded_checkout(tmp_path_factory):
     """A git checkout with a space in its name, in which four processes have recorded runs at the same time."""
     checkout = tmp_path_factory.mktemp("a checkout")
     subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True)
-    environment = os.environ | {"PYTHONPATH": str(IGNORE_RULES.parent)}
+    environment = os.environ | {"PYTHONPATH": str(IGNORE_RULES.parents[2])}
     command = [sys.executable, "-c", RECORDER]
     processes = [
         subprocess.Popen(command, cwd=checkout, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(4)
