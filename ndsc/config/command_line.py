@@ -2,12 +2,15 @@
 
 import functools
 import os
+import shlex
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig
 
 from ndsc.config.constraints import raise_faults
@@ -19,6 +22,8 @@ from ndsc.startup import PLAIN_FIGURES
 
 # Hydra 1.3 has to be told not to behave like 1.1; 1.4 warns of it.
 VERSION_BASE = {} if HAS_WHITELIST else {"version_base": "1.3"}
+# Settings that are paths, where a comma is part of a name and not a sweep.
+PATHS = ("images", "output", "model", "audit.output", "data.root", "data.table", "data.archive", "data.metadata")
 
 
 def hydra_command(
@@ -39,6 +44,7 @@ def hydra_command(
             os.environ.update(PLAIN_FIGURES)
             with report_errors():
                 validate_keys(sys.argv[1:])
+                validate_values(sys.argv[1:])
             whitelist = {"execution_whitelist": [*WHITELIST, "ndsc.terminal.ConsoleHandler"]} if HAS_WHITELIST else {}
             hydra.main(str(CONFIG_FOLDER), config_name, **VERSION_BASE, **whitelist)(function)()
 
@@ -59,4 +65,34 @@ def validate_keys(overrides: Iterable[str]) -> None:
         f"Write {override.replace(key, RENAMED_KEYS[key], 1)}."
         for override, key in keys.items()
         if key in RENAMED_KEYS and key != override
+    )
+
+
+def validate_values(arguments: Sequence[str]) -> None:
+    """Check that Hydra's grammar reads every value, and a path as one value. Hydra itself would only name a token.
+
+    Raises:
+        UserError: with the quoted form of a value that it does not read.
+    """
+    parser, in_sweep = OverridesParser.create(), not {"-m", "--multirun"}.isdisjoint(arguments)
+    overrides = [argument for argument in arguments if "=" in argument and not argument.startswith("-")]
+    raise_faults(_quoted(override) for override in overrides if not _is_read(parser, override, in_sweep))
+
+
+def _is_read(parser: OverridesParser, override: str, in_sweep: bool) -> bool:
+    try:
+        parsed = parser.parse_override(override)
+    except HydraException:
+        return False
+    return in_sweep or not (parsed.is_choice_sweep() and parsed.key_or_group in PATHS)
+
+
+def _quoted(override: str) -> str:
+    key, _, value = override.partition("=")
+    escaped = value.replace('"', '\\"')
+    quoted = shlex.quote(f'{key}="{escaped}"')
+    several = " For several, write 'images=[<one>,<another>]'." if key == "images" else ""
+    return (
+        "A value with brackets, commas, accents or other special characters must be quoted twice, for the shell and "
+        f"for Hydra. Received: {override}. Write {quoted}.{several}"
     )

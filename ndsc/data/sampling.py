@@ -141,7 +141,9 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
         # A listing without a value is a group of its own.
         named = pc.binary_join_element_wise("group", stated, "/")
         groups = pc.coalesce(named, rows.column("image_path"))
-        validation = choose_groups(groups.to_numpy(), _values(rows, "label"), split.validation, seed)
+        labels = _values(rows, "label")
+        validation = choose_groups(groups.to_numpy(), labels, split.validation, seed)
+        _validate_groups(pc.unique(pc.fill_null(stated, "none")).to_pylist(), labels, validation, str(split.by))
         return np.where(validation, "validation", "train").astype(object)
     found = set(pc.unique(stated).to_pylist())
     if not {"train", "validation"} <= found <= {*SIDES, None}:
@@ -151,6 +153,18 @@ def _side(rows: pa.Table, split: SplitConfig, seed: int) -> np.ndarray:
             f"and the first two must occur. Received: {shown}. Fix the column, or name another: split.by=<column>."
         )
     return pc.fill_null(stated, "").to_numpy()
+
+
+def _validate_groups(names: list[str], labels: np.ndarray, validation: np.ndarray, by: str) -> None:
+    """Check that the groups leave photos to train on in every class, and some to validate on."""
+    without = sorted(set(labels) - set(labels[~validation]))
+    if without or not validation.any():
+        raise UserError(
+            f"A split by groups needs several groups in every class. Received: split.by={by}, a column with "
+            f"{len(names)} value{'s' * (len(names) > 1)} ({join_first(sorted(names))}), which leaves nothing to "
+            f"{f'train on in {join_first(without)}' if without else 'validate on'}. Name a column with more values, or "
+            "set split=random."
+        )
 
 
 def _queues(

@@ -408,3 +408,14 @@ def test_a_split_by_a_column_of_lists_is_an_error_that_names_it():
     catalogue = catalogue_of(listings({"bags": 4, "hats": 4}), shop=pa.array([["a"]] * 8))
     with pytest.raises(UserError, match=r"split\.by=shop: the column must hold one text .* the type list"):
         drawn(catalogue, sampling(), split("group", "shop"))
+
+
+def test_too_few_groups_are_an_error_that_names_the_column_and_its_groups():
+    rows = listings({"bags": 40, "hats": 40})
+    catalogue = catalogue_of(rows, shop=["only"] * 80, kind=[label for _, label in rows])
+    with pytest.raises(UserError, match=r"split\.by=shop, a column with 1 value \(only\), .* nothing to validate on\."):
+        drawn(catalogue, sampling(), split("group", "shop"))
+    with pytest.raises(
+        UserError, match=r"split\.by=kind, a column with 2 values \(bags, hats\), which leaves nothing to"
+    ):
+        drawn(catalogue, sampling(), split("group", "kind", validation=0.5))
