@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from omegaconf import DictConfig
 
 from ndsc.comparison.figures import all_curves, parallel_coordinates
-from ndsc.errors import JobPruned, UserError
+from ndsc.errors import JobPruned, UserError, redacted
 from ndsc.model.weights import RANDOM_FALLBACK, locate_weights
 from ndsc.process import usable_cores
 from ndsc.sweeps.composing import Job
@@ -62,7 +62,7 @@ class Sweep:
         self._launcher, self._config = launcher, config
         self._launched = 0
         self._overridden = {argument.lstrip("+").partition("=")[0] for argument in arguments}
-        self._command = shlex.join(["python", "-m", "ndsc.train", "-m", *arguments])
+        self._command = redacted(shlex.join(["python", "-m", "ndsc.train", "-m", *arguments]))
         # By run key: two jobs of one configuration are one.
         self._jobs: dict[str, Job] = {}
         self._results: dict[str, JobResult] = {}

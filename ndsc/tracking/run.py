@@ -77,7 +77,7 @@ def _create_run(experiment_id: str, tracking: TrackingConfig, name: str, tags: M
     active = mlflow.start_run(
         run_id=tracking.resume_run_id,
         experiment_id=experiment_id,
-        run_name=None if tracking.resume_run_id else name,
+        run_name=None if tracking.resume_run_id else redacted(name),
         # A sweep's own run may be active in this process.
         nested=True,
         parent_run_id=tracking.parent_run_id,
