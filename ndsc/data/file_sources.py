@@ -1,6 +1,8 @@
 """Photos in plain files, and tables that name them."""
 
+import io
 import os
+import tarfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,9 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ndsc.data.user_tables import UserTable, find_names
+from ndsc.caching.atomic import atomic_cache_write
+from ndsc.caching.digests import file_digest
+from ndsc.data.user_tables import UserTable, find_names, has_bytes
 from ndsc.errors import UserError
 from ndsc.storage.archive import is_archive, open_archive
 from ndsc.storage.locations import Location
@@ -36,7 +40,7 @@ class TableSource:
     def table(self) -> UserTable:
         """The table. Its column `category` is the catalogue's."""
         required = (self.image_column, self.label_column)
-        return UserTable(self.path, "data.table", required, ("category",), prefix="table")
+        return UserTable(self.path, "data.table", required, ("category",), prefix="table", images=self.image_column)
 
     def columns_beside(self, taken: Collection[str]) -> dict[str, str]:
         """See `UserTable.columns_beside`; check that the archive exists."""
@@ -58,15 +62,18 @@ class TableSource:
             UserError: the table or a column is missing, or none of the photos exists.
         """
         table = self.table.read()
-        shown = table.column(self.image_column).fill_null("")
+        shown, packed = table.column(self.image_column), self.archive
+        if has_bytes(shown.type):
+            packed, shown = self._pack(shown)
+        shown = shown.fill_null("")
         label, category = table.column(self.label_column), pa.nulls(table.num_rows, pa.string())
         if "category" in table.column_names:
             category = table.column("category")
         folder = self.path.parent
-        if self.archive is None:
+        if packed is None:
             rows, where = rows_of_files(folder, shown), f"absolute or relative to {folder}"
         else:
-            rows, where = _rows_of_members(self.archive, shown, self.cache_root), f"as {self.archive} does"
+            rows, where = _rows_of_members(packed, shown, self.cache_root), f"as {packed} does"
         if rows.column("offset").null_count == rows.num_rows:
             raise UserError(
                 f"The column {self.image_column} of data.table must name photos, {where}. Received: "
@@ -74,6 +81,28 @@ class TableSource:
             )
         rows = rows.add_column(1, "label", label).add_column(2, "category", category)
         return self.table.add_further(rows, self.table.further_columns(table)), {}
+
+    def _pack(self, images: pa.ChunkedArray) -> tuple[Location | None, pa.ChunkedArray]:
+        """Return an archive in the cache with the photos in the table's own column, and their names.
+
+        Paths may be missing or repeat, so the names begin with the number of the row. Without any bytes, the paths name
+        the photos, as text would.
+        """
+        data, paths = pc.struct_field(images, "bytes"), pc.struct_field(images, "path")
+        if data.null_count == len(data):
+            return self.archive, paths
+        endings = [Path(path or "").name for path in paths.to_pylist()]
+        names = [f"{row}/{ending or 'photo'}" for row, ending in enumerate(endings)]
+        packed = self.cache_root / "embedded" / f"{file_digest(self.path)}.tar"
+        if not packed.exists():
+            with atomic_cache_write(packed) as temporary, tarfile.open(temporary, "w") as archive:
+                for name, photo in zip(names, data, strict=True):
+                    if photo.is_valid:
+                        member = tarfile.TarInfo(name)
+                        member.size = len(photo.as_py())
+                        archive.addfile(member, io.BytesIO(photo.as_py()))
+            os.utime(packed, (0, 0))  # its time is part of the data's digest, and says nothing
+        return packed, pa.chunked_array([names], pa.string())
 
 
 def rows_of_files(folder: Path, shown: pa.Array | pa.ChunkedArray) -> pa.Table:

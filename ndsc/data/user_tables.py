@@ -30,7 +30,7 @@ class UserTable:
     are further columns; one whose name is taken gets `prefix` in front of it.
 
     Every column of a CSV is text, as it is written: 7, 07 and 007 may be three shops. In a Parquet file the required
-    and optional columns must be text or convertible to it.
+    and optional columns must be text or convertible to it; the column `images` may also hold photos (see `has_bytes`).
     """
 
     path: Path
@@ -38,6 +38,7 @@ class UserTable:
     required: tuple[str, ...]
     optional: tuple[str, ...] = ()
     prefix: str = ""
+    images: str | None = None
 
     def check(self) -> list[str]:
         """Check the columns by the header alone, and return the further ones.
@@ -72,7 +73,7 @@ class UserTable:
         for number, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
             if pa.types.is_dictionary(column.type):
                 column = column.cast(column.type.value_type)
-            if name in (*self.required, *self.optional):
+            if name in (*self.required, *self.optional) and not (name == self.images and has_bytes(column.type)):
                 column = as_text(column, f"The column {name} of {self.setting}")
             if pa.types.is_string(column.type) and name not in self.required[:1]:
                 column = clean_text(column)
@@ -174,6 +175,11 @@ def names_beside(taken: Collection[str], names: Collection[str], prefix: str) ->
                 f"{new}."
             )
     return given
+
+
+def has_bytes(kind: pa.DataType) -> bool:
+    """Whether a column holds photos as Hugging Face's datasets store them: a structure of bytes and path."""
+    return pa.types.is_struct(kind) and {"bytes", "path"} <= {field.name for field in kind}
 
 
 def as_text(column: pa.ChunkedArray, subject: str) -> pa.ChunkedArray:

@@ -3,6 +3,8 @@
 import os
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from ndsc.data.file_sources import TableSource
@@ -189,3 +191,28 @@ def test_an_archive_that_is_missing_or_holds_none_of_the_photos_is_an_error(tmp_
         TableSource(table, "image_path", "label", tmp_path / "photos.tar", tmp_path / "cache").read()
     with pytest.raises(UserError, match=r"data\.archive must be a \.tar.* Received: .*missing\.tar\. Fix the path"):
         TableSource(table, "image_path", "label", tmp_path / "missing.tar", tmp_path / "cache").columns_beside([])
+
+
+def test_photos_in_a_parquet_file_as_hugging_face_stores_them_are_read(tmp_path: Path):
+    image = [{"bytes": content(str(at), 700), "path": path} for at, path in enumerate(("a.jpg", "a.jpg", None))]
+    image += [None, {"bytes": None, "path": "b.jpg"}]
+    table = tmp_path / "train.parquet"
+    pyarrow.parquet.write_table(pa.table({"image": image, "label": [0, 1, 1, 0, 0]}), table)
+    for _ in range(2):
+        rows = TableSource(table, "image", "label", None, tmp_path / "cache").read()[0]
+        assert rows["image_path"].to_pylist()[:3] == ["0/a.jpg", "1/a.jpg", "2/photo"]
+        assert rows["label"].to_pylist() == ["0", "1", "1", "0", "0"]
+        assert rows["size"].to_pylist() == [700, 700, 700, None, None]
+        with PhotoReader(tmp_path / "cache") as reader:
+            for at, row in enumerate(rows.slice(0, 3).to_pylist()):
+                assert reader.read(row["archive"], row["offset"], row["size"]) == content(str(at), 700)
+
+
+def test_paths_in_a_parquet_file_as_hugging_face_stores_them_name_files(tmp_path: Path):
+    (tmp_path / "a.jpg").write_bytes(b"photo")
+    kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
+    image = pa.array([{"bytes": None, "path": "a.jpg"}], kind)
+    table = tmp_path / "train.parquet"
+    pyarrow.parquet.write_table(pa.table({"image": image, "label": ["x"]}), table)
+    rows = TableSource(table, "image", "label", None, tmp_path / "cache").read()[0]
+    assert (rows["image_path"].to_pylist(), rows["size"].to_pylist()) == (["a.jpg"], [5])
