@@ -239,7 +239,7 @@ def train_and_evaluate(
             run.log_figure(figure, path)
     for path, table in evaluation.tables.items():
         run.log_table(table, path)
-    reporter.log_model(run, config.tracking.model, classifier, training.head, manifest.classes)
+    model_id = reporter.log_model(run, config.tracking.model, classifier, training.head, manifest.classes)
     metrics = {
         **(counts or {}),
         **evaluation.metrics,
@@ -248,7 +248,7 @@ def train_and_evaluate(
         **{f"time/{step}_seconds": seconds for step, seconds in components.timer.seconds.items()},
         "time/total_seconds": components.timer.elapsed,
     }
-    run.log_metrics(metrics)
+    reporter.log_results(run, metrics, model_id)
     summary = reporter.closing_rows(metrics, components.weights.origin, run.id, config.tracking)
     return RunResult(metrics, training.history, fingerprint, summary)
 

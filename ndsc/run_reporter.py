@@ -27,6 +27,8 @@ from ndsc.tracking.tracked_run import Run
 
 log = logging.getLogger(__name__)
 
+# The splits by the metrics of their predictions.
+MEASURED_ON = {"train": "best/train_", "validation": "best/val_", "test": "test/"}
 FLUSH_SECONDS = 5.0  # a long training can be followed live, a short one is logged in one call
 
 
@@ -170,12 +172,26 @@ class EpochLog:
         self._logged_at = time.perf_counter()
 
 
-def log_model(run: Run, kind: str, classifier: keras.Model, head: keras.Model, classes: tuple[str, ...]) -> None:
-    """Log the model as `tracking.model` says (`kind`): the whole model (`full`), its head, or nothing (`none`)."""
+def log_model(run: Run, kind: str, classifier: keras.Model, head: keras.Model, classes: tuple[str, ...]) -> str | None:
+    """Log the model as `tracking.model` says (`kind`): the whole model (`full`), its head, or nothing (`none`).
+
+    Returns:
+        the id of the whole model in MLflow.
+    """
     if kind == "full":
-        log_classifier(run, classifier, classes)
-    elif kind == "head":
+        return log_classifier(run, classifier, classes)
+    if kind == "head":
         log_head(run, head, classes)
+    return None
+
+
+def log_results(run: Run, metrics: Mapping[str, float], model_id: str | None) -> None:
+    """Log the metrics of a run, and those of its predictions with the model and the split they were measured on."""
+    others = dict(metrics)
+    for split, prefix in MEASURED_ON.items() if model_id is not None else ():
+        measured = {name: others.pop(name) for name in metrics if name.startswith(prefix)}
+        run.log_model_metrics(measured, model_id, split)
+    run.log_metrics(others)
 
 
 def data_source(data: DataConfig) -> str:
@@ -204,7 +220,17 @@ def closing_rows(metrics: Mapping[str, float], weights: str, run_id: str | None,
     }
     if "test/accuracy" in metrics:
         rows["test accuracy"] = _with_interval(metrics, "test/accuracy")
-    return rows | ({"run": run_id, "view with": _view_command(tracking)} if run_id else {})
+    if run_id is None:
+        return rows
+    serve = {"serve with": serve_command(run_id, tracking)} if tracking.model == "full" else {}
+    return rows | {"run": run_id, "view with": _view_command(tracking)} | serve
+
+
+def serve_command(run_id: str, tracking: TrackingConfig) -> str:
+    """Return the command that serves the model of a run, from any folder."""
+    # MLflow finds a server by the same variable; it would search a local store in the current folder.
+    store = f"MLFLOW_TRACKING_URI={shlex.quote(store_uri(tracking))} " if tracking.kind == "local" else ""
+    return f"{store}mlflow models serve --model-uri runs:/{run_id}/model --env-manager local"
 
 
 def _with_interval(metrics: Mapping[str, float], name: str) -> str:

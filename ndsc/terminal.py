@@ -47,11 +47,10 @@ def progress(step: str, total: int | None = None, unit: str = "photos") -> Itera
 
 def print_table(rows: Mapping[str, str]) -> None:
     """Print names and values, one pair a line."""
-    # A truncated path is of no use.
-    table = Table(Column(), Column(overflow="fold"), show_header=False, box=box.SIMPLE, pad_edge=False)
-    for name, value in rows.items():
-        table.add_row(name, Text(value))
-    console.print(table)
+    # Not a table of rich: it would cut a path or put a command on two lines. A terminal continues a long line itself.
+    longest = max(map(len, rows), default=0)
+    lines = [f" {name:<{longest}}   {value}" for name, value in rows.items()]
+    console.print("", *lines, "", sep="\n", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_comparison(headings: tuple[str, str, str], rows: Iterable[tuple[str, str, str]]) -> None:

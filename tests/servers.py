@@ -23,13 +23,19 @@ def free_port() -> int:
 
 @contextmanager
 def serving(
-    command: Sequence[str], address: str, log: Path, environment: Mapping[str, str]
+    command: Sequence[str] | str, address: str, log: Path, environment: Mapping[str, str], folder: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server that answers at `address`/health when the block begins. It has its own process group, so that its
-    child processes end with it."""
+    child processes end with it. A text is a command for the shell."""
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=os.environ | environment, stdout=output, stderr=output, start_new_session=True
+            command,
+            env=os.environ | environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+            cwd=folder,
+            shell=isinstance(command, str),
         )
     try:
         while not _answers(f"{address}/health"):

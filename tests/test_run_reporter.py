@@ -55,6 +55,10 @@ def test_the_closing_table_has_rows_for_known_metrics_and_the_command_to_view_th
     rows = closing_rows(grouped, "random", "a" * 32, tracking)
     assert rows["duplicate groups"] == "12 (1 would have leaked into validation)"
     assert rows["view with"] == "make ui"
+    assert "serve with" not in rows
+    whole = closing_rows(grouped, "random", "a" * 32, TrackingConfig(kind="local", root="mlruns", model="full"))
+    assert whole["serve with"].startswith("MLFLOW_TRACKING_URI=sqlite:////")
+    assert whole["serve with"].endswith(f"--model-uri runs:/{'a' * 32}/model --env-manager local")
 
 
 def test_test_photos_that_calibrated_the_int8_network_are_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):

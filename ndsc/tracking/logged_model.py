@@ -31,15 +31,18 @@ NOT_SERVED = ("sample", "auditing", "comparison", "duplicates", "sweeps")
 REQUIRED = ("tensorflow", "keras", "mlflow", "numpy", "pandas", "pillow")
 
 
-def log_classifier(run: Run, classifier: keras.Model, classes: Sequence[str]) -> None:
-    """Log the whole classifier as an MLflow model named `model`.
+def log_classifier(run: Run, classifier: keras.Model, classes: Sequence[str]) -> str | None:
+    """Log the whole classifier as an MLflow model named `model`; return its id, or None if the store did not take it.
 
     Its `.keras` file is in it, at `artifacts/classifier.keras`.
     """
+    model_id: str | None = None
 
     def send() -> None:
+        nonlocal model_id
         with tempfile.TemporaryDirectory() as folder:
-            mlflow.pyfunc.log_model(name="model", **_prepare_model(classifier, classes, Path(folder)))
+            logged = mlflow.pyfunc.log_model(name="model", **_prepare_model(classifier, classes, Path(folder)))
+        model_id = logged.model_id
 
     def buffer(offline: Path) -> None:
         with tempfile.TemporaryDirectory(dir=offline) as folder:
@@ -53,6 +56,7 @@ def log_classifier(run: Run, classifier: keras.Model, classes: Sequence[str]) ->
         # MLflow raises this warning about its own code when `mlflow.pyfunc` is imported.
         warnings.filterwarnings("ignore", ".*Any type hint is inferred as AnyType", UserWarning)
         run.attempt("the model", send, buffer)
+    return model_id
 
 
 def log_head(run: Run, head: keras.Model, classes: Sequence[str]) -> None:

@@ -58,6 +58,7 @@ class Run:
         self._root = root
         self._lock = threading.RLock()
         self._refused: set[str] = set()
+        self._datasets: dict[str, dict[str, str]] = {}  # by name, as a metric names them
 
     def log_params(self, params: Mapping[str, object]) -> None:
         """Log settings, with keys and values as on the command line.
@@ -90,6 +91,13 @@ class Run:
             ]
         )
 
+    def log_model_metrics(self, metrics: Mapping[str, float], model_id: str, dataset: str) -> None:
+        """Log metrics of a logged model on a logged dataset, by which MLflow finds the best model."""
+        now, measured = time.time_ns() // 1_000_000, self._datasets.get(dataset, {})
+        self.log_points(
+            [Metric(*item, now, 0, model_id=model_id, run_id=self._id, **measured) for item in metrics.items()]
+        )
+
     def log_points(self, points: Sequence[Metric]) -> None:
         """Log any number of values of any metrics, in as few requests as MLflow allows (1,000 values each)."""
         self._log_batch("metrics", points)
@@ -112,6 +120,7 @@ class Run:
             # MLflow's own digest covers the first 10,000 rows only.
             dataset = mlflow.data.from_pandas(frame, source=source, name=name, digest=table_digest(frame))
             entity = DatasetInput(dataset._to_mlflow_entity(), [InputTag(MLFLOW_DATASET_CONTEXT, context)])
+        self._datasets[name] = {"dataset_name": name, "dataset_digest": dataset.digest}
         self.attempt(
             f"dataset {name}",
             lambda: send_dataset(self._client, self._id, entity),
@@ -240,6 +249,7 @@ class UntrackedRun(Run):
     def __init__(self) -> None:
         self.id = None
         self.offline_folder = None
+        self._datasets = {}
 
     def attempt(self, *_: object, **__: object) -> None:
         """Do nothing."""

@@ -16,10 +16,13 @@ from urllib.error import HTTPError
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from PIL import Image
 
+from ndsc.config.schema import TrackingConfig
 from ndsc.model.photo_classifier import PhotoClassifier
+from ndsc.run_reporter import serve_command
 from ndsc.tracking.logged_model import NOT_SERVED
 from tests.conftest import TrainedRun
 from tests.servers import free_port, serving
@@ -112,6 +115,19 @@ def test_the_model_contains_only_the_code_that_serving_needs(model: Path):
     assert not [file for file in files if file.startswith(tuple(f"code/ndsc/{room}/" for room in NOT_SERVED))]
 
 
+def test_mlflow_finds_the_model_by_its_accuracy_on_the_validation_photos(trained_run: TrainedRun):
+    client = MlflowClient(trained_run.uri)
+    run = client.get_run(trained_run.id)
+    order = {"field_name": "metrics.best/val_accuracy", "dataset_name": "validation", "ascending": False}
+    (model,) = client.search_logged_models([run.info.experiment_id], order_by=[order])
+    (accuracy,) = [metric for metric in model.metrics or () if metric.key == "best/val_accuracy"]
+    digests = {one.dataset.name: one.dataset.digest for one in run.inputs.dataset_inputs}
+    assert (accuracy.value, accuracy.run_id) == (run.data.metrics["best/val_accuracy"], trained_run.id)
+    assert (accuracy.dataset_name, accuracy.dataset_digest) == ("validation", digests["validation"])
+    assert {metric.dataset_name for metric in model.metrics or () if metric.key.startswith("test/")} == {"test"}
+    assert len(client.get_metric_history(trained_run.id, "best/val_accuracy")) == 1
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
@@ -134,15 +150,17 @@ def test_other_inputs_are_rejected_with_the_reason(
 
 
 @pytest.fixture(scope="module")
-def server(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """`mlflow models serve`, in its own process group; yields its address."""
+def server(trained_run: TrainedRun, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The model as the command serves it that the run printed, pasted in another folder; yields its address."""
     address = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(model), "--env-manager", "local"]
-    # MLflow starts the server as `uvicorn`, which is in the folder of this Python.
+    command = serve_command(trained_run.id, TrackingConfig(kind="local", root=str(trained_run.tracking_root)))
+    # MLflow and the server that it starts, `uvicorn`, are in the folder of this Python.
     path = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    log = tmp_path_factory.mktemp("server") / "server.log"
-    with serving([*command, "--host", "127.0.0.1", "--port", str(port)], address, log, path):
+    elsewhere = tmp_path_factory.mktemp("server")
+    log = elsewhere / "server.log"
+    with serving(f"exec env {command} --host 127.0.0.1 --port {port}", address, log, path, elsewhere):
         yield f"{address}/invocations"
+    assert list(elsewhere.iterdir()) == [log]
 
 
 def post(address: str, body: bytes, kind: str = "application/json") -> tuple[int, str]:
