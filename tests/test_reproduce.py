@@ -101,8 +101,9 @@ def data(location: Location) -> Path:
 
 @pytest.fixture(scope="module")
 def sweep(location: Location) -> str:
-    """Return the id of a run that stands for a whole sweep."""
-    with start_run(location.tracking, "sweep", {"ndsc.kind": "sweep", "best.run": "b" * 32}) as run:
+    """Return the id of a run that stands for a whole sweep, and is RUNNING as long as these tests."""
+    tags = {"ndsc.kind": "sweep", "best.run": "b" * 32}
+    with start_run(location.tracking, "sweep", tags, end_status="RUNNING") as run:
         assert run.id is not None
     return run.id
 

@@ -21,8 +21,9 @@ from ndsc.process import usable_cores
 from ndsc.sweeps.composing import Job
 from ndsc.terminal import print_table
 from ndsc.tracking.history import METRIC, SWEEP, RecordedRun, SweepRuns
-from ndsc.tracking.run import HOST, KIND, ending_status, host, start_run
-from ndsc.tracking.signals import defer_signals, sigterm_raises
+from ndsc.tracking.run import KIND, ending_status, start_run
+from ndsc.tracking.signals import defer_signals, signals_raise
+from ndsc.tracking.stale_runs import HOST, host
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 log = logging.getLogger(__name__)
@@ -94,20 +95,21 @@ class Sweep:
             results = {self._jobs[key].name: result.accuracy for key, result in self._results.items()}
             print_table({name: "failed" if value is None else f"{value:.2%}" for name, value in results.items()})
             return
-        with sigterm_raises(), SweepRuns.opened(tracking) as self._runs:
+        with signals_raise(), SweepRuns.opened(tracking) as self._runs:
             resumed = None if first.rerun_finished else resumable_run_id(self._runs.sweep(key))
             tags = {KIND: "sweep", SWEEP: key, "command": self._command}
             own = replace(tracking, resume_run_id=resumed, run_name=None)
-            # It is FINISHED only once it has the model of the best run, which another run logs.
-            with start_run(own, tracking.run_name or name, tags, end_status="RUNNING") as self._parent:
-                yield
-                finished = self._runs.finished(self._jobs)
-                self._summarize(finished, self._runs)
             try:
+                # It is FINISHED only once it has the model of the best run, which another run logs.
+                with start_run(own, tracking.run_name or name, tags, end_status="RUNNING") as self._parent:
+                    yield
+                    finished = self._runs.finished(self._jobs)
+                    self._summarize(finished, self._runs)
                 self._close(finished, self._runs)
             except BaseException as error:
-                with defer_signals():
-                    self._runs.close(str(self._parent.id), {}, {}, ending_status(error))
+                if self._parent.id is not None:
+                    with defer_signals():
+                        self._runs.abort(self._parent.id, ending_status(error))
                 raise
 
     def launch(self, jobs: Sequence[Job]) -> list[JobResult]:

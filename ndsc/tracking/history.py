@@ -4,7 +4,9 @@ import csv
 import io
 import logging
 import re
+import signal
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -20,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import UserError
 from ndsc.tracking import earlier_versions
-from ndsc.tracking.run import KIND, end_stale_runs
+from ndsc.tracking.run import KIND
+from ndsc.tracking.stale_runs import end_stale_runs, send_signal
 from ndsc.tracking.store import StoreSettings, earlier_runs_uri, open_client, open_store, store_errors
 
 RUN_ID = re.compile("[0-9a-f]{32}")
@@ -29,6 +32,8 @@ CONFIGURATION = "config/config.yaml"
 SWEEP_TABLE = "sweep/runs.csv"  # one row a run, its id in the column `run`, empty if it did not finish
 KEY, SWEEP = "ndsc.key", "ndsc.sweep"
 METRIC = "best/val_accuracy"
+# Seconds in which the runs of a sweep that was stopped can end after a signal.
+LONGEST_ENDING = 4.0
 
 log = logging.getLogger(__name__)
 
@@ -223,6 +228,19 @@ class SweepRuns(History):
         for key, value in metrics.items():
             self.client.log_metric(run_id, key, value)
         self.client.set_terminated(run_id, status)
+
+    def abort(self, sweep_id: str, status: str) -> None:
+        """End a sweep's own run early, and the runs below it. Those of this host get SIGTERM, and SIGKILL if that does
+        not end them in time; those of other hosts see that the sweep has ended (`stopped_with`)."""
+        self.client.set_terminated(sweep_id, status)
+        below = f"tags.`{PARENT}` = '{sweep_id}' AND attributes.status = 'RUNNING'"
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            for run in self._search(self._experiment_id, below):
+                send_signal(run.tags, number)
+            deadline = time.monotonic() + LONGEST_ENDING
+            while self._search(self._experiment_id, below) and time.monotonic() < deadline:
+                end_stale_runs(self._experiment_id)
+                time.sleep(0.2)
 
 
 def find_run(client: MlflowClient, run_id: str, uri: str) -> mlflow.entities.Run:

@@ -5,29 +5,23 @@ a power cut), MLflow leaves it RUNNING for ever; the next start on the same host
 """
 
 import logging
-import os
-import platform
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import mlflow
-import psutil
 from mlflow import MlflowClient
 
 from ndsc.config.schema import TrackingConfig
 from ndsc.errors import JobPruned, UserError, redacted
 from ndsc.tracking.offline_buffer import send_earlier
-from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, sigterm_raises
+from ndsc.tracking.signals import defer_signals, reraise_signals, signals_raise
+from ndsc.tracking.stale_runs import end_stale_runs, process_tags, stopped_with
 from ndsc.tracking.store import local_root, open_store, store_errors
 from ndsc.tracking.system_metrics import SystemMetricsMonitor
 from ndsc.tracking.tracked_run import Run, UntrackedRun
 
 KIND = "ndsc.kind"  # the tag of a sweep's own run
-HOST, PROCESS, STARTED = "process.host", "process.id", "process.started"
-# The start of a process has a resolution of 0.01 s, but counts from a boot time that moves when the clock is set.
-CLOCK_SECONDS = 2.0
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +33,9 @@ def start_run(
     """Record what happens in the block as one MLflow run, with the utilisation of the hardware.
 
     The run ends with `end_status` (RUNNING: another process ends it); after an exception FAILED, with
-    `error/traceback.txt`; after Ctrl-C or SIGTERM, or when a search pruned it, KILLED (SIGTERM ends the process with
-    exit code 143). Exceptions pass through. Within the block the run is MLflow's active one, so that `mlflow.log_…` of
-    a callback logs to it. Afterwards MLflow is as it was before.
+    `error/traceback.txt`; after a signal (see `ndsc.tracking.signals`), or when a search pruned it, KILLED. Exceptions
+    pass through. Within the block the run is MLflow's active one, so that `mlflow.log_…` of a callback logs to it.
+    Afterwards MLflow is as it was before.
 
     Args:
         tracking: `run_name` overrides `name`. `parent_run_id` is the run of the sweep that this one belongs to, and
@@ -54,12 +48,16 @@ def start_run(
         with reraise_signals():
             yield UntrackedRun()
         return
-    with sigterm_raises(), open_store(tracking) as experiment_id, ExitStack() as ending:
+    # All runs of a sweep end with its own run, which is the one that is left RUNNING here.
+    sweep_id = None if end_status == "RUNNING" else tracking.parent_run_id or tracking.resume_run_id
+    with signals_raise(), open_store(tracking) as experiment_id, stopped_with(sweep_id), ExitStack() as ending:
         send_earlier(MlflowClient(), local_root(tracking))
         end_stale_runs(experiment_id)
         # A signal between the creation of the run and the next lines would leave it RUNNING.
         with defer_signals(), store_errors(mlflow.get_tracking_uri()):
-            run = _create_run(experiment_id, tracking, tracking.run_name or name, tags)
+            # The best run of a sweep is done again into the sweep's own run: that stays the one of its process.
+            own = process_tags() if sweep_id is None or tracking.parent_run_id else {}
+            run = _create_run(experiment_id, tracking, tracking.run_name or name, {**tags, **own})
             monitor = SystemMetricsMonitor(tracking.system_metrics_interval, run.log_points)
             ending.push(lambda _kind, error, _trace: _close_run(run, monitor, error, end_status))
         monitor.start()
@@ -81,7 +79,7 @@ def _create_run(experiment_id: str, tracking: TrackingConfig, name: str, tags: M
         # A sweep's own run may be active in this process.
         nested=True,
         parent_run_id=tracking.parent_run_id,
-        tags={key: redacted(value) for key, value in {**tags, **process_tags()}.items()},
+        tags={key: redacted(value) for key, value in tags.items()},
         log_system_metrics=False,  # ours replaces them, see system_metrics.py
     )
     logger.info("MLflow run %s in %s", active.info.run_id, mlflow.get_tracking_uri())
@@ -101,33 +99,4 @@ def _close_run(run: Run, monitor: SystemMetricsMonitor, error: BaseException | N
 
 def ending_status(error: BaseException) -> str:
     """Return the end status of a run that this exception ends."""
-    return "KILLED" if isinstance(error, (KeyboardInterrupt, Terminated, JobPruned)) else "FAILED"
-
-
-def process_tags() -> dict[str, str]:
-    """Return the tags that identify the process of a run."""
-    return {HOST: host(), PROCESS: str(os.getpid()), STARTED: f"{psutil.Process().create_time():.2f}"}
-
-
-def host() -> str:
-    """Return the name of this machine; in a container also its namespace of process ids."""
-    namespace = Path("/proc/self/ns/pid")
-    return f"{platform.node()} {os.readlink(namespace)}" if namespace.is_symlink() else platform.node()
-
-
-def end_stale_runs(experiment_id: str) -> None:
-    """Mark RUNNING runs of an experiment of the open store KILLED if their process on this host no longer exists."""
-    client = MlflowClient()
-    query = f"attributes.status = 'RUNNING' AND tags.`{HOST}` = '{host()}'"
-    for run in client.search_runs([experiment_id], query):
-        if not _alive(run.data.tags):
-            logger.warning("run %s (%s): process no longer exists; marked KILLED", run.info.run_id, run.info.run_name)
-            client.set_terminated(run.info.run_id, "KILLED")
-
-
-def _alive(tags: Mapping[str, str]) -> bool:
-    try:
-        started = psutil.Process(int(tags[PROCESS])).create_time()
-    except psutil.NoSuchProcess:
-        return False
-    return abs(started - float(tags[STARTED])) < CLOCK_SECONDS
+    return "KILLED" if isinstance(error, (KeyboardInterrupt, SystemExit, JobPruned)) else "FAILED"

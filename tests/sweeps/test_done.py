@@ -12,7 +12,7 @@ from ndsc.errors import UserError
 from ndsc.model.weights import RANDOM_FALLBACK, Weights
 from ndsc.sweeps.sweep import JobResult, Sweep, resumable_run_id
 from ndsc.tracking.history import RecordedRun
-from ndsc.tracking.run import HOST, host
+from ndsc.tracking.stale_runs import HOST, host
 from tests.sweeps.conftest import job_of
 
 

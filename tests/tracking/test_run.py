@@ -10,8 +10,9 @@ import mlflow
 import pytest
 
 from ndsc.errors import UserError
-from ndsc.tracking.run import HOST, process_tags, start_run
+from ndsc.tracking.run import start_run
 from ndsc.tracking.signals import Terminated
+from ndsc.tracking.stale_runs import HOST, process_tags
 from ndsc.tracking.tracked_run import UntrackedRun
 
 # A process that prints the id of its run, then works for a long time.
@@ -95,7 +96,7 @@ def test_processes_that_receive_a_signal_leave_no_run_running(client, store_root
         number: subprocess.Popen(
             [sys.executable, "-c", WORKER, str(store_root)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
-        for number in (signal.SIGINT, signal.SIGTERM)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     ends = {}
     for number, worker in workers.items():
@@ -107,7 +108,11 @@ def test_processes_that_receive_a_signal_leave_no_run_running(client, store_root
         assert telemetry_disabled == "true"
         assert "INFO" not in errors
     # After Ctrl-C, a Python process ends with the signal itself.
-    assert ends == {signal.SIGINT: (-signal.SIGINT, "KILLED"), signal.SIGTERM: (143, "KILLED")}
+    assert ends == {
+        signal.SIGINT: (-signal.SIGINT, "KILLED"),
+        signal.SIGTERM: (143, "KILLED"),
+        signal.SIGHUP: (129, "KILLED"),
+    }
 
 
 def test_a_signal_while_the_run_is_created_ends_it_killed(tracking, client, monkeypatch):

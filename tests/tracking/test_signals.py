@@ -3,13 +3,14 @@ import threading
 
 import pytest
 
-from ndsc.tracking.signals import EXIT_CODE, Terminated, defer_signals, reraise_signals, sigterm_raises
+from ndsc.tracking.signals import Terminated, defer_signals, reraise_signals, signals_raise
 
 
-def test_sigterm_becomes_an_exception_that_ends_the_process_with_143():
-    with pytest.raises(Terminated) as raised, sigterm_raises():
-        signal.raise_signal(signal.SIGTERM)
-    assert raised.value.code == EXIT_CODE == 143
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU])
+def test_a_signal_becomes_an_exception_that_ends_the_process_as_a_shell_reports_it(number):
+    with pytest.raises(Terminated) as raised, signals_raise():
+        signal.raise_signal(number)
+    assert raised.value.code == 128 + number
 
 
 def test_the_previous_handler_is_restored():
@@ -18,14 +19,14 @@ def test_the_previous_handler_is_restored():
 
     original = signal.signal(signal.SIGTERM, mine)
     try:
-        with sigterm_raises():
+        with signals_raise():
             assert signal.getsignal(signal.SIGTERM) is not mine
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:
         signal.signal(signal.SIGTERM, original)
 
 
-@pytest.mark.parametrize(("number", "exception"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)])
+@pytest.mark.parametrize(("number", "exception"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGHUP, Terminated)])
 def test_a_signal_is_raised_even_if_a_library_replaced_its_exception(number, exception):
     def library():
         try:
@@ -43,13 +44,16 @@ def test_without_a_signal_exceptions_are_unchanged():
         raise ValueError("mine")
 
 
-def test_an_ignored_signal_stays_ignored():
-    original = signal.signal(signal.SIGINT, signal.SIG_IGN)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_an_ignored_signal_stays_ignored(number):
+    original = signal.signal(number, signal.SIG_IGN)
     try:
-        with reraise_signals():
-            signal.raise_signal(signal.SIGINT)
+        with signals_raise(), reraise_signals():
+            signal.raise_signal(number)
+            with defer_signals():
+                signal.raise_signal(number)
     finally:
-        signal.signal(signal.SIGINT, original)
+        signal.signal(number, original)
 
 
 def test_deferred_signals_are_delivered_after_the_block():
@@ -67,7 +71,7 @@ def test_deferred_signals_are_delivered_after_the_block():
 
 def test_an_exception_replaces_deferred_signals():
     def work():
-        with sigterm_raises(), defer_signals():
+        with signals_raise(), defer_signals():
             signal.raise_signal(signal.SIGTERM)
             raise ValueError("first")
 
@@ -79,7 +83,7 @@ def test_other_threads_do_not_change_the_handlers():
     seen = []
 
     def look():
-        with sigterm_raises(), defer_signals(), reraise_signals():
+        with signals_raise(), defer_signals(), reraise_signals():
             seen.append((signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)))
 
     before = (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT))
