@@ -9,6 +9,7 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
@@ -40,13 +41,22 @@ def hydra_command(
 
     def decorate(function: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(function)
+        def job(composed: DictConfig) -> Any:
+            # Paths are relative to the folder where the command was started: also with `hydra.job.chdir=true`, and in
+            # workers that a launcher starts elsewhere.
+            started = HydraConfig.get().runtime.cwd
+            if os.path.isdir(started):  # a worker on another machine may lack it
+                os.chdir(started)
+            return function(composed)
+
+        @functools.wraps(function)
         def command() -> None:
             os.environ.update(PLAIN_FIGURES)
             with report_errors():
                 validate_keys(sys.argv[1:])
                 validate_values(sys.argv[1:])
             whitelist = {"execution_whitelist": [*WHITELIST, "ndsc.terminal.ConsoleHandler"]} if HAS_WHITELIST else {}
-            hydra.main(str(CONFIG_FOLDER), config_name, **VERSION_BASE, **whitelist)(function)()
+            hydra.main(str(CONFIG_FOLDER), config_name, **VERSION_BASE, **whitelist)(job)()
 
         return command
 

@@ -10,6 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -31,6 +32,7 @@ class Job:
         key: of the run (see `ndsc.config.run_key`).
         rerun_finished: whether to run it again although its run is finished.
         extra_overrides: those that only the first try of the job gets.
+        fault: what is wrong with values that a search drew; such a job is not launched.
     """
 
     overrides: Sequence[str]
@@ -41,6 +43,7 @@ class Job:
     threads: int | None
     rerun_finished: bool
     extra_overrides: Sequence[str] = ()
+    fault: str | None = None
 
     @property
     def name(self) -> str:
@@ -149,16 +152,15 @@ class ComposingSweeper(Sweeper):
         """
         values = [override for override in self._parsed(chosen) if self._is_plain(override)]
         plain = [override.input_line for override in values]
-        others = (*shared, *(override for override in chosen if override not in plain))
-        if others not in self._compositions:
-            self._compositions[others] = self._composed_by_hydra(others)
-        composed = copy.deepcopy(self._compositions[others])
+        others = [override for override in chosen if override not in plain]
+        if (key := (*shared, *others)) not in self._compositions:
+            self._compositions[key] = self._composed_by_hydra(shared, others)
+        composed = copy.deepcopy(self._compositions[key])
         try:
             for override in values:
                 OmegaConf.update(composed, override.key_or_group, override.value(), merge=True)
         except OmegaConfBaseException:
-            self._composed_by_hydra([*shared, *chosen])  # it finds the same mistake, and reports it in its own words
-            raise
+            return self._composed_by_hydra(shared, chosen)  # it reports the same mistake in its own words
         return composed
 
     def _is_plain(self, override: Override) -> bool:
@@ -170,8 +172,21 @@ class ComposingSweeper(Sweeper):
             and not self.hydra_context.config_loader.get_group_options(override.key_or_group)
         )
 
-    def _composed_by_hydra(self, overrides: Sequence[str]) -> DictConfig:
-        composed = self.hydra_context.config_loader.load_sweep_config(self.config, list(overrides))
+    def _composed_by_hydra(self, shared: Sequence[str], chosen: Sequence[str]) -> DictConfig:
+        try:
+            composed = self.hydra_context.config_loader.load_sweep_config(self.config, [*shared, *chosen])
+        except (HydraException, OmegaConfBaseException) as error:
+            reason = " ".join(f"{str(error).partition('Config search path')[0]} {error.__cause__ or ''}".split())
+            raise UserError(
+                f"Keys and values of conf/ were expected. Received: {' '.join(chosen)}. {reason}"
+            ) from error
+        for once in ("sweeper", "launcher"):
+            if OmegaConf.to_container(composed.hydra[once]) != OmegaConf.to_container(self.config.hydra[once]):
+                raise UserError(
+                    f"One hydra.{once} for the whole sweep was expected: it is read before the first job. Received: "
+                    f"{' '.join(chosen)}, which has another one. Start a sweep for each of its values: experiments "
+                    "that sweep cannot be swept themselves."
+                )
         with open_dict(composed):
             del composed["hydra"]
         return composed

@@ -116,6 +116,9 @@ class Sweep:
         """Run these jobs, except those whose runs are finished; return the results of all."""
         for job in jobs:
             self._jobs.setdefault(job.key, job)
+            if job.fault is not None:
+                log.error("%s failed: %s", job.name, job.fault)
+                self._results[job.key] = JobResult(None)
         if self._runs is not None:
             done = self._runs.finished(job.key for job in jobs if not job.rerun_finished)
             done = {key: run for key, run in done.items() if self._is_up_to_date(run, self._jobs[key])}

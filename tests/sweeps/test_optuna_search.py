@@ -41,3 +41,16 @@ def test_a_killed_search_is_continued_and_reports_all_its_trials(workspace: Swee
     assert set(table["run"].dropna()) == {run.info.run_id for run in children if run.info.status == "FINISHED"}
     assert table.loc[table["ended"] == "pruned", "best/val_accuracy"].isna().all()
     assert parent.data.metrics["best/val_accuracy"] == max(trial.value for trial in finished)
+
+
+def test_invalid_values_that_are_drawn_are_failed_trials_and_the_search_continues(workspace: SweepWorkspace):
+    search = ("hydra/sweeper=optuna", "training.label_smoothing=interval(0.6,1.1)", *BARE)
+    output = workspace.sweep(*search, "hydra.sweeper.n_trials=3", code=1)
+    assert "training.label_smoothing must be at least 0 and below 1. Received: training.label_smoothing=1.0" in output
+    workspace.sweep(*search, "hydra.sweeper.n_trials=4", code=1)
+    (parent,), children = workspace.runs()
+    ended = Counter(workspace.table(parent)["ended"])
+    assert sum(ended.values()) == 4
+    assert 0 < ended["failed"] < 4
+    assert len(children) == ended["finished"]
+    assert {run.info.status for run in children} == {"FINISHED"}

@@ -1,5 +1,6 @@
 """Sweeps by the real command line, against real MLflow stores."""
 
+import os
 import signal
 import subprocess
 import time
@@ -68,6 +69,35 @@ def test_a_mistake_is_reported_before_anything_runs(workspace: SweepWorkspace):
     assert "Received: a sweep over tracking." in output
     output = workspace.sweep("optimizer.learning_rate=interval(0.1,0.2)", code=1)
     assert "hydra/sweeper=optuna" in output
+
+
+@pytest.mark.parametrize(
+    ("overrides", "expected"),
+    [
+        (("head=linear,mpl",), "Could not find 'head/mpl' Available options in 'head': linear mlp"),
+        (("training.epochs=3,x",), "Value 'x' of type 'str' could not be converted to Integer"),
+        (("hydra/sweeper=optuna", "head=linear,mpl"), "Could not find 'head/mpl'"),
+        (("hydra/sweeper=optuna", "head.dropot=interval(0,1)"), "Could not override 'head.dropot'"),
+        (("+experiment=views,head",), "experiments that sweep cannot be swept themselves"),
+        (("hydra/sweeper=optuna", "+experiment=baseline,views"), "Received: +experiment=views"),
+    ],
+)
+def test_a_mistake_in_swept_values_is_one_paragraph(workspace: SweepWorkspace, overrides, expected: str):
+    output = workspace.sweep(*overrides, code=1)
+    assert expected in " ".join(output.split())
+    assert len(output.splitlines()) < 6
+    assert not (workspace.folder / "mlruns").exists()
+
+
+def test_a_sweep_records_where_it_was_started_also_if_its_jobs_change_the_folder(workspace: SweepWorkspace):
+    relative = ("tracking.root=mlruns", "cache.root=cache", "hydra.job.chdir=true")
+    command = workspace.command("seed=0,1", *relative, *BARE)
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    subprocess.run(command, cwd=workspace.folder, env=environment, check=True, capture_output=True)
+    (parent,), children = workspace.runs()
+    assert [run.info.status for run in (parent, *children)] == ["FINISHED"] * 3
+    assert list(workspace.folder.rglob("mlflow.db")) == [workspace.folder / "mlruns" / "mlflow.db"]
+    assert list(workspace.folder.rglob("cache")) == [workspace.folder / "cache"]
 
 
 def test_a_killed_sweep_is_continued(workspace: SweepWorkspace):
