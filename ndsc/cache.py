@@ -14,11 +14,12 @@ from rich.filesize import decimal
 
 from ndsc.errors import UserError
 from ndsc.features.store.maintenance import CachedFeatures, Damage, discard, find_damage, remove, size, survey
-from ndsc.terminal import progress
+from ndsc.terminal import progress, standard_streams
 
 DAY = 24 * 3600
 
 
+@standard_streams()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return the exit code: 0, or 1 if something is damaged or failed."""
     chosen = _parser().parse_args(arguments)
@@ -29,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "or the environment variable NDSC_CACHE. The first run creates the folder."
             )
         return chosen.run(chosen)
+    except BrokenPipeError:
+        raise
     except (UserError, OSError) as error:
         print(error, file=sys.stderr)
         return 1

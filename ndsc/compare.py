@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ndsc.errors import UserError, redacted
 from ndsc.startup import PLAIN_FIGURES
+from ndsc.terminal import standard_streams
 
 KINDS = ("local", "server")
 SETTINGS = ("tracking=", "tracking.root=")
@@ -23,6 +24,7 @@ examples
   python -m ndsc.compare baseline tracking=server   on the server that MLFLOW_TRACKING_URI names"""
 
 
+@standard_streams()
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare the runs that the arguments name; return the exit code: 0, or 1 after an error."""
     os.environ.update(PLAIN_FIGURES)
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = _parser().parse_intermixed_args(arguments)
     try:
         compare(parsed.what, parsed.output)
+    except BrokenPipeError:
+        raise
     except (UserError, OSError) as error:
         print(redacted(str(error)), file=sys.stderr)
         return 1

@@ -50,6 +50,10 @@ def start_tensorflow(threads: int | None = None) -> None:
             from keras.src.backend import config
 
         config._KERAS_DIR = str(keras_folder())  # of what Keras downloads
+        from joblib import cpu_count
+
+        if threads is None and cpu_count() < (os.cpu_count() or 1):
+            threads = cpu_count()  # TensorFlow does not know the quota of a container
         if threads is not None:  # TensorFlow refuses that once it has started to work
             tf.config.threading.set_intra_op_parallelism_threads(threads)
             tf.config.threading.set_inter_op_parallelism_threads(threads)

@@ -1,7 +1,11 @@
-"""The terminal: progress bars, log lines and tables on standard error."""
+"""The terminal: the standard streams, and progress bars, log lines and tables on standard error."""
 
 import copy
+import io
 import logging
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -19,7 +23,51 @@ from rich.progress import (
 from rich.table import Column, Table
 from rich.text import Text
 
-console = Console(stderr=True)
+
+class StandardError(Console):
+    """A console on standard error. When nobody can read it any more (a closed terminal, `| head`, a full disk), what is
+    printed is discarded and the run goes on."""
+
+    def _write_buffer(self) -> None:
+        try:
+            super()._write_buffer()
+        except OSError:
+            discard(2, os.O_WRONLY)
+
+
+console = StandardError(stderr=True)
+
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Make the standard streams usable for a command, whatever it was started with.
+
+    Streams that are closed (`2>&-`) are empty and discard what is written: otherwise the next file that is opened would
+    take their place. Characters that the encoding of the terminal lacks are escaped. When the reader of standard output
+    has gone (`| head`), the command ends with the exit code of SIGPIPE and without a traceback.
+    """
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            discard(number, os.O_RDWR)
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        try:
+            yield
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        discard(1, os.O_WRONLY)  # Python flushes once more when it exits
+        sys.exit(128 + signal.SIGPIPE)
+
+
+def discard(number: int, mode: int) -> None:
+    """Make a file descriptor the null device."""
+    nothing = os.open(os.devnull, mode)
+    os.dup2(nothing, number)
+    if nothing != number:
+        os.close(nothing)
 
 
 @contextmanager

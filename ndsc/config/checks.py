@@ -1,6 +1,8 @@
 """Checks of combinations of settings. Single settings are checked by the constraints of the schema."""
 
+import os
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from typing import Any, TypeVar
 
 from omegaconf import DictConfig, OmegaConf
@@ -26,8 +28,26 @@ def typed(composed: DictConfig, schema: type[Schema] = Config) -> Schema:
     except OmegaConfBaseException as error:
         raise UserError(f"The configuration is not complete or not of the right types: {error}") from error
     assert isinstance(config, schema)
+    _expand_home(vars(config))
     check(config)
     return config
+
+
+def _expand_home(settings: dict[str, Any]) -> None:
+    """Replace `~/` at the start of texts by the home folder: a shell does not within `tracking.root=~/runs`."""
+    for key, value in settings.items():
+        if is_dataclass(value):
+            _expand_home(vars(value))
+        elif isinstance(value, dict):
+            _expand_home(value)
+        else:
+            settings[key] = _with_home(value)
+
+
+def _with_home(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_with_home(item) for item in value]
+    return os.path.expanduser(value) if isinstance(value, str) and value.startswith("~/") else value
 
 
 def check(config: Any) -> None:

@@ -20,6 +20,7 @@ from ndsc.config.keys import RENAMED_KEYS
 from ndsc.config.schema import CONFIG_FOLDER
 from ndsc.errors import report_errors
 from ndsc.startup import PLAIN_FIGURES
+from ndsc.terminal import standard_streams
 
 # Hydra 1.3 has to be told not to behave like 1.1; 1.4 warns of it.
 VERSION_BASE = {} if HAS_WHITELIST else {"version_base": "1.3"}
@@ -50,8 +51,12 @@ def hydra_command(
             return function(composed)
 
         @functools.wraps(function)
+        @standard_streams()
         def command() -> None:
             os.environ.update(PLAIN_FIGURES)
+            # Hydra's grammar does not read it, and a shell leaves it alone after an equal sign.
+            home = os.path.expanduser("~/")
+            sys.argv[1:] = [argument.replace("=~/", f"={home}", 1) for argument in sys.argv[1:]]
             with report_errors():
                 validate_keys(sys.argv[1:])
                 validate_values(sys.argv[1:])

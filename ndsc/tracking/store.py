@@ -103,7 +103,7 @@ def earlier_runs_uri(tracking: StoreSettings) -> str:
 
 def local_root(tracking: StoreSettings) -> Path:
     """Return the folder of the local store; absolute, so that a job that changes its working directory finds it."""
-    return Path(tracking.root).absolute()
+    return Path(tracking.root).expanduser().absolute()
 
 
 @contextmanager
