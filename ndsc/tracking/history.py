@@ -142,10 +142,14 @@ class History:
 
     def _warn_if_lost(self, run_id: str) -> None:
         repository = get_artifact_repository(self.artifact_uri(run_id), self.uri)
-        if isinstance(repository, LocalArtifactRepository) and not Path(repository.artifact_dir).exists():
+        if not isinstance(repository, LocalArtifactRepository):
+            return
+        # A run without artifacts has no folder. Without the folder of all runs, they were lost.
+        if not (folder := Path(repository.artifact_dir).parents[1]).exists():
             log.warning(
-                "run %s has no artifacts in %s. If the store was moved without its folder artifacts, move that too",
-                *(run_id, repository.artifact_dir),
+                "the artifacts of run %s are not found, because there is no folder %s. If the store was moved without "
+                "it, move that too",
+                *(run_id, folder),
             )
 
     def _of_run(self, run_id: str) -> list[RecordedRun]:

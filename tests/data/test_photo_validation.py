@@ -225,7 +225,8 @@ def test_a_missing_plain_file_is_reported_as_a_missing_file(tmp_path: Path):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_bytes(data)
     (tmp_path / "t.csv").write_text("image_path,label\na/1.jpg,a\na/gone.jpg,a\nb/1.jpg,b\n")
-    data = DataConfig("table", str(tmp_path), "domain", None, "t.csv", "image_path", "label")
+    columns = {"image_column": "image_path", "label_column": "label"}
+    data = DataConfig(source="table", root=str(tmp_path), labels="domain", table="t.csv", **columns)
     catalogue = load_catalogue(data, tmp_path)
     usable = validated(catalogue, tmp_path, queue_of(catalogue, Quota("sample", 3)))
     assert usable.rejected["reason"].tolist() == ["listed, but the file is not there"]

@@ -180,7 +180,7 @@ def test_a_store_that_was_moved_without_its_artifacts_says_so(settings, tmp_path
     with pytest.raises(UserError, match="If the store was moved without its folder artifacts, move that too"):
         fetch_classifier(run_id, tracking, tmp_path / "cache")
     assert History(tracking).text(run_id, "notes/a.txt") is None
-    assert f"run {run_id} has no artifacts in {after}/artifacts" in caplog.text
+    assert f"the artifacts of run {run_id} are not found, because there is no folder {after}/artifacts" in caplog.text
     (tmp_path / "left behind").rename(after / "artifacts")
     _artifact_repos_cache.clear()
     assert History(tracking).text(run_id, "notes/a.txt") == "first"
