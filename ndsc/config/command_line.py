@@ -22,6 +22,8 @@ from ndsc.errors import report_errors
 from ndsc.startup import PLAIN_FIGURES
 from ndsc.terminal import standard_streams
 
+# Ours in conf/hydra/job_logging.
+LOGGING = ("ndsc.errors.RedactingFormatter", "ndsc.terminal.ConsoleHandler")
 # Hydra 1.3 has to be told not to behave like 1.1; 1.4 warns of it.
 VERSION_BASE = {} if HAS_WHITELIST else {"version_base": "1.3"}
 # Settings that are paths, where a comma is part of a name and not a sweep.
@@ -60,7 +62,7 @@ def hydra_command(
             with report_errors():
                 validate_keys(sys.argv[1:])
                 validate_values(sys.argv[1:])
-            whitelist = {"execution_whitelist": [*WHITELIST, "ndsc.terminal.ConsoleHandler"]} if HAS_WHITELIST else {}
+            whitelist = {"execution_whitelist": [*WHITELIST, *LOGGING]} if HAS_WHITELIST else {}
             hydra.main(str(CONFIG_FOLDER), config_name, **VERSION_BASE, **whitelist)(job)()
 
         return command
